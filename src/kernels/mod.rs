@@ -1,0 +1,267 @@
+//! Layers as arithmetic: the only room that knows how a device computes.
+//!
+//! Two engines do the same work. On devices whose tensors lie in host memory (Flex, NdArray) the
+//! kernels of [`host`] run on slices; on every other device, and whenever Burn's autodiff is to see
+//! the operations, [`tensors`] composes Burn's own. A map is channels last in memory either way.
+//!
+//! Weights are frozen, so the way back needs little of the way forward: which channels the
+//! rectifier passed, and for maximum pooling where the maxima were.
+
+mod convolution;
+mod host;
+mod padding;
+mod pooling;
+mod tensors;
+
+use burn::tensor::{Device, Int, Tensor};
+
+pub(crate) use self::convolution::{Convolution, ConvolutionShape, ParameterSource, Parameters};
+pub use self::padding::Padding;
+pub(crate) use self::pooling::Pool;
+pub use self::pooling::Pooling;
+use crate::error::Result;
+
+/// Who computes, with what it keeps between evaluations.
+pub(crate) struct Engine {
+    device: Device,
+    in_host_memory: bool,
+    buffers: host::Buffers,
+}
+
+/// A feature map between two layers.
+pub(crate) enum FeatureMap {
+    Host(host::Map),
+    Device(Tensor<4>),
+}
+
+impl FeatureMap {
+    /// `[1, C, H, W]`.
+    pub(crate) fn shape(&self) -> [usize; 4] {
+        match self {
+            Self::Host(map) => map.shape(),
+            Self::Device(tensor) => tensor.dims(),
+        }
+    }
+}
+
+/// What one layer's way back needs of its way forward.
+pub(crate) enum Step {
+    HostConvolution {
+        signs: Option<host::Signs>,
+        input: (usize, usize),
+    },
+    HostPool(host::PoolTrace),
+    DeviceConvolution {
+        rectified: Option<Tensor<4>>,
+        input: [usize; 2],
+    },
+    DevicePool {
+        input: Tensor<4>,
+        places: Option<Tensor<4, Int>>,
+    },
+}
+
+impl Engine {
+    pub(crate) fn new(device: &Device) -> Self {
+        Self {
+            in_host_memory: crate::device::is_in_host_memory(device),
+            device: device.clone().inner(),
+            buffers: host::Buffers::default(),
+        }
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Frees memory kept for reuse.
+    pub(crate) fn release(&self) {
+        self.buffers.clear();
+    }
+
+    /// Takes an image `[1, C, H, W]` in; a tensor that autodiff watches stays a tensor.
+    pub(crate) fn enter(&self, image: Tensor<4>) -> Result<FeatureMap> {
+        if self.in_host_memory && !image.is_autodiff() {
+            host::Map::from_tensor(image).map(FeatureMap::Host)
+        } else {
+            Ok(FeatureMap::Device(image))
+        }
+    }
+
+    /// Gives a map out as a tensor `[1, C, H, W]`.
+    pub(crate) fn leave(&self, map: FeatureMap) -> Tensor<4> {
+        match map {
+            FeatureMap::Host(map) => map.into_tensor(&self.device),
+            FeatureMap::Device(tensor) => tensor,
+        }
+    }
+
+    /// Says that a map is no longer needed.
+    pub(crate) fn recycle(&self, map: FeatureMap) {
+        if let FeatureMap::Host(map) = map {
+            map.recycle(&self.buffers);
+        }
+    }
+
+    pub(crate) fn convolve(
+        &self,
+        convolution: &Convolution,
+        input: &FeatureMap,
+        traced: bool,
+    ) -> (FeatureMap, Option<Step>) {
+        let parameters = convolution.parameters();
+        match input {
+            FeatureMap::Host(map) => {
+                let (output, signs) =
+                    convolution.host.forward(parameters, map, &self.buffers);
+                let input = (map.height(), map.width());
+                let step = traced.then_some(Step::HostConvolution { signs, input });
+                (FeatureMap::Host(output), step)
+            }
+            FeatureMap::Device(tensor) => {
+                let [_, _, height, width] = tensor.dims();
+                let output =
+                    convolution.tensors.forward(parameters, tensor.clone(), &self.device);
+                let step = traced.then(|| Step::DeviceConvolution {
+                    rectified: convolution.shape.rectified.then(|| output.clone()),
+                    input: [height, width],
+                });
+                (FeatureMap::Device(output), step)
+            }
+        }
+    }
+
+    pub(crate) fn pool(
+        &self,
+        pool: &Pool,
+        input: &FeatureMap,
+        traced: bool,
+    ) -> (FeatureMap, Option<Step>) {
+        match input {
+            FeatureMap::Host(map) => {
+                let (output, trace) = host::pool(pool, map, &self.buffers);
+                (FeatureMap::Host(output), traced.then_some(Step::HostPool(trace)))
+            }
+            FeatureMap::Device(tensor) => {
+                let (output, places) = tensors::pool(pool, tensor.clone(), traced);
+                let input = tensor.clone();
+                let step = traced.then_some(Step::DevicePool { input, places });
+                (FeatureMap::Device(output), step)
+            }
+        }
+    }
+
+    /// The gradient at the deepest map: what its losses say, gated by the map's own rectifier.
+    pub(crate) fn start(&self, mut gradient: FeatureMap, step: &Step) -> FeatureMap {
+        match &mut gradient {
+            FeatureMap::Host(map) => arrival(None, Some(step)).apply(map),
+            FeatureMap::Device(tensor) => {
+                *tensor = gated(tensor.clone(), step);
+            }
+        }
+        gradient
+    }
+
+    /// Takes a gradient through a convolution to the map below, adds what arrives there, and
+    /// gates it by the rectifier that made that map.
+    pub(crate) fn convolve_gradient(
+        &self,
+        convolution: &Convolution,
+        gradient: FeatureMap,
+        step: &Step,
+        added: Option<FeatureMap>,
+        below: Option<&Step>,
+    ) -> FeatureMap {
+        let parameters = convolution.parameters();
+        let lower = match (&gradient, step) {
+            (FeatureMap::Host(map), Step::HostConvolution { input, .. }) => {
+                let host = &convolution.host;
+                let arrival = arrival(added.as_ref(), below);
+                FeatureMap::Host(host.input_gradient(
+                    parameters,
+                    map,
+                    *input,
+                    &arrival,
+                    &self.buffers,
+                ))
+            }
+            (FeatureMap::Device(tensor), Step::DeviceConvolution { input, .. }) => {
+                let lower = convolution.tensors.input_gradient(
+                    parameters,
+                    tensor.clone(),
+                    *input,
+                    &self.device,
+                );
+                FeatureMap::Device(arrived(lower, added.as_ref(), below))
+            }
+            _ => unreachable!("a trace is walked with the engine that made it"),
+        };
+        self.recycle(gradient);
+        if let Some(added) = added {
+            self.recycle(added);
+        }
+        lower
+    }
+
+    /// The same through a pooling step.
+    pub(crate) fn pool_gradient(
+        &self,
+        pool: &Pool,
+        gradient: FeatureMap,
+        step: &Step,
+        added: Option<FeatureMap>,
+        below: Option<&Step>,
+    ) -> FeatureMap {
+        let lower = match (&gradient, step) {
+            (FeatureMap::Host(map), Step::HostPool(trace)) => {
+                let arrival = arrival(added.as_ref(), below);
+                FeatureMap::Host(host::pool_gradient(pool, map, trace, &arrival, &self.buffers))
+            }
+            (FeatureMap::Device(tensor), Step::DevicePool { input, places }) => {
+                let lower =
+                    tensors::pool_gradient(pool, input.clone(), tensor.clone(), places.clone());
+                FeatureMap::Device(arrived(lower, added.as_ref(), below))
+            }
+            _ => unreachable!("a trace is walked with the engine that made it"),
+        };
+        self.recycle(gradient);
+        if let Some(added) = added {
+            self.recycle(added);
+        }
+        lower
+    }
+}
+
+fn arrival<'a>(added: Option<&'a FeatureMap>, step: Option<&'a Step>) -> host::Arrival<'a> {
+    host::Arrival {
+        added: added.and_then(|added| match added {
+            FeatureMap::Host(map) => Some(map),
+            FeatureMap::Device(_) => None,
+        }),
+        signs: step.and_then(|step| match step {
+            Step::HostConvolution { signs, .. } => signs.as_ref(),
+            _ => None,
+        }),
+    }
+}
+
+fn arrived(gradient: Tensor<4>, added: Option<&FeatureMap>, step: Option<&Step>) -> Tensor<4> {
+    let sum = match added {
+        Some(FeatureMap::Device(added)) => gradient + added.clone(),
+        _ => gradient,
+    };
+    match step {
+        Some(step) => gated(sum, step),
+        None => sum,
+    }
+}
+
+fn gated(gradient: Tensor<4>, step: &Step) -> Tensor<4> {
+    match step {
+        Step::DeviceConvolution {
+            rectified: Some(rectified),
+            ..
+        } => gradient.mask_fill(rectified.clone().lower_equal_scalar(0.0), 0.0),
+        _ => gradient,
+    }
+}

@@ -1,0 +1,44 @@
+//! The content loss: distance of features from given features.
+
+use burn::tensor::Tensor;
+
+use super::{Loss, Measured};
+use crate::error::{Error, Result};
+
+/// Distance of a map from a target map, position by position.
+///
+/// With `N` channels and `M` positions
+///
+/// ```text
+/// L = 1 / (2 N M) * sum (F - F0)^2          dL/dF = (F - F0) / (N M)
+/// ```
+///
+/// (He, Wang and Hopcroft, NIPS 2016, eq. 1, without the layer weight.)
+#[derive(Clone, Debug)]
+pub struct Content {
+    target: Tensor<4>,
+}
+
+impl Content {
+    /// The distance from `target`, `[1, C, H, W]`.
+    #[must_use]
+    pub fn new(target: Tensor<4>) -> Self {
+        Self { target }
+    }
+}
+
+impl Loss for Content {
+    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
+        if map.dims() != self.target.dims() {
+            return Err(Error::Shape {
+                what: "the map compared with a content target".into(),
+                found: map.dims().to_vec(),
+                expected: format!("{:?}", self.target.dims()),
+            });
+        }
+        let count = map.shape().num_elements() as f64;
+        let gradient = (map - self.target.clone()).div_scalar(count);
+        let value = gradient.clone().square().sum().mul_scalar(count / 2.0);
+        Ok(Measured { value, gradient })
+    }
+}

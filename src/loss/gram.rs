@@ -1,0 +1,91 @@
+//! Gram matrices of features, and the style loss between them.
+
+use burn::tensor::Tensor;
+
+use super::{Loss, Measured, map_of, positions_by_channels};
+use crate::error::{Error, Result};
+
+/// The Gram matrix of a map: how strongly channels answer together, wherever they do.
+///
+/// For features `F` of `N` channels at `M` positions
+///
+/// ```text
+/// G = F F' / M                              F in R^(N x M), G in R^(N x N)
+/// ```
+///
+/// Divided by the number of positions, it does not depend on the map's size, so that an exemplar
+/// and a result may differ in theirs (the paper leaves this factor to the loss). As a [`Loss`] it
+/// measures the distance of a map's Gram matrix from this one:
+///
+/// ```text
+/// L = 1 / (4 N^2) * sum (G(F) - G)^2        dL/dF = (G(F) - G) F / (N^2 M)
+/// ```
+///
+/// (Gatys, Ecker and Bethge, "Texture Synthesis Using Convolutional Neural Networks", NIPS 2015,
+/// eqs. 3 to 5; He, Wang and Hopcroft, NIPS 2016, eq. 2.)
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use ranvgg::{Gram, loss::Loss};
+///
+/// // Two channels over two positions: (1, 0) and (1, 2). G = [[1, 0], [1, 2]] times its
+/// // transpose, halved: [[0.5, 0.5], [0.5, 2.5]].
+/// let map = Tensor::<4>::from_floats([[[[1., 0.]], [[1., 2.]]]], &Device::flex());
+/// let gram = Gram::of(map.clone());
+/// assert_eq!(gram.matrix().to_data().to_vec::<f32>().unwrap(), [0.5, 0.5, 0.5, 2.5]);
+/// assert_eq!(gram.measure(map)?.value.into_scalar::<f32>(), 0.0);
+/// # }
+/// # Ok::<(), ranvgg::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Gram {
+    matrix: Tensor<2>,
+}
+
+impl Gram {
+    /// The Gram matrix of a map `[1, N, H, W]`.
+    #[must_use]
+    pub fn of(map: Tensor<4>) -> Self {
+        let features = positions_by_channels(map);
+        Self {
+            matrix: gram(&features),
+        }
+    }
+
+    /// The matrix, `[N, N]`.
+    #[must_use]
+    pub fn matrix(&self) -> &Tensor<2> {
+        &self.matrix
+    }
+}
+
+/// `F' F / M` of features `[M, N]`.
+fn gram(features: &Tensor<2>) -> Tensor<2> {
+    let [positions, _] = features.dims();
+    features.clone().transpose().matmul(features.clone()).div_scalar(positions as f64)
+}
+
+impl Loss for Gram {
+    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
+        let [_, channels, height, width] = map.dims();
+        let [expected, _] = self.matrix.dims();
+        if channels != expected {
+            return Err(Error::Shape {
+                what: "the map compared with a Gram matrix".into(),
+                found: map.dims().to_vec(),
+                expected: format!("[1, {expected}, height, width]"),
+            });
+        }
+        let features = positions_by_channels(map);
+        let difference = gram(&features) - self.matrix.clone();
+        let squares = (channels * channels) as f64;
+        let value = difference.clone().square().sum().div_scalar(4.0 * squares);
+        let factor = 1.0 / (squares * (height * width) as f64);
+        let gradient = features.matmul(difference.mul_scalar(factor));
+        Ok(Measured {
+            value,
+            gradient: map_of(gradient, height, width),
+        })
+    }
+}

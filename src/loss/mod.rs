@@ -1,0 +1,47 @@
+//! Losses: a fixed target in, a value and its gradient out. They know no layers and no networks.
+
+mod content;
+mod custom;
+mod gram;
+mod total_variation;
+
+use burn::tensor::Tensor;
+
+pub use self::content::Content;
+pub use self::custom::Custom;
+pub use self::gram::Gram;
+pub use self::total_variation::TotalVariation;
+use crate::error::Result;
+
+/// A loss and its gradient, both on the device of what was measured.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The value, one number.
+    pub value: Tensor<1>,
+    /// Its gradient with respect to what was measured, of the same shape.
+    pub gradient: Tensor<4>,
+}
+
+/// A loss of a map `[1, C, H, W]`: of a layer's features, or of the image itself.
+///
+/// Value and gradient come from one call, since they share their work.
+pub trait Loss: Send {
+    /// Measures `map`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`](crate::Error::Shape) if the map does not fit the target.
+    fn measure(&self, map: Tensor<4>) -> Result<Measured>;
+}
+
+/// The map as a matrix `[H * W, C]`: free, where memory is channels last.
+fn positions_by_channels(map: Tensor<4>) -> Tensor<2> {
+    let [_, channels, height, width] = map.dims();
+    map.permute([0, 2, 3, 1]).reshape([height * width, channels])
+}
+
+/// Back from `[H * W, C]` to `[1, C, H, W]`.
+fn map_of(matrix: Tensor<2>, height: usize, width: usize) -> Tensor<4> {
+    let [_, channels] = matrix.dims();
+    matrix.reshape([1, height, width, channels]).permute([0, 3, 1, 2])
+}

@@ -1,0 +1,73 @@
+//! Layer weights from gradients, so that options mean the same at every depth and size.
+
+use burn::tensor::Tensor;
+
+use super::{Features, Layer, Vgg};
+use crate::error::{Error, Result};
+use crate::loss::Loss;
+
+/// The weights that make losses at different layers pull equally hard on the image.
+///
+/// A loss at `conv5_1` and one at `conv1_1` differ by orders of magnitude in their gradient at the
+/// image, and so do losses of different kinds. Each gets the weight
+///
+/// ```text
+/// w = 1 / mean |dL/dx|                      over the pixels and channels of an image x
+/// ```
+///
+/// measured once, at noise. (He, Wang and Hopcroft, NIPS 2016, eq. 4, take the gradient where all
+/// features are zero; there the gradient of a Gram loss is exactly zero, so it cannot be meant
+/// literally.) Values of options do not depend on image size, depth or the scale of the weights
+/// then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerNormalizer {
+    weights: Vec<f64>,
+}
+
+impl LayerNormalizer {
+    /// Measures each of `losses`, at features of its layer, at `image`, `[1, 3, H, W]`.
+    ///
+    /// The cost is one forward pass, a backward pass for each loss, and one read from the device.
+    /// A loss whose gradient vanishes gets weight 1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Vgg::forward`] and of the losses; [`Error::NotFinite`] for a loss whose gradient
+    /// is NaN or infinite.
+    pub fn measure(vgg: &Vgg, image: Tensor<4>, losses: &[(Layer, &dyn Loss)]) -> Result<Self> {
+        let taps: Vec<Layer> = losses.iter().map(|(layer, _)| *layer).collect();
+        let mut means = Vec::new();
+        if !taps.is_empty() {
+            let (features, trace) = vgg.forward(image, &taps)?;
+            for (layer, loss) in losses {
+                let Some(map) = features.get(*layer) else {
+                    unreachable!("every tap has features");
+                };
+                let gradient = loss.measure(map.clone())?.gradient;
+                let gradient = vgg.backward(Features::from_iter([(*layer, gradient)]), &trace)?;
+                means.push(gradient.abs().mean());
+            }
+        }
+        Self::from_means(means)
+    }
+
+    /// Weights from mean absolute gradients that lie on a device.
+    pub(crate) fn from_means(means: Vec<Tensor<1>>) -> Result<Self> {
+        if means.is_empty() {
+            return Ok(Self { weights: Vec::new() });
+        }
+        let means: Vec<f32> = Tensor::cat(means, 0).try_into_vec_as().map_err(Error::device)?;
+        crate::error::all_finite("the gradient of a loss at noise", &means)?;
+        let weights = means
+            .into_iter()
+            .map(|mean| if mean > 0.0 { 1.0 / f64::from(mean) } else { 1.0 })
+            .collect();
+        Ok(Self { weights })
+    }
+
+    /// The weights, in the order of the losses.
+    #[must_use]
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+}

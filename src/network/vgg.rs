@@ -1,0 +1,383 @@
+//! A network with weights: forward to taps, back from taps to the image.
+
+use std::fmt;
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+
+use super::architecture::{Operation, Stage};
+use super::{Architecture, Layer, Preprocessing, RandomVgg};
+use crate::device::name_of;
+use crate::error::{Error, Result};
+use crate::kernels::{Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Pool, Pooling, Step};
+
+/// A VGG network on a device. Cloning shares it.
+///
+/// It comes from [`RandomVgg`] or from a [`WeightFile`](super::WeightFile). Images are tensors
+/// `[1, 3, H, W]` of sRGB values in 0..=1; features are `[1, C, h, w]`, channels last in memory.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::Tensor;
+/// use ranvgg::{Architecture, Features, RandomVgg, device};
+///
+/// let device = device::by_name("flex")?;
+/// let vgg = RandomVgg::vgg19().with_seed(7).init(&device)?;
+/// let layer = Architecture::Vgg19.layer("conv2_1")?;
+/// let image = Tensor::full([1, 3, 32, 32], 0.5, &device);
+///
+/// let (features, trace) = vgg.forward(image, &[layer])?;
+/// let map = features.get(layer).unwrap().clone();
+/// assert_eq!(map.dims(), [1, 128, 16, 16]);
+///
+/// // The gradient of half the sum of squares of that map, with respect to the image.
+/// let gradient = vgg.backward(Features::from_iter([(layer, map)]), &trace)?;
+/// assert_eq!(gradient.dims(), [1, 3, 32, 32]);
+/// # }
+/// # Ok::<(), ranvgg::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Vgg {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    plan: Plan,
+    stages: Vec<(Layer, Weighted)>,
+    engine: Engine,
+    recipe: Option<RandomVgg>,
+}
+
+/// What a network is apart from its weights.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Plan {
+    pub(super) architecture: Architecture,
+    pub(super) pooling: Pooling,
+    pub(super) padding: Padding,
+    pub(super) preprocessing: Preprocessing,
+}
+
+enum Weighted {
+    Convolution(Box<Convolution>),
+    Pool(Pool),
+}
+
+/// Feature maps, or gradients at them, by layer.
+#[derive(Clone, Debug, Default)]
+pub struct Features {
+    maps: Vec<(Layer, Tensor<4>)>,
+}
+
+impl Features {
+    /// The map `[1, C, h, w]` of a layer.
+    #[must_use]
+    pub fn get(&self, layer: Layer) -> Option<&Tensor<4>> {
+        self.maps.iter().find(|(candidate, _)| *candidate == layer).map(|(_, map)| map)
+    }
+
+    /// Layers and maps, in the order they were asked for.
+    pub fn iter(&self) -> impl Iterator<Item = (Layer, &Tensor<4>)> {
+        self.maps.iter().map(|(layer, map)| (*layer, map))
+    }
+
+    /// Adds to the map of a layer, which is zero where none was given.
+    pub fn add(&mut self, layer: Layer, map: Tensor<4>) {
+        match self.maps.iter_mut().find(|(candidate, _)| *candidate == layer) {
+            Some((_, sum)) => *sum = sum.clone() + map,
+            None => self.maps.push((layer, map)),
+        }
+    }
+
+    fn take(&mut self, layer: Layer) -> Option<Tensor<4>> {
+        let place = self.maps.iter().position(|(candidate, _)| *candidate == layer)?;
+        Some(self.maps.swap_remove(place).1)
+    }
+}
+
+impl FromIterator<(Layer, Tensor<4>)> for Features {
+    fn from_iter<I: IntoIterator<Item = (Layer, Tensor<4>)>>(maps: I) -> Self {
+        let mut features = Self::default();
+        for (layer, map) in maps {
+            features.add(layer, map);
+        }
+        features
+    }
+}
+
+/// What [`Vgg::backward`] needs of a forward pass: which channels each rectifier passed, and where
+/// maxima were. Good for any number of backward passes.
+pub struct Trace {
+    steps: Vec<Step>,
+    /// Shape `[1, C, h, w]` of every map from the first stage on.
+    shapes: Vec<[usize; 4]>,
+}
+
+impl Vgg {
+    /// A network whose convolutions get their parameters from `source`, when first used.
+    ///
+    /// `depth` limits the stages that have weights; deeper layers are refused.
+    pub(super) fn new(
+        plan: Plan,
+        device: &Device,
+        recipe: Option<RandomVgg>,
+        depth: usize,
+        mut source: impl FnMut(Layer, ConvolutionShape) -> ParameterSource,
+    ) -> Self {
+        let stages = plan
+            .architecture
+            .stages(plan.pooling, plan.padding)
+            .into_iter()
+            .take(depth)
+            .map(|Stage { layer, operation }| {
+                let weighted = match operation {
+                    Operation::Pool(pool) => Weighted::Pool(pool),
+                    Operation::Convolution(shape) => {
+                        let source = source(layer, shape);
+                        Weighted::Convolution(Box::new(Convolution::new(shape, source)))
+                    }
+                };
+                (layer, weighted)
+            })
+            .collect();
+        Self {
+            inner: Arc::new(Inner {
+                plan,
+                stages,
+                engine: Engine::new(device),
+                recipe,
+            }),
+        }
+    }
+
+    /// The network's plan.
+    #[must_use]
+    pub fn architecture(&self) -> Architecture {
+        self.inner.plan.architecture
+    }
+
+    /// How its convolutions continue their input.
+    #[must_use]
+    pub fn padding(&self) -> Padding {
+        self.inner.plan.padding
+    }
+
+    /// How its pooling layers summarise.
+    #[must_use]
+    pub fn pooling(&self) -> Pooling {
+        self.inner.plan.pooling
+    }
+
+    /// What is done to colours before the first layer.
+    #[must_use]
+    pub fn preprocessing(&self) -> Preprocessing {
+        self.inner.plan.preprocessing
+    }
+
+    /// Where it computes.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        self.inner.engine.device()
+    }
+
+    /// How it was drawn, if it was: the same recipe yields the same network anywhere.
+    #[must_use]
+    pub fn recipe(&self) -> Option<&RandomVgg> {
+        self.inner.recipe.as_ref()
+    }
+
+    /// The layer of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownLayer`] with the names nearest to it.
+    pub fn layer(&self, name: &str) -> Result<Layer> {
+        self.architecture().layer(name)
+    }
+
+    /// Frees the buffers that evaluations reuse.
+    pub fn release_buffers(&self) {
+        self.inner.engine.release();
+    }
+
+    /// The convolution of a layer, with its place in the chain.
+    pub(super) fn convolutions(&self) -> impl Iterator<Item = (Layer, &Convolution)> {
+        self.inner.stages.iter().filter_map(|(layer, weighted)| match weighted {
+            Weighted::Convolution(convolution) => Some((*layer, &**convolution)),
+            Weighted::Pool(_) => None,
+        })
+    }
+
+    fn place(&self, layer: Layer) -> Result<usize> {
+        self.architecture().check(layer)?;
+        let place = self.inner.stages.iter().position(|(candidate, _)| *candidate == layer);
+        place.ok_or_else(|| Error::MissingTensor {
+            name: self
+                .architecture()
+                .torchvision_key(layer)
+                .unwrap_or_else(|| layer.to_string()),
+        })
+    }
+
+    /// Refuses an image, called `what` in messages, that a layer cannot be computed from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ImageTooSmall`], [`Error::ImageSize`], [`Error::UnknownLayer`].
+    pub fn check_image(&self, what: &str, width: usize, height: usize, layer: Layer) -> Result<()> {
+        self.place(layer)?;
+        self.architecture().check_image(what, width, height, layer, self.padding())
+    }
+
+    /// The features of `image`, `[1, 3, H, W]`, at each of `taps`.
+    ///
+    /// Layers above the deepest tap are neither computed nor drawn. On an image that Burn's
+    /// autodiff watches, features are part of its graph.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`], [`Error::DeviceMismatch`], [`Error::UnknownLayer`],
+    /// [`Error::ImageTooSmall`] and [`Error::ImageSize`].
+    pub fn features(&self, image: Tensor<4>, taps: &[Layer]) -> Result<Features> {
+        self.walk(image, taps, false).map(|(features, _)| features)
+    }
+
+    /// As [`features`](Self::features), with what [`backward`](Self::backward) needs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`features`](Self::features).
+    pub fn forward(&self, image: Tensor<4>, taps: &[Layer]) -> Result<(Features, Trace)> {
+        self.walk(image, taps, true)
+    }
+
+    fn walk(&self, image: Tensor<4>, taps: &[Layer], traced: bool) -> Result<(Features, Trace)> {
+        let deepest = self.check_taps(&image, taps)?;
+        let engine = &self.inner.engine;
+        let input = self.inner.plan.preprocessing.apply(image, engine.device());
+        let mut map = engine.enter(input)?;
+        let mut features = Features::default();
+        let mut trace = Trace {
+            steps: Vec::new(),
+            shapes: Vec::new(),
+        };
+        for (place, (_, weighted)) in self.inner.stages[..=deepest].iter().enumerate() {
+            let (next, step) = match weighted {
+                Weighted::Convolution(convolution) => engine.convolve(convolution, &map, traced),
+                Weighted::Pool(pool) => engine.pool(pool, &map, traced),
+            };
+            trace.steps.extend(step);
+            trace.shapes.push(next.shape());
+            // The map below is free as soon as this one exists, unless it is asked for.
+            let below = std::mem::replace(&mut map, next);
+            match place.checked_sub(1).map(|below| self.inner.stages[below].0) {
+                Some(layer) if taps.contains(&layer) => features.add(layer, engine.leave(below)),
+                _ => engine.recycle(below),
+            }
+        }
+        features.add(self.inner.stages[deepest].0, engine.leave(map));
+        features.maps.sort_by_key(|(layer, _)| taps.iter().position(|tap| tap == layer));
+        Ok((features, trace))
+    }
+
+    /// The gradient at the image, `[1, 3, H, W]`, from gradients at features.
+    ///
+    /// Any layer up to the deepest of the forward pass may carry a gradient, tapped or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if a gradient has not the shape of its layer's features, or if there is
+    /// none; [`Error::UnknownLayer`] for a layer beyond the forward pass.
+    pub fn backward(&self, gradients: Features, trace: &Trace) -> Result<Tensor<4>> {
+        let engine = &self.inner.engine;
+        let mut gradients = gradients;
+        for (layer, gradient) in gradients.iter() {
+            let place = self.place(layer)?;
+            let expected = trace.shapes.get(place);
+            if expected != Some(&gradient.dims()) {
+                return Err(Error::Shape {
+                    what: format!("the gradient at {layer}"),
+                    found: gradient.dims().to_vec(),
+                    expected: expected.map_or_else(
+                        || "none: the forward pass stopped below that layer".into(),
+                        |shape| format!("{shape:?}"),
+                    ),
+                });
+            }
+        }
+        let places: Result<Vec<usize>> =
+            gradients.iter().map(|(layer, _)| self.place(layer)).collect();
+        let deepest = places?.into_iter().max();
+        let top = deepest.and_then(|place| gradients.take(self.inner.stages[place].0));
+        let (Some(deepest), Some(top)) = (deepest, top) else {
+            return Err(Error::Shape {
+                what: "the list of gradients".into(),
+                found: vec![0],
+                expected: "at least one".into(),
+            });
+        };
+        let mut gradient = engine.start(engine.enter(top)?, &trace.steps[deepest]);
+        for place in (0..=deepest).rev() {
+            let step = &trace.steps[place];
+            let (below, added) = match place.checked_sub(1) {
+                Some(below) => {
+                    let arriving = gradients.take(self.inner.stages[below].0);
+                    let arriving = arriving.map(|map| engine.enter(map)).transpose()?;
+                    (Some(&trace.steps[below]), arriving)
+                }
+                None => (None, None),
+            };
+            gradient = match &self.inner.stages[place].1 {
+                Weighted::Convolution(convolution) => {
+                    engine.convolve_gradient(convolution, gradient, step, added, below)
+                }
+                Weighted::Pool(pool) => engine.pool_gradient(pool, gradient, step, added, below),
+            };
+        }
+        let gradient = engine.leave(gradient);
+        Ok(self.inner.plan.preprocessing.gradient(gradient, engine.device()))
+    }
+
+    fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<usize> {
+        let [batch, channels, height, width] = image.dims();
+        if batch != 1 || channels != 3 {
+            return Err(Error::Shape {
+                what: "the image".into(),
+                found: image.dims().to_vec(),
+                expected: "[1, 3, height, width]".into(),
+            });
+        }
+        let (found, expected) = (image.device(), self.device());
+        if found.clone().inner() != *expected {
+            return Err(Error::DeviceMismatch {
+                what: "the image".into(),
+                found: name_of(&found),
+                expected: name_of(expected),
+            });
+        }
+        let mut deepest = None;
+        for &tap in taps {
+            self.check_image("the image", width, height, tap)?;
+            deepest = deepest.max(Some(self.place(tap)?));
+        }
+        deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))
+    }
+
+    /// How many of the network's values were drawn or read so far.
+    #[must_use]
+    pub fn parameters_in_memory(&self) -> usize {
+        self.convolutions()
+            .filter(|(_, convolution)| convolution.is_drawn())
+            .map(|(_, convolution)| convolution.shape.weights() + convolution.shape.channels_out)
+            .sum()
+    }
+}
+
+impl fmt::Debug for Vgg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vgg")
+            .field("plan", &self.inner.plan)
+            .field("device", &name_of(self.device()))
+            .field("recipe", &self.inner.recipe)
+            .finish()
+    }
+}
