@@ -1,13 +1,31 @@
 //! x
 pub mod device;
 mod error;
+mod invert;
+pub mod imaging;
 mod kernels;
 pub mod loss;
+pub mod metrics;
 mod network;
-mod random;
+mod objective;
 pub mod optim;
-pub use optim::{Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
+mod random;
+pub mod run;
+mod style;
+mod task;
+mod texture;
+
 pub use error::{Error, Result};
+pub use imaging::{Picture, Scales, Size};
+pub use invert::{InvertOptions, invert, invert_observed};
 pub use kernels::{Padding, Pooling};
 pub use loss::Gram;
-pub use network::*;
+pub use network::{
+    Architecture, Extent, Features, Layer, LayerNormalizer, Preprocessing, RandomVgg, Trace, Vgg,
+    WeightFile,
+};
+pub use objective::{Evaluation, Objective};
+pub use optim::{Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
+pub use run::{Control, Observer, Outcome, Progress, RunOptions};
+pub use style::{StyleOptions, StyleStart, transfer_style, transfer_style_observed};
+pub use texture::{TextureOptions, synthesize_texture, synthesize_texture_observed};

@@ -314,7 +314,8 @@ mod tests {
     #[test]
     fn receptive_fields_are_those_counted_by_hand() {
         // conv1_1: 3. conv1_2: 3 + 2 = 5. pool1: 6. conv2_1: 6 + 2*2 = 10. conv2_2: 14.
-        // pool2: 16. conv3_1: 16 + 2*4 = 24.
+        // pool2: 16. conv3_1: 16 + 2*4 = 24. conv5_1: 156, then three times 2*16, pool5 16: 268.
+        // fc6: 268 + 6*32 = 460.
         let extent = |name: &str| {
             let layer = Architecture::Vgg19.layer(name).unwrap();
             Architecture::Vgg19.extent(layer, Padding::Zero).unwrap()
@@ -328,7 +329,7 @@ mod tests {
             ("pool2", 16, 4, 4),
             ("conv3_1", 24, 4, 4),
             ("conv5_1", 156, 16, 16),
-            ("fc6", 404, 32, 224),
+            ("fc6", 460, 32, 224),
         ];
         for (name, field, stride, smallest) in expected {
             let extent = extent(name);

@@ -135,7 +135,7 @@ impl LineSearch {
         }
         // Near a minimum the decrease drowns in rounding while slopes are still good: the
         // approximate condition of Hager and Zhang, SIAM J. Optim. 16 (2005), eq. 2.8.
-        if flat && value <= self.start.value + noise * self.start.value.abs() {
+        if flat && (value - self.start.value).abs() <= noise * self.start.value.abs() {
             return Verdict::Accept;
         }
         let out_of_room = self.bracketed

@@ -1,0 +1,50 @@
+//! Reconstructs an image from its features at one layer.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use ranvgg::{InvertOptions, invert_observed};
+
+/// Reconstruct a picture from its features at one layer of a network that was never trained
+#[derive(Parser)]
+struct Arguments {
+    /// Picture to reconstruct (.png, .jpg, .tif) [default: a cat, from the crate]
+    input: Option<PathBuf>,
+
+    /// Layer to invert: conv1_1 ... conv5_4, pool1 ... pool5, fc6 ... fc8 (224x224 pictures only)
+    #[arg(long, default_value = "conv3_1", value_name = "NAME")]
+    layer: String,
+
+    /// Weight of the total variation, in units of the content loss: more is smoother
+    #[arg(long, default_value_t = 0.0, value_name = "W")]
+    tv_weight: f64,
+
+    #[command(flatten)]
+    common: support::Common,
+}
+
+fn main() -> ExitCode {
+    support::report(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> support::Result<()> {
+    let common = &arguments.common;
+    let output = common.output("inverted.png")?;
+    let picture = support::open_picture(arguments.input.as_deref(), "cat.png")?;
+    let vgg = common.network()?;
+    let layer = vgg.layer(&arguments.layer)?;
+    let mut options = InvertOptions::default();
+    options.total_variation_weight = arguments.tv_weight;
+    options.run = common.run(options.run);
+    let outcome = invert_observed(&vgg, &picture, layer, &options, &mut common.watch()?)?;
+    common.finish(&outcome, &output)?;
+    let psnr = ranvgg::metrics::psnr(
+        &outcome.image().to_rgb32f(),
+        &ranvgg::imaging::flatten(&picture),
+    )?;
+    common.say(&format!("PSNR {psnr:.2} dB"));
+    Ok(())
+}

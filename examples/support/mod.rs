@@ -1,0 +1,237 @@
+//! What the example programs share: devices, pictures, a progress bar, Ctrl-C, clear errors.
+
+#![allow(dead_code)] // each example uses its part
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use image::DynamicImage;
+use indicatif::{ProgressBar, ProgressStyle};
+use ranvgg::imaging::{self, Limits};
+use ranvgg::{
+    Architecture, Control, Layer, Outcome, Padding, Pooling, Progress, RandomVgg, RunOptions,
+    Scales, Size, Vgg, device,
+};
+
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Options of every program that makes a picture.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// Picture to write (.png, .jpg or .tif; .tif and .png can hold 16 bits, see --sixteen)
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Overwrite the output if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Write 16 bits a channel instead of 8
+    #[arg(long)]
+    pub(crate) sixteen: bool,
+
+    /// Seed of the starting noise: another one, another picture of the same kind
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Seed of the network's weights: another one, another network
+    #[arg(long, default_value_t = 0)]
+    pub(crate) network_seed: u64,
+
+    /// Network: vgg16 or vgg19
+    #[arg(long, default_value = "vgg19")]
+    pub(crate) network: String,
+
+    /// Pooling: average or max
+    #[arg(long, default_value = "average")]
+    pub(crate) pooling: String,
+
+    /// How convolutions continue their input: zero, reflect, replicate or circular
+    #[arg(long, default_value = "reflect")]
+    pub(crate) padding: String,
+
+    /// Most octaves from coarse to fine; 1 runs at the final size alone
+    #[arg(long, value_name = "N")]
+    pub(crate) scales: Option<usize>,
+
+    /// Evaluations of the objective in the whole run
+    #[arg(long, value_name = "N")]
+    pub(crate) evaluations: Option<usize>,
+
+    /// Device: flex, ndarray, wgpu, wgpu:1, vulkan:0, ... (see the example list_devices)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
+
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+impl Common {
+    /// The output's path, checked before any work.
+    pub(crate) fn output(&self, default: &str) -> Result<PathBuf> {
+        let path = self.output.clone().unwrap_or_else(|| default.into());
+        imaging::check_output(&path, self.force).map_err(|error| match error {
+            ranvgg::Error::OutputExists { path } => {
+                format!("`{}` exists already; --force overwrites it", path.display()).into()
+            }
+            error => Box::<dyn Error>::from(error),
+        })?;
+        if self.sixteen && path.extension().is_some_and(|end| end != "png" && end != "tif") {
+            return Err("--sixteen needs an output that ends in .png or .tif".into());
+        }
+        Ok(path)
+    }
+
+    pub(crate) fn network(&self) -> Result<Vgg> {
+        let architecture = match self.network.as_str() {
+            "vgg16" => Architecture::Vgg16,
+            "vgg19" => Architecture::Vgg19,
+            other => return Err(choice("--network", other, "vgg16, vgg19")),
+        };
+        let pooling = match self.pooling.as_str() {
+            "average" => Pooling::Average,
+            "max" => Pooling::Max,
+            other => return Err(choice("--pooling", other, "average, max")),
+        };
+        let padding = match self.padding.as_str() {
+            "zero" => Padding::Zero,
+            "reflect" => Padding::Reflect,
+            "replicate" => Padding::Replicate,
+            "circular" => Padding::Circular,
+            other => return Err(choice("--padding", other, "zero, reflect, replicate, circular")),
+        };
+        let vgg = RandomVgg::new(architecture)
+            .with_seed(self.network_seed)
+            .with_pooling(pooling)
+            .with_padding(padding)
+            .init(&open_device(self.device.as_deref())?)?;
+        self.say(&format!("{architecture}, seed {}, on {}", self.network_seed, device::name_of(vgg.device())));
+        Ok(vgg)
+    }
+
+    pub(crate) fn run(&self, mut options: RunOptions) -> RunOptions {
+        options.seed = self.seed;
+        if let Some(evaluations) = self.evaluations {
+            options.evaluations = evaluations;
+        }
+        if let Some(most) = self.scales {
+            options.scales = match options.scales {
+                Scales::Octaves { smallest, .. } => Scales::Octaves { most, smallest },
+                _ => Scales::Octaves { most, smallest: 48 },
+            };
+        }
+        options
+    }
+
+    pub(crate) fn say(&self, line: &str) {
+        if !self.quiet {
+            eprintln!("{line}");
+        }
+    }
+
+    /// Writes the picture and says how the run went.
+    pub(crate) fn finish(&self, outcome: &Outcome, output: &Path) -> Result<()> {
+        let image: DynamicImage = if self.sixteen { outcome.image16() } else { outcome.image() };
+        imaging::save(&image, output, self.force)?;
+        self.say(&format!(
+            "{}: {}x{}, {} evaluations in {:.1} s ({})",
+            output.display(),
+            image.width(),
+            image.height(),
+            outcome.evaluations(),
+            outcome.seconds(),
+            outcome.stop_reason(),
+        ));
+        Ok(())
+    }
+
+    /// An observer that draws a progress bar and stops the run at the first Ctrl-C.
+    pub(crate) fn watch(&self) -> Result<impl FnMut(&Progress<'_>) -> Control> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&asked);
+        ctrlc::set_handler(move || {
+            // The second time, leave at once: nothing is half-written.
+            if flag.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+        })?;
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
+        bar.set_style(ProgressStyle::with_template(
+            "{bar:32} {pos}/{len} evaluations, {msg}, {eta} left",
+        )?);
+        Ok(move |progress: &Progress<'_>| {
+            bar.set_length(progress.evaluations as u64);
+            bar.set_position(progress.evaluation as u64);
+            bar.set_message(format!(
+                "scale {}/{} ({}), loss {:.3e}",
+                progress.scale + 1,
+                progress.scales,
+                progress.size,
+                progress.loss()
+            ));
+            if progress.evaluation == progress.evaluations {
+                bar.finish();
+            }
+            if asked.load(Ordering::SeqCst) {
+                bar.abandon_with_message("stopped; the picture so far is kept");
+                return Control::Stop;
+            }
+            Control::Continue
+        })
+    }
+}
+
+fn choice(option: &str, value: &str, allowed: &str) -> Box<dyn Error> {
+    format!("{option} is `{value}`; allowed: {allowed}").into()
+}
+
+pub(crate) fn open_device(name: Option<&str>) -> Result<burn::tensor::Device> {
+    Ok(match name {
+        Some(name) => device::by_name(name)?,
+        None => device::best()?,
+    })
+}
+
+/// Reads a picture, or one that ships with the crate.
+pub(crate) fn open_picture(path: Option<&Path>, bundled: &str) -> Result<DynamicImage> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/images").join(bundled),
+    };
+    Ok(imaging::open(path, Limits::default())?)
+}
+
+/// Reads `256` or `320x200`.
+pub(crate) fn parse_size(text: &str) -> std::result::Result<Size, String> {
+    let side = |text: &str| match text.parse::<usize>() {
+        Ok(side) if (1..=16384).contains(&side) => Ok(side),
+        _ => Err(format!("`{text}` is not a number of pixels from 1 to 16384")),
+    };
+    match text.split_once(['x', 'X']) {
+        Some((width, height)) => Ok(Size::new(side(width)?, side(height)?)),
+        None => side(text).map(Size::square),
+    }
+}
+
+/// Reads the names of layers, separated by commas.
+pub(crate) fn parse_layers(vgg: &Vgg, names: Option<&str>) -> Result<Option<Vec<Layer>>> {
+    let Some(names) = names else { return Ok(None) };
+    let layers: ranvgg::Result<Vec<Layer>> = names.split(',').map(|name| vgg.layer(name)).collect();
+    Ok(Some(layers?))
+}
+
+/// Runs a program; an error becomes one line on standard error and exit code 1.
+pub(crate) fn report(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

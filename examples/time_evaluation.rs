@@ -1,0 +1,111 @@
+//! Times one evaluation of the five-layer style objective: loss and image gradient.
+
+mod support;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use clap::Parser;
+use ranvgg::{Gram, Layer, Objective, Padding, RandomVgg, Vgg, device};
+
+/// Time one loss-and-gradient evaluation of the five-layer style objective of VGG-19
+#[derive(Parser)]
+struct Arguments {
+    /// Sides of the square image in pixels
+    #[arg(long, num_args = 1.., default_values_t = [256, 512], value_name = "N")]
+    size: Vec<usize>,
+
+    /// Device by name [default: the best]
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+
+    /// Timed evaluations of each size, after one that is not timed
+    #[arg(long, default_value_t = 7, value_name = "N")]
+    runs: usize,
+
+    /// How convolutions continue their input: zero, as PyTorch's baseline does, or reflect
+    #[arg(long, default_value = "zero")]
+    padding: String,
+}
+
+fn main() -> ExitCode {
+    support::report(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> support::Result<()> {
+    if arguments.runs == 0 {
+        return Err("--runs is 0; allowed: whole numbers from 1 up".into());
+    }
+    let device = support::open_device(arguments.device.as_deref())?;
+    let padding = match arguments.padding.as_str() {
+        "zero" => Padding::Zero,
+        "reflect" => Padding::Reflect,
+        other => return Err(format!("--padding is `{other}`; allowed: zero, reflect").into()),
+    };
+    let vgg = RandomVgg::vgg19().with_padding(padding).init(&device)?;
+    let names = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
+    let taps: ranvgg::Result<Vec<Layer>> = names.iter().map(|name| vgg.layer(name)).collect();
+    let taps = taps?;
+    for &size in &arguments.size {
+        let exemplar = picture(size, 0, &device);
+        let mut objective = Objective::new(&vgg);
+        for (layer, map) in vgg.features(exemplar, &taps)?.iter() {
+            let target = Gram::of(map.clone());
+            objective = objective.at_layer(layer.to_string(), layer, 1.0, target);
+        }
+        let mut whole = Vec::new();
+        let mut forward = Vec::new();
+        for run in 0..=arguments.runs {
+            let image = picture(size, run + 1, &device);
+            forward.push(seconds(|| time_forward(&vgg, image.clone(), &taps))?);
+            whole.push(seconds(|| {
+                let evaluation = objective.evaluate(image)?;
+                // A read ends after everything before it, on any device.
+                evaluation.values.try_into_data().map_err(|error| format!("{error:?}"))?;
+                evaluation.gradient.sum().try_into_data().map_err(|error| format!("{error:?}"))?;
+                Ok(())
+            })?);
+        }
+        // The first one prepares weights and compiles shaders.
+        let (whole, forward) = (sorted(&whole[1..]), sorted(&forward[1..]));
+        println!(
+            "size {size} device {} threads {} evaluation median {:.4} s min {:.4} s forward median {:.4} s",
+            device::name_of(&device),
+            rayon::current_num_threads(),
+            whole[whole.len() / 2],
+            whole[0],
+            forward[forward.len() / 2],
+        );
+    }
+    Ok(())
+}
+
+fn time_forward(vgg: &Vgg, image: Tensor<4>, taps: &[Layer]) -> support::Result<()> {
+    let (features, _trace) = vgg.forward(image, taps)?;
+    for (_, map) in features.iter() {
+        let gram = Gram::of(map.clone()).matrix().clone();
+        gram.sum().try_into_data().map_err(|error| format!("{error:?}"))?;
+    }
+    Ok(())
+}
+
+fn seconds(work: impl FnOnce() -> support::Result<()>) -> support::Result<f64> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// Something that is neither flat nor periodic; its content does not change the cost.
+fn picture(size: usize, run: usize, device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = (0..3 * size * size)
+        .map(|i| ((i as f32 + run as f32) * 12.9898).sin().mul_add(43758.547, 0.0).fract().abs())
+        .collect();
+    Tensor::from_data(TensorData::new(values, [1, 3, size, size]), device)
+}

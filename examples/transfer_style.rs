@@ -1,0 +1,84 @@
+//! Paints one picture in the style of another.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use ranvgg::{Size, StyleOptions, StyleStart, transfer_style_observed};
+
+/// Paint a picture in the style of another, through a network that was never trained
+#[derive(Parser)]
+struct Arguments {
+    /// Picture whose content to keep (.png, .jpg, .tif) [default: a cat, from the crate]
+    content: Option<PathBuf>,
+
+    /// Picture whose style to take [default: from the crate]
+    style: Option<PathBuf>,
+
+    /// Size of the result: N or WxH [default: that of the content]
+    #[arg(long, value_parser = support::parse_size, value_name = "WxH")]
+    size: Option<Size>,
+
+    /// How strongly the content pulls [default: see StyleOptions]
+    #[arg(long, value_name = "W")]
+    content_weight: Option<f64>,
+
+    /// How strongly each layer's style pulls [default: 1]
+    #[arg(long, value_name = "W")]
+    style_weight: Option<f64>,
+
+    /// Weight of the total variation: more is smoother [default: 0]
+    #[arg(long, value_name = "W")]
+    tv_weight: Option<f64>,
+
+    /// Layer whose features are kept [default: conv2_2]
+    #[arg(long, value_name = "NAME")]
+    content_layer: Option<String>,
+
+    /// Layers whose statistics are matched, separated by commas
+    #[arg(long, value_name = "A,B,C")]
+    layers: Option<String>,
+
+    /// Size of the style's strokes compared with the result
+    #[arg(long, value_name = "FACTOR")]
+    style_scale: Option<f64>,
+
+    /// Start from noise instead of the content
+    #[arg(long)]
+    from_noise: bool,
+
+    #[command(flatten)]
+    common: support::Common,
+}
+
+fn main() -> ExitCode {
+    support::report(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> support::Result<()> {
+    let common = &arguments.common;
+    let output = common.output("styled.png")?;
+    let content = support::open_picture(arguments.content.as_deref(), "cat.png")?;
+    let style = support::open_picture(arguments.style.as_deref(), "tissue.png")?;
+    let vgg = common.network()?;
+    let mut options = StyleOptions::default();
+    if let Some(name) = &arguments.content_layer {
+        options.content_layer = Some(vgg.layer(name)?);
+    }
+    options.style_layers = support::parse_layers(&vgg, arguments.layers.as_deref())?;
+    options.size = arguments.size;
+    options.content_weight = arguments.content_weight.unwrap_or(options.content_weight);
+    options.style_weight = arguments.style_weight.unwrap_or(options.style_weight);
+    options.total_variation_weight =
+        arguments.tv_weight.unwrap_or(options.total_variation_weight);
+    options.style_scale = arguments.style_scale.unwrap_or(options.style_scale);
+    if arguments.from_noise {
+        options.start = StyleStart::Noise;
+    }
+    options.run = common.run(options.run);
+    let outcome =
+        transfer_style_observed(&vgg, content, style, &options, &mut common.watch()?)?;
+    common.finish(&outcome, &output)
+}

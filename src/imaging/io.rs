@@ -1,0 +1,148 @@
+//! Files in and out: read within limits, written whole or not at all.
+
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use image::{DynamicImage, ImageFormat, ImageReader};
+
+use crate::error::{Error, Result};
+
+/// What an image file may ask for when it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most pixels of a side. Default: 16384.
+    pub side: u32,
+    /// Most bytes that decoding may allocate. Default: 1 GiB.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            side: 16384,
+            bytes: 1 << 30,
+        }
+    }
+}
+
+/// Endings of files that can be written.
+const WRITABLE: &str = ".png, .jpg, .jpeg, .tif, .tiff";
+
+/// Reads a PNG, JPEG or TIFF file. What it is is read from its content, not from its name.
+///
+/// # Errors
+///
+/// [`Error::Read`] if there is no such file, [`Error::Decode`] if it is empty, cut off, not an
+/// image, or beyond `limits`.
+pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
+    let path = path.as_ref();
+    let reading = |source| Error::Read {
+        path: path.into(),
+        source,
+    };
+    // Read first: an image that is written over its own input must not lose it half-way, and a
+    // folder or device gives one clear error.
+    let bytes = std::fs::read(path).map_err(reading)?;
+    let mut reader =
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(reading)?;
+    let mut allowed = image::Limits::default();
+    allowed.max_image_width = Some(limits.side);
+    allowed.max_image_height = Some(limits.side);
+    allowed.max_alloc = Some(limits.bytes);
+    reader.limits(allowed);
+    reader.decode().map_err(|source| Error::Decode {
+        path: path.into(),
+        source,
+    })
+}
+
+/// Refuses an output that could not be written: call it before a long run.
+///
+/// # Errors
+///
+/// [`Error::UnknownFormat`] for a name that does not end in .png, .jpg, .jpeg, .tif or .tiff,
+/// [`Error::NoFolder`] if its folder does not exist, [`Error::OutputExists`] if the file does and
+/// `overwrite` is false, [`Error::Write`] if its folder takes no files.
+pub fn check_output(path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
+    let path = path.as_ref();
+    format_of(path)?;
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        return Err(Error::NoFolder {
+            path: path.into(),
+            folder: folder.into(),
+        });
+    }
+    if path.exists() && !overwrite {
+        return Err(Error::OutputExists { path: path.into() });
+    }
+    if path.is_dir() {
+        return Err(Error::Write {
+            path: path.into(),
+            source: std::io::ErrorKind::IsADirectory.into(),
+        });
+    }
+    temporary(path).map(|_| ())
+}
+
+/// Writes an image in the format its name ends in. At any moment the file is as it was before or
+/// complete: the bytes go to a temporary file beside it, which then takes its name.
+///
+/// # Errors
+///
+/// Those of [`check_output`], and [`Error::Encode`] if the format cannot hold the image (JPEG holds
+/// 8 bits a channel).
+pub fn save(image: &DynamicImage, path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
+    let path = path.as_ref();
+    check_output(path, overwrite)?;
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format_of(path)?).map_err(|source| Error::Encode {
+        path: path.into(),
+        source,
+    })?;
+    let writing = |source| Error::Write {
+        path: path.into(),
+        source,
+    };
+    let mut file = temporary(path)?;
+    file.write_all(bytes.get_ref()).map_err(writing)?;
+    file.as_file().sync_all().map_err(writing)?;
+    let renamed = if overwrite {
+        file.persist(path)
+    } else {
+        file.persist_noclobber(path)
+    };
+    renamed.map(|_| ()).map_err(|error| writing(error.error))
+}
+
+fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".ranvgg-").suffix(".tmp");
+    // Temporary files are private by default; the output should be readable as any new file is.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder_of(path)).map_err(|source| Error::Write {
+        path: path.into(),
+        source,
+    })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn format_of(path: &Path) -> Result<ImageFormat> {
+    match ImageFormat::from_path(path) {
+        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Tiff)) => Ok(format),
+        _ => Err(Error::UnknownFormat {
+            path: path.into(),
+            allowed: WRITABLE,
+        }),
+    }
+}

@@ -1,0 +1,101 @@
+//! Inversion: an image with the same features as a given one, from nothing but those features.
+
+use crate::error::Result;
+use crate::imaging::{Picture, Size, from_rgb, resize};
+use crate::loss::{Content, TotalVariation};
+use crate::network::{Layer, Vgg};
+use crate::objective::Objective;
+use crate::random::Purpose;
+use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
+use crate::task::{deepest, size_of};
+
+/// Options of [`invert`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InvertOptions {
+    /// Weight of the total variation, in units of the content loss. More removes the fine noise
+    /// that deep layers do not see, and detail that they do. Default: 0.
+    pub total_variation_weight: f64,
+    /// The picture to start from, resized; noise where there is none.
+    pub start: Option<Picture>,
+    /// How long and through which sizes it runs.
+    pub run: RunOptions,
+}
+
+impl Default for InvertOptions {
+    fn default() -> Self {
+        Self {
+            total_variation_weight: 0.0,
+            start: None,
+            run: RunOptions {
+                evaluations: 200,
+                ..RunOptions::default()
+            },
+        }
+    }
+}
+
+/// Reconstructs `picture` from its features at `layer`.
+///
+/// Minimises `|F(x) - F(picture)|^2 / (2 N M)` from noise. What comes back shows what the layer
+/// keeps of an image; what is lost or invented, what it ignores. (He, Wang and Hopcroft, NIPS
+/// 2016, section 3.1.)
+///
+/// # Errors
+///
+/// Options outside of what is allowed, a picture too small for the layer or, for a fully connected
+/// layer, not 224x224, and anything the device reports; all but the last before any work.
+pub fn invert(
+    vgg: &Vgg,
+    picture: impl Into<Picture>,
+    layer: Layer,
+    options: &InvertOptions,
+) -> Result<Outcome> {
+    invert_observed(vgg, picture, layer, options, &mut Unobserved)
+}
+
+/// As [`invert`], watched: see [`Observer`].
+///
+/// # Errors
+///
+/// Those of [`invert`].
+pub fn invert_observed(
+    vgg: &Vgg,
+    picture: impl Into<Picture>,
+    layer: Layer,
+    options: &InvertOptions,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
+    options.run.check()?;
+    crate::error::not_negative("total variation weight", options.total_variation_weight)?;
+    let picture = picture.into().into_rgb("the picture")?;
+    let size = size_of(&picture);
+    let minimum = deepest(vgg, &[layer], &[("the picture", size)])?;
+    let halvings = options.run.scales.halvings(&[size], minimum);
+    let sizes: Vec<Size> = (0..=halvings).rev().map(|octaves| size.halved(octaves)).collect();
+    let mean = run::mean_colour(&picture);
+    let start = match &options.start {
+        Some(start) => start.clone().into_rgb("the starting picture")?,
+        None => run::noise_image(
+            sizes[0],
+            mean,
+            options.run.noise,
+            (options.run.seed, Purpose::Noise, 0),
+        ),
+    };
+    run::run(vgg, &sizes, start, mean, &options.run, observer, |scale| {
+        let small = size.halved(halvings - scale);
+        let picture = resize(&picture, small.width, small.height);
+        let features = vgg.features(from_rgb(&picture, vgg.device()), &[layer])?;
+        let mut objective = Objective::new(vgg);
+        for (layer, map) in features.iter() {
+            let target = Content::new(map.clone());
+            objective = objective.at_layer(format!("content {layer}"), layer, 1.0, target);
+        }
+        if options.total_variation_weight > 0.0 {
+            let weight = options.total_variation_weight;
+            objective = objective.at_image("total variation", weight, TotalVariation);
+        }
+        Ok(objective)
+    })
+}

@@ -1,0 +1,207 @@
+//! The one loop: through the scales, and at each through evaluations until it is over.
+
+mod observer;
+mod outcome;
+
+use std::time::Instant;
+
+use image::Rgb32FImage;
+use serde::{Deserialize, Serialize};
+
+pub use self::observer::{Control, Observer, Progress, Term, Unobserved};
+pub use self::outcome::{Outcome, Record};
+use crate::error::{Error, Result, at_least_one};
+use crate::imaging::{Scales, Size, from_rgb, resize, to_rgb};
+use crate::network::Vgg;
+use crate::objective::Objective;
+use crate::optim::{Lbfgs, LbfgsOptions, Next, StopReason};
+use crate::random::{self, Purpose};
+
+/// How long and through which sizes a task runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// Evaluations of the objective in the whole run, over all scales. More give a lower loss;
+    /// below about 100 the result is blurred. Each scale adds the cost of about two for measuring
+    /// the weights of its terms.
+    pub evaluations: usize,
+    /// The sizes it goes through.
+    pub scales: Scales,
+    /// Seeds the starting noise; another seed gives another picture of the same kind. Default: 0.
+    pub seed: u64,
+    /// Amplitude of the starting noise around the mean colour, in units of the colour range.
+    /// Default: 0.1.
+    pub noise: f64,
+    /// Keeps colours inside this range while optimising; without it they are clipped at the end.
+    /// Default: none.
+    pub bounds: Option<(f64, f64)>,
+    /// Settings of the optimiser. Its evaluations, bounds and first step are set by the run.
+    pub lbfgs: LbfgsOptions,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            evaluations: 300,
+            scales: Scales::default(),
+            seed: 0,
+            noise: 0.1,
+            bounds: None,
+            lbfgs: LbfgsOptions::default(),
+        }
+    }
+}
+
+/// The first step of a scale moves colours by about this much (root mean square).
+const FIRST_STEP: f64 = 0.02;
+
+impl RunOptions {
+    pub(crate) fn check(&self) -> Result<()> {
+        at_least_one("evaluations", self.evaluations)?;
+        crate::error::not_negative("noise", self.noise)?;
+        self.scales.check()
+    }
+}
+
+/// Noise around a mean colour: where runs start, and where weights are measured.
+pub(crate) fn noise_image(
+    size: Size,
+    mean: [f32; 3],
+    amplitude: f64,
+    (seed, purpose, index): (u64, Purpose, u32),
+) -> Rgb32FImage {
+    let numbers = random::normal(seed, purpose, index, size.pixels() * 3);
+    let values = numbers
+        .into_iter()
+        .zip(mean.into_iter().cycle())
+        .map(|(number, mean)| mean + amplitude as f32 * number)
+        .collect();
+    let (width, height) = (size.width as u32, size.height as u32);
+    Rgb32FImage::from_raw(width, height, values).unwrap_or_default()
+}
+
+/// The mean colour of a picture.
+pub(crate) fn mean_colour(picture: &Rgb32FImage) -> [f32; 3] {
+    let mut sums = [0.0f64; 3];
+    for pixel in picture.pixels() {
+        for (sum, value) in sums.iter_mut().zip(pixel.0) {
+            *sum += f64::from(value);
+        }
+    }
+    let count = f64::from(picture.width()) * f64::from(picture.height());
+    sums.map(|sum| (sum / count) as f32)
+}
+
+/// Amplitude of the noise at which weights are measured; they hardly depend on it.
+const MEASURING_NOISE: f64 = 0.1;
+
+/// Runs through `sizes`, coarse to fine, from `start`. `objective` makes what is minimised at
+/// scale number `i`; its weights are measured here, at noise around `mean`.
+pub(crate) fn run(
+    vgg: &Vgg,
+    sizes: &[Size],
+    start: Rgb32FImage,
+    mean: [f32; 3],
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+    mut objective: impl FnMut(usize) -> Result<Objective>,
+) -> Result<Outcome> {
+    let begun = Instant::now();
+    let mut picture = start;
+    let mut records = Vec::new();
+    let mut names = Vec::new();
+    let mut counts = Counts::default();
+    let mut stop = StopReason::Evaluations;
+    for (scale, &size) in sizes.iter().enumerate() {
+        let left = options.evaluations - counts.evaluations;
+        let share = left.div_ceil(sizes.len() - scale);
+        if share == 0 {
+            break;
+        }
+        let mut objective = objective(scale)?;
+        let measuring = (options.seed, Purpose::Measurement, scale as u32);
+        let noise = noise_image(size, mean, MEASURING_NOISE, measuring);
+        objective.normalize(from_rgb(&noise, vgg.device()))?;
+        names = objective.names().map(str::to_owned).collect();
+        picture = resize(&picture, size.width, size.height);
+        let values = size.pixels() * 3;
+        let lbfgs = LbfgsOptions {
+            evaluations: Some(share),
+            first_step: FIRST_STEP * (values as f64).sqrt(),
+            bounds: options.bounds,
+            ..options.lbfgs.clone()
+        };
+        let from = from_rgb(&picture, vgg.device()).reshape([values]);
+        let mut lbfgs = Lbfgs::new(from, lbfgs)?;
+        let shape = [1, 3, size.height, size.width];
+        let reason = loop {
+            let evaluation = objective.evaluate(lbfgs.ask().reshape(shape))?;
+            let next = lbfgs.tell(evaluation.values, evaluation.gradient.reshape([values]))?;
+            counts.evaluations += 1;
+            records.push(Record {
+                scale,
+                evaluation: counts.evaluations,
+                seconds: begun.elapsed().as_secs_f64(),
+                terms: lbfgs.values().to_vec(),
+            });
+            let terms: Vec<Term> = names
+                .iter()
+                .zip(lbfgs.values())
+                .map(|(name, &value)| Term { name, value })
+                .collect();
+            let progress = Progress {
+                scale,
+                scales: sizes.len(),
+                size,
+                evaluation: counts.evaluations,
+                evaluations: options.evaluations,
+                seconds: begun.elapsed().as_secs_f64(),
+                terms: &terms,
+                lbfgs: &lbfgs,
+            };
+            let control = observer.observe(&progress);
+            match next {
+                Next::Stop(reason) => break reason,
+                _ if control == Control::Stop => {
+                    lbfgs.stop();
+                    break StopReason::Asked;
+                }
+                _ => {}
+            }
+        };
+        counts.restarts += lbfgs.restarts();
+        counts.iterations += lbfgs.iterations();
+        if reason == StopReason::NotFinite {
+            return Err(Error::NotFinite {
+                what: format!("the objective at the start of scale {}", scale + 1),
+                value: f32::NAN,
+            });
+        }
+        picture = to_rgb(lbfgs.point().reshape(shape))?;
+        stop = reason;
+        if reason == StopReason::Asked {
+            break;
+        }
+    }
+    if let Some(size) = sizes.last() {
+        // Stopped before the last scale: the picture has the size asked for all the same.
+        picture = resize(&picture, size.width, size.height);
+    }
+    vgg.release_buffers();
+    Ok(Outcome::new(
+        picture,
+        vgg.device().clone(),
+        stop,
+        counts,
+        begun.elapsed().as_secs_f64(),
+        names,
+        records,
+    ))
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) evaluations: usize,
+    pub(crate) iterations: usize,
+    pub(crate) restarts: usize,
+}

@@ -1,0 +1,86 @@
+//! Watching a run, and stopping it.
+
+use image::DynamicImage;
+
+use crate::error::Result;
+use crate::imaging::{Size, to_image8};
+use crate::optim::Lbfgs;
+
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Control {
+    /// It goes on.
+    #[default]
+    Continue,
+    /// It ends; the image so far is kept.
+    Stop,
+}
+
+/// A term of the loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Term<'a> {
+    /// Its name, for example `style conv1_1`.
+    pub name: &'a str,
+    /// Its weighted value.
+    pub value: f64,
+}
+
+/// Where a run is, told after each evaluation.
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// The scale, from 0.
+    pub scale: usize,
+    /// How many scales there are.
+    pub scales: usize,
+    /// The image's size at this scale.
+    pub size: Size,
+    /// Evaluations made, over all scales.
+    pub evaluation: usize,
+    /// Evaluations allowed.
+    pub evaluations: usize,
+    /// Seconds since the run began.
+    pub seconds: f64,
+    /// The loss by term, at the best point of this scale so far.
+    pub terms: &'a [Term<'a>],
+    pub(super) lbfgs: &'a Lbfgs,
+}
+
+impl Progress<'_> {
+    /// The loss at the best point of this scale so far.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.terms.iter().map(|term| term.value).sum()
+    }
+
+    /// The best image of this scale so far, at this scale's size. Reads it from the device.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_image8`].
+    pub fn image(&self) -> Result<DynamicImage> {
+        let shape = [1, 3, self.size.height, self.size.width];
+        to_image8(self.lbfgs.point().reshape(shape))
+    }
+}
+
+/// Watches a run. Closures from [`Progress`] to [`Control`] are observers.
+pub trait Observer {
+    /// Called after each evaluation.
+    fn observe(&mut self, progress: &Progress<'_>) -> Control;
+}
+
+impl<F: FnMut(&Progress<'_>) -> Control> Observer for F {
+    fn observe(&mut self, progress: &Progress<'_>) -> Control {
+        self(progress)
+    }
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn observe(&mut self, _: &Progress<'_>) -> Control {
+        Control::Continue
+    }
+}

@@ -1,0 +1,141 @@
+//! What a run leaves: the image, and how it went.
+
+use burn::tensor::{Device, Tensor};
+use image::{DynamicImage, Rgb32FImage};
+
+use super::Counts;
+use crate::error::Result;
+use crate::imaging::{from_rgb, save, to_image8_of, to_image16_of};
+use crate::optim::StopReason;
+
+/// The result of a task.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    picture: Rgb32FImage,
+    device: Device,
+    stop: StopReason,
+    counts: Counts,
+    seconds: f64,
+    names: Vec<String>,
+    records: Vec<Record>,
+}
+
+/// The loss after one evaluation.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Record {
+    /// The scale, from 0. Losses of different scales do not compare.
+    pub scale: usize,
+    /// Evaluations made, over all scales.
+    pub evaluation: usize,
+    /// Seconds since the run began.
+    pub seconds: f64,
+    /// The weighted terms at the best point of the scale so far, named by
+    /// [`Outcome::term_names`].
+    pub terms: Vec<f64>,
+}
+
+impl Record {
+    /// The sum of the terms.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        self.terms.iter().sum()
+    }
+}
+
+impl Outcome {
+    pub(super) fn new(
+        picture: Rgb32FImage,
+        device: Device,
+        stop: StopReason,
+        counts: Counts,
+        seconds: f64,
+        names: Vec<String>,
+        records: Vec<Record>,
+    ) -> Self {
+        Self {
+            picture,
+            device,
+            stop,
+            counts,
+            seconds,
+            names,
+            records,
+        }
+    }
+
+    /// The image with 8 bits a channel, colours beyond 0..=1 clipped.
+    #[must_use]
+    pub fn image(&self) -> DynamicImage {
+        to_image8_of(&self.picture)
+    }
+
+    /// The image with 16 bits a channel.
+    #[must_use]
+    pub fn image16(&self) -> DynamicImage {
+        to_image16_of(&self.picture)
+    }
+
+    /// The image as it was optimised, unclipped, on the host.
+    #[must_use]
+    pub fn picture(&self) -> &Rgb32FImage {
+        &self.picture
+    }
+
+    /// The same as a tensor `[1, 3, H, W]` on the network's device.
+    #[must_use]
+    pub fn tensor(&self) -> Tensor<4> {
+        from_rgb(&self.picture, &self.device)
+    }
+
+    /// Writes [`image`](Self::image), whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`save`](crate::imaging::save).
+    pub fn save(&self, path: impl AsRef<std::path::Path>, overwrite: bool) -> Result<()> {
+        save(&self.image(), path, overwrite)
+    }
+
+    /// Why the last scale ended.
+    #[must_use]
+    pub fn stop_reason(&self) -> StopReason {
+        self.stop
+    }
+
+    /// Evaluations made.
+    #[must_use]
+    pub fn evaluations(&self) -> usize {
+        self.counts.evaluations
+    }
+
+    /// Steps the optimiser accepted.
+    #[must_use]
+    pub fn iterations(&self) -> usize {
+        self.counts.iterations
+    }
+
+    /// Times the optimiser lost its way and set out anew.
+    #[must_use]
+    pub fn restarts(&self) -> usize {
+        self.counts.restarts
+    }
+
+    /// Seconds the run took.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// The names of the loss's terms.
+    #[must_use]
+    pub fn term_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The loss by term after each evaluation.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+}

@@ -1,0 +1,184 @@
+//! Style transfer: the content of one picture in the style of another.
+
+use crate::error::{Result, not_negative, positive};
+use crate::imaging::{Picture, Size, from_rgb, resize};
+use crate::loss::{Content, Gram, TotalVariation};
+use crate::network::{Layer, Vgg};
+use crate::objective::Objective;
+use crate::random::Purpose;
+use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
+use crate::task::{self, deepest, size_of};
+
+/// What style transfer starts from.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum StyleStart {
+    /// The content picture.
+    #[default]
+    Content,
+    /// Noise.
+    Noise,
+    /// Another picture, resized.
+    Picture(Picture),
+}
+
+/// Options of [`transfer_style`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StyleOptions {
+    /// The layer whose features the result shares with the content picture. A deeper one keeps
+    /// less of its detail. Default: `conv2_2`.
+    pub content_layer: Option<Layer>,
+    /// Layers whose statistics it shares with the style picture. Default: `conv1_1 conv2_1 conv3_1
+    /// conv4_1 conv5_1`, as far as both pictures are large enough for them.
+    pub style_layers: Option<Vec<Layer>>,
+    /// How strongly content pulls, in units of one style layer. Default: 1.
+    pub content_weight: f64,
+    /// How strongly each style layer pulls. Default: 1.
+    pub style_weight: f64,
+    /// Weight of the total variation, in the same units. Default: 0.
+    pub total_variation_weight: f64,
+    /// Width and height of the result; the content picture is resized to it. Default: the content
+    /// picture's.
+    pub size: Option<Size>,
+    /// Size of the style's strokes: the style picture is resized so that its shorter side is this
+    /// many times the result's. Default: 1.
+    pub style_scale: f64,
+    /// What to start from. Default: the content picture.
+    pub start: StyleStart,
+    /// How long and through which sizes it runs.
+    pub run: RunOptions,
+}
+
+impl Default for StyleOptions {
+    fn default() -> Self {
+        Self {
+            content_layer: None,
+            style_layers: None,
+            content_weight: 1.0,
+            style_weight: 1.0,
+            total_variation_weight: 0.0,
+            size: None,
+            style_scale: 1.0,
+            start: StyleStart::default(),
+            run: RunOptions::default(),
+        }
+    }
+}
+
+impl StyleOptions {
+    fn check(&self) -> Result<()> {
+        self.run.check()?;
+        not_negative("content weight", self.content_weight)?;
+        positive("style weight", self.style_weight)?;
+        not_negative("total variation weight", self.total_variation_weight)?;
+        positive("style scale", self.style_scale)
+    }
+}
+
+/// The default content layer.
+const CONTENT_LAYER: &str = "conv2_2";
+
+/// Paints `content` in the style of `style`.
+///
+/// Minimises, at every scale from coarse to fine,
+///
+/// ```text
+/// L = a |F(x) - F(content)|^2 / (2 N M) + b sum over l of |G_l(x) - G_l(style)|^2 / (4 N_l^2) + c R(x)
+/// ```
+///
+/// where every term is first scaled by [`LayerNormalizer`](crate::LayerNormalizer), so that `a`,
+/// `b` and `c` mean the same at any size and layer. (He, Wang and Hopcroft, NIPS 2016, section
+/// 3.3.)
+///
+/// # Errors
+///
+/// Options outside of what is allowed, pictures too small for the layers, and anything the device
+/// reports; all but the last before any work.
+pub fn transfer_style(
+    vgg: &Vgg,
+    content: impl Into<Picture>,
+    style: impl Into<Picture>,
+    options: &StyleOptions,
+) -> Result<Outcome> {
+    transfer_style_observed(vgg, content, style, options, &mut Unobserved)
+}
+
+/// As [`transfer_style`], watched: see [`Observer`].
+///
+/// # Errors
+///
+/// Those of [`transfer_style`].
+pub fn transfer_style_observed(
+    vgg: &Vgg,
+    content: impl Into<Picture>,
+    style: impl Into<Picture>,
+    options: &StyleOptions,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
+    options.check()?;
+    let content = content.into().into_rgb("the content picture")?;
+    let style = style.into().into_rgb("the style picture")?;
+    let size = options.size.unwrap_or(size_of(&content));
+    size.check("the result")?;
+    let style_size = style_size(size_of(&style), size, options.style_scale);
+    let content_layer = match options.content_layer {
+        Some(layer) => layer,
+        None => vgg.layer(CONTENT_LAYER)?,
+    };
+    let style_layers = match &options.style_layers {
+        Some(layers) => layers.clone(),
+        None => task::style_layers(vgg, size.shorter().min(style_size.shorter()))?,
+    };
+    let images = [("the result", size), ("the style picture", style_size)];
+    let minimum = deepest(vgg, &[content_layer], &images[..1])?
+        .max(deepest(vgg, &style_layers, &images)?);
+    let halvings = options.run.scales.halvings(&[size, style_size], minimum);
+    let sizes: Vec<Size> = (0..=halvings).rev().map(|octaves| size.halved(octaves)).collect();
+    let content = resize(&content, size.width, size.height);
+    let style = resize(&style, style_size.width, style_size.height);
+    let mean = run::mean_colour(&style);
+    let start = match &options.start {
+        StyleStart::Content => content.clone(),
+        StyleStart::Picture(picture) => picture.clone().into_rgb("the starting picture")?,
+        StyleStart::Noise => run::noise_image(
+            sizes[0],
+            mean,
+            options.run.noise,
+            (options.run.seed, Purpose::Noise, 0),
+        ),
+    };
+    run::run(vgg, &sizes, start, mean, &options.run, observer, |scale| {
+        let octaves = halvings - scale;
+        let at_scale = |picture, size: Size| {
+            let small = size.halved(octaves);
+            from_rgb(&resize(picture, small.width, small.height), vgg.device())
+        };
+        let mut objective = Objective::new(vgg);
+        if options.content_weight > 0.0 {
+            let features = vgg.features(at_scale(&content, size), &[content_layer])?;
+            for (layer, map) in features.iter() {
+                let target = Content::new(map.clone());
+                let name = format!("content {layer}");
+                objective = objective.at_layer(name, layer, options.content_weight, target);
+            }
+        }
+        let features = vgg.features(at_scale(&style, style_size), &style_layers)?;
+        for (layer, map) in features.iter() {
+            let (name, target) = (format!("style {layer}"), Gram::of(map.clone()));
+            objective = objective.at_layer(name, layer, options.style_weight, target);
+        }
+        if options.total_variation_weight > 0.0 {
+            let weight = options.total_variation_weight;
+            objective = objective.at_image("total variation", weight, TotalVariation);
+        }
+        Ok(objective)
+    })
+}
+
+/// The style picture's size when its shorter side is `scale` times that of the result.
+fn style_size(style: Size, result: Size, scale: f64) -> Size {
+    let factor = scale * result.shorter() as f64 / style.shorter() as f64;
+    let side = |side: usize| ((side as f64 * factor).round() as usize).max(1);
+    Size::new(side(style.width), side(style.height))
+}
