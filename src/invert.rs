@@ -11,7 +11,6 @@ use crate::task::{deepest, size_of};
 
 /// Options of [`invert`].
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct InvertOptions {
     /// Weight of the total variation, in units of the content loss. More removes the fine noise
     /// that deep layers do not see, and detail that they do. Default: 0.

@@ -1,6 +1,7 @@
 //! x
 pub mod device;
 mod error;
+mod file;
 mod invert;
 pub mod imaging;
 mod kernels;

@@ -24,7 +24,6 @@ pub enum StyleStart {
 
 /// Options of [`transfer_style`].
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct StyleOptions {
     /// The layer whose features the result shares with the content picture. A deeper one keeps
     /// less of its detail. Default: `conv2_2`.

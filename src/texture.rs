@@ -11,7 +11,6 @@ use crate::task::{self, deepest, size_of};
 
 /// Options of [`synthesize_texture`].
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct TextureOptions {
     /// Layers whose statistics the result shares with the exemplar. Shallow ones carry grain and
     /// colour, deeper ones shapes. Default: `conv1_1 conv2_1 conv3_1 conv4_1 conv5_1`, as far as

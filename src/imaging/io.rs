@@ -1,11 +1,12 @@
 //! Files in and out: read within limits, written whole or not at all.
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::Path;
 
 use image::{DynamicImage, ImageFormat, ImageReader};
 
 use crate::error::{Error, Result};
+use crate::file;
 
 /// What an image file may ask for when it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +37,15 @@ const WRITABLE: &str = ".png, .jpg, .jpeg, .tif, .tiff";
 /// image, or beyond `limits`.
 pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
     let path = path.as_ref();
-    let reading = |source| Error::Read {
-        path: path.into(),
-        source,
-    };
     // Read first: an image that is written over its own input must not lose it half-way, and a
     // folder or device gives one clear error.
-    let bytes = std::fs::read(path).map_err(reading)?;
-    let mut reader =
-        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(reading)?;
+    let bytes = file::read(path)?;
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|source| {
+        Error::Read {
+            path: path.into(),
+            source,
+        }
+    })?;
     let mut allowed = image::Limits::default();
     allowed.max_image_width = Some(limits.side);
     allowed.max_image_height = Some(limits.side);
@@ -66,23 +67,7 @@ pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
 pub fn check_output(path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
     let path = path.as_ref();
     format_of(path)?;
-    let folder = folder_of(path);
-    if !folder.is_dir() {
-        return Err(Error::NoFolder {
-            path: path.into(),
-            folder: folder.into(),
-        });
-    }
-    if path.exists() && !overwrite {
-        return Err(Error::OutputExists { path: path.into() });
-    }
-    if path.is_dir() {
-        return Err(Error::Write {
-            path: path.into(),
-            source: std::io::ErrorKind::IsADirectory.into(),
-        });
-    }
-    temporary(path).map(|_| ())
+    file::check(path, overwrite)
 }
 
 /// Writes an image in the format its name ends in. At any moment the file is as it was before or
@@ -100,41 +85,7 @@ pub fn save(image: &DynamicImage, path: impl AsRef<Path>, overwrite: bool) -> Re
         path: path.into(),
         source,
     })?;
-    let writing = |source| Error::Write {
-        path: path.into(),
-        source,
-    };
-    let mut file = temporary(path)?;
-    file.write_all(bytes.get_ref()).map_err(writing)?;
-    file.as_file().sync_all().map_err(writing)?;
-    let renamed = if overwrite {
-        file.persist(path)
-    } else {
-        file.persist_noclobber(path)
-    };
-    renamed.map(|_| ()).map_err(|error| writing(error.error))
-}
-
-fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".ranvgg-").suffix(".tmp");
-    // Temporary files are private by default; the output should be readable as any new file is.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder_of(path)).map_err(|source| Error::Write {
-        path: path.into(),
-        source,
-    })
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
+    file::write(path, bytes.get_ref(), overwrite)
 }
 
 fn format_of(path: &Path) -> Result<ImageFormat> {

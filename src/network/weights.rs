@@ -11,6 +11,7 @@ use super::architecture::Operation;
 use super::vgg::Plan;
 use super::{Architecture, Layer, Preprocessing, Vgg};
 use crate::error::{Error, Result, all_finite};
+use crate::file;
 use crate::kernels::{ConvolutionShape, Padding, Parameters, Pooling};
 
 /// A network whose weights lie in a file.
@@ -64,11 +65,7 @@ impl WeightFile {
     ///
     /// [`Error::Read`] and those of [`read`](Self::read).
     pub fn load(&self, path: impl AsRef<Path>, device: &Device) -> Result<Vgg> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| Error::Read {
-            path: path.into(),
-            source,
-        })?;
+        let bytes = file::read(path.as_ref())?;
         self.read(&bytes, device)
     }
 
@@ -165,6 +162,25 @@ impl Vgg {
             .collect();
         safetensors::serialize(views.map_err(Error::Safetensors)?, None)
             .map_err(Error::Safetensors)
+    }
+}
+
+impl Vgg {
+    /// Writes [`to_safetensors`](Self::to_safetensors) to `path`, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_safetensors`](Self::to_safetensors); [`Error::NoFolder`],
+    /// [`Error::OutputExists`] unless `overwrite`, and [`Error::Write`].
+    pub fn save_safetensors(
+        &self,
+        deepest: Layer,
+        path: impl AsRef<Path>,
+        overwrite: bool,
+    ) -> Result<()> {
+        let path = path.as_ref();
+        file::check(path, overwrite)?;
+        file::write(path, &self.to_safetensors(deepest)?, overwrite)
     }
 }
 

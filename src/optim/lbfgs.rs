@@ -10,7 +10,6 @@ use crate::error::{Error, Result, at_least_one, not_negative, positive};
 
 /// Settings of [`Lbfgs`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub struct LbfgsOptions {
     /// Pairs of step and gradient change kept. More follow curvature better and cost two vectors
     /// of memory each. Default: 10.
@@ -434,6 +433,11 @@ impl Lbfgs {
                 Next::Search
             }
             Verdict::Accept => self.accept(),
+            Verdict::Fail(failure @ LineSearchFailure::LongestStep) => {
+                // No end in sight: the function has no minimum along this line.
+                self.accept();
+                Next::Stop(StopReason::LineSearch(failure))
+            }
             // Some trial was lower all the same: take it, and let its pair pass the guard.
             Verdict::Fail(_) if self.candidate.is_some() => self.accept(),
             Verdict::Fail(failure) => self.restart(failure),

@@ -86,7 +86,10 @@ impl Lbfgs {
     /// Goes on from `state` on a device.
     #[must_use]
     pub fn resume(state: LbfgsState, device: &Device) -> Self {
-        let write = |data: TensorData| Tensor::<1>::from_data(data, device);
+        let write = |data: TensorData| {
+            let dtype = data.dtype();
+            Tensor::<1>::from_data(data, (device, dtype))
+        };
         let point = |state: PointState| Point {
             position: write(state.position),
             gradient: state.gradient.map(write),

@@ -19,7 +19,6 @@ use crate::random::{self, Purpose};
 
 /// How long and through which sizes a task runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub struct RunOptions {
     /// Evaluations of the objective in the whole run, over all scales. More give a lower loss;
     /// below about 100 the result is blurred. Each scale adds the cost of about two for measuring

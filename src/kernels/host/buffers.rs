@@ -67,7 +67,8 @@ mod tests {
         let address = small.as_ptr();
         buffers.give(large);
         buffers.give(small);
-        assert_eq!(buffers.take(8).as_ptr(), address);
+        let taken = buffers.take(8);
+        assert_eq!(taken.as_ptr(), address);
         assert_eq!(buffers.take(500).len(), 500);
         assert_eq!(buffers.lock().len(), 0);
     }

@@ -1,0 +1,200 @@
+//! Gradients of losses and networks against finite differences and Burn's autodiff.
+
+mod common;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use common::{all_devices, assert_close, cpu_devices, flex, gpu_device, picture, values};
+use ranvgg::loss::{Content, Custom, Loss, TotalVariation};
+use ranvgg::{Features, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg};
+
+/// A small map `[1, C, H, W]` in f64.
+fn map(shape: [usize; 4], phase: f64) -> Tensor<4> {
+    let count = shape.iter().product::<usize>();
+    let values: Vec<f64> = (0..count).map(|i| (i as f64 * 1.7 + phase).sin() + 0.3).collect();
+    Tensor::from_data(TensorData::new(values, shape), (&flex(), DType::F64))
+}
+
+/// Central differences of a loss at every component of a map.
+fn differences(loss: &dyn Loss, at: &Tensor<4>) -> Vec<f32> {
+    let step = 1e-5;
+    let shape = at.dims();
+    let values: Vec<f64> = at.clone().try_into_vec_as().unwrap();
+    let value = |values: Vec<f64>| -> f64 {
+        let map = Tensor::from_data(TensorData::new(values, shape), (&flex(), DType::F64));
+        loss.measure(map).unwrap().value.try_into_scalar().unwrap()
+    };
+    (0..values.len())
+        .map(|i| {
+            let moved = |by: f64| {
+                let mut moved = values.clone();
+                moved[i] += by;
+                value(moved)
+            };
+            ((moved(step) - moved(-step)) / (2.0 * step)) as f32
+        })
+        .collect()
+}
+
+#[test]
+fn every_loss_has_the_gradient_of_its_value() {
+    let at = map([1, 3, 4, 5], 0.0);
+    let custom = Custom::new(|map: Tensor<4>| (map.clone().square() * map).sum());
+    let losses: [(&str, Box<dyn Loss>); 5] = [
+        ("content", Box::new(Content::new(map([1, 3, 4, 5], 1.0)))),
+        ("gram", Box::new(Gram::of(map([1, 3, 4, 5], 1.0)))),
+        ("gram of another size", Box::new(Gram::of(map([1, 3, 7, 2], 2.0)))),
+        ("total variation", Box::new(TotalVariation)),
+        ("custom", Box::new(custom)),
+    ];
+    for (name, loss) in losses {
+        let gradient = values(loss.measure(at.clone()).unwrap().gradient);
+        assert_close(name, &gradient, &differences(&*loss, &at), 1e-6);
+    }
+}
+
+#[test]
+fn losses_of_one_pixel_and_one_row_are_finite() {
+    for shape in [[1, 2, 1, 1], [1, 2, 1, 6], [1, 2, 6, 1]] {
+        let at = map(shape, 0.0);
+        let gradient = values(TotalVariation.measure(at.clone()).unwrap().gradient);
+        assert_eq!(gradient.len(), at.dims().iter().product::<usize>());
+        assert!(gradient.iter().all(|value| value.is_finite()));
+        assert!(values(Gram::of(at).matrix().clone()).iter().all(|value| value.is_finite()));
+    }
+}
+
+#[test]
+fn values_by_hand() {
+    // F = (1, 3), F0 = (0, 1): (1 + 4) / (2 * 1 * 2) = 1.25.
+    let row = |values: [f32; 2]| Tensor::<4>::from_floats([[[values]]], &flex());
+    let content = Content::new(row([0.0, 1.0])).measure(row([1.0, 3.0])).unwrap();
+    assert_eq!(values(content.value), [1.25]);
+    // G(1, 3) = (1 + 9) / 2 = 5, G(0, 1) = 0.5: 4.5^2 / 4 = 5.0625.
+    let gram = Gram::of(row([0.0, 1.0])).measure(row([1.0, 3.0])).unwrap();
+    assert_eq!(values(gram.value), [5.0625]);
+    // (3 - 1)^2 = 4, gradient (-4, 4).
+    let variation = TotalVariation.measure(row([1.0, 3.0])).unwrap();
+    assert_eq!(values(variation.value), [4.0]);
+    assert_eq!(values(variation.gradient), [-4.0, 4.0]);
+}
+
+fn networks(device: &Device) -> impl Iterator<Item = (String, Vgg)> {
+    let device = device.clone();
+    Padding::ALL.into_iter().flat_map(move |padding| {
+        let device = device.clone();
+        [Pooling::Average, Pooling::Max].into_iter().map(move |pooling| {
+            let vgg = RandomVgg::vgg16()
+                .with_seed(3)
+                .with_bias_sigma(0.1)
+                .with_padding(padding)
+                .with_pooling(pooling)
+                .init(&device)
+                .unwrap();
+            (format!("{padding:?} {pooling:?}"), vgg)
+        })
+    })
+}
+
+fn layers(vgg: &Vgg, names: &[&str]) -> Vec<Layer> {
+    names.iter().map(|name| vgg.layer(name).unwrap()).collect()
+}
+
+/// The explicit reverse pass, over two taps at once, against autodiff of Burn's own operations.
+fn against_autodiff(device: &Device, names: &[&str], (height, width): (usize, usize)) {
+    for (what, vgg) in networks(device) {
+        let taps = layers(&vgg, names);
+        let image = picture(height, width, 0.4, device);
+        let (features, trace) = vgg.forward(image.clone(), &taps).unwrap();
+        let explicit = vgg.backward(features.clone(), &trace).unwrap();
+
+        let watched = image.autodiff().require_grad();
+        let seen = vgg.features(watched.clone(), &taps).unwrap();
+        let mut half_squares = Vec::new();
+        for (layer, map) in features.iter() {
+            let watched = seen.get(layer).unwrap();
+            let (found, expected) = (values(map.clone()), values(watched.clone()));
+            assert_close(&format!("{what} {layer}"), &found, &expected, 1e-5);
+            half_squares.push(watched.clone().square().sum().mul_scalar(0.5));
+        }
+        let sum = half_squares.into_iter().reduce(|a, b| a + b).unwrap();
+        let automatic = watched.grad(&sum.backward()).unwrap();
+        assert_close(&what, &values(explicit), &values(automatic), 1e-3);
+    }
+}
+
+#[test]
+fn the_reverse_pass_is_that_of_autodiff_on_cpus() {
+    for (_, device) in cpu_devices() {
+        against_autodiff(&device, &["conv1_1", "pool1", "conv3_2", "pool3"], (19, 26));
+        against_autodiff(&device, &["conv1_2"], (2, 2));
+    }
+}
+
+/// Burn's operations in both directions, explicit and by autodiff, on the same GPU.
+#[test]
+fn the_reverse_pass_is_that_of_autodiff_on_a_gpu() {
+    if let Some((_, device)) = gpu_device() {
+        against_autodiff(&device, &["conv1_1", "pool1"], (6, 5));
+    }
+}
+
+/// The same features and gradients on every device.
+#[test]
+fn devices_agree() {
+    let reference = RandomVgg::vgg19().with_seed(5).init(&flex()).unwrap();
+    let taps = layers(&reference, &["conv1_2", "conv2_1"]);
+    let run = |vgg: &Vgg| {
+        let image = picture(13, 18, 0.2, vgg.device());
+        let (features, trace) = vgg.forward(image, &taps).unwrap();
+        let deepest = values(features.get(taps[1]).unwrap().clone());
+        (deepest, values(vgg.backward(features, &trace).unwrap()))
+    };
+    let (features, gradient) = run(&reference);
+    for (name, device) in all_devices() {
+        let vgg = RandomVgg::vgg19().with_seed(5).init(&device).unwrap();
+        let (found, found_gradient) = run(&vgg);
+        assert_close(&name, &found, &features, 1e-5);
+        assert_close(&name, &found_gradient, &gradient, 1e-3);
+    }
+}
+
+/// Directional derivatives of a whole objective, in f32, where rectifiers bend the loss.
+#[test]
+fn an_objective_descends_as_its_gradient_says() {
+    let vgg = RandomVgg::vgg19().with_seed(2).init(&flex()).unwrap();
+    let taps = layers(&vgg, &["conv1_1", "conv3_1"]);
+    let target = vgg.features(picture(40, 33, 2.0, &flex()), &taps).unwrap();
+    let mut objective = Objective::new(&vgg).at_image("variation", 0.1, TotalVariation);
+    for (layer, map) in target.iter() {
+        objective = objective
+            .at_layer("content", layer, 1.0, Content::new(map.clone()))
+            .at_layer("style", layer, 1.0, Gram::of(map.clone()));
+    }
+    let image = picture(40, 33, 0.0, &flex());
+    objective.normalize(image.clone()).unwrap();
+    let evaluation = objective.evaluate(image.clone()).unwrap();
+    let direction = picture(40, 33, 1.0, &flex()) - 0.5;
+    let slope: f64 =
+        values(evaluation.gradient * direction.clone()).iter().map(|v| f64::from(*v)).sum();
+    let value = |step: f64| -> f64 {
+        let moved = image.clone() + direction.clone() * step;
+        let values = values(objective.evaluate(moved).unwrap().values);
+        values.iter().map(|v| f64::from(*v)).sum()
+    };
+    let step = 1e-3;
+    let difference = (value(step) - value(-step)) / (2.0 * step);
+    assert!((difference - slope).abs() < 0.01 * slope.abs(), "{difference} {slope}");
+}
+
+#[test]
+fn a_gradient_that_does_not_fit_is_refused() {
+    let vgg = RandomVgg::vgg19().init(&flex()).unwrap();
+    let taps = layers(&vgg, &["conv1_1"]);
+    let (features, trace) = vgg.forward(picture(8, 8, 0.0, &flex()), &taps).unwrap();
+    let gradient = features.get(taps[0]).unwrap().clone().narrow(2, 0, 7);
+    assert!(vgg.backward(Features::from_iter([(taps[0], gradient)]), &trace).is_err());
+    let deeper = vgg.layer("conv2_1").unwrap();
+    let gradient = Tensor::zeros([1, 128, 4, 4], &flex());
+    assert!(vgg.backward(Features::from_iter([(deeper, gradient)]), &trace).is_err());
+    assert!(vgg.backward(Features::default(), &trace).is_err());
+}

@@ -1,0 +1,144 @@
+//! The same numbers as PyTorch, from a network's seed against its exported weights.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Device;
+use common::{assert_close, cpu_devices, gpu_device, picture, values};
+use ranvgg::loss::{Content, Loss, TotalVariation};
+use ranvgg::{Architecture, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg};
+use safetensors::SafeTensors;
+
+const STYLE: [&str; 5] = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
+const SAMPLES: usize = 512;
+/// Relative to PyTorch in f64: sixteen layers of f32 products, Winograd's transforms included.
+const FEATURES: f64 = 1e-4;
+const GRADIENTS: f64 = 1e-3;
+
+fn golden() -> BTreeMap<String, Vec<f32>> {
+    let bytes = include_bytes!("golden/parity.safetensors");
+    let file = SafeTensors::deserialize(bytes).unwrap();
+    file.tensors()
+        .into_iter()
+        .map(|(name, view)| {
+            let (words, _) = view.data().as_chunks::<4>();
+            (name, words.iter().map(|word| f32::from_le_bytes(*word)).collect())
+        })
+        .collect()
+}
+
+fn network(padding: Padding, pooling: Pooling, device: &Device) -> Vgg {
+    RandomVgg::vgg19()
+        .with_seed(1)
+        .with_bias_sigma(0.1)
+        .with_padding(padding)
+        .with_pooling(pooling)
+        .init(device)
+        .unwrap()
+}
+
+fn layer(name: &str) -> Layer {
+    Architecture::Vgg19.layer(name).unwrap()
+}
+
+fn samples(all: &[f32]) -> Vec<f32> {
+    all.iter().copied().step_by((all.len() / SAMPLES).max(1)).collect()
+}
+
+/// Features, losses and gradients of one case at `names`, against PyTorch's.
+fn compare(
+    golden: &BTreeMap<String, Vec<f32>>,
+    (name, padding): (&str, Padding),
+    (kind, pooling): (&str, Pooling),
+    (height, width): (usize, usize),
+    names: &[&str],
+    (on, device): (&str, &Device),
+) {
+    let vgg = network(padding, pooling, device);
+    let key = format!("{name}.{kind}.{height}x{width}");
+    let phase = f64::from(golden[&format!("{key}.phase")][0]);
+    let image = picture(height, width, phase, device);
+    let exemplar = picture(height, width, 2.0, device);
+    for name in names {
+        let layer = layer(name);
+        let tap = |image| vgg.features(image, &[layer]).unwrap().get(layer).unwrap().clone();
+        let check = |what: &str, found: &[f32], tolerance: f64| {
+            let key = format!("{key}.{name}.{what}");
+            assert_close(&format!("{key} on {on}"), found, &golden[&key], tolerance);
+        };
+        let target = tap(exemplar.clone());
+        check("features", &samples(&values(tap(image.clone()))), FEATURES);
+        let gram = Objective::new(&vgg).at_layer("style", layer, 1.0, Gram::of(target.clone()));
+        let evaluation = gram.evaluate(image.clone()).unwrap();
+        check("gram_loss", &values(evaluation.values), GRADIENTS);
+        check("gram_gradient", &samples(&values(evaluation.gradient)), GRADIENTS);
+        if golden.contains_key(&format!("{key}.{name}.content_loss")) {
+            let content =
+                Objective::new(&vgg).at_layer("content", layer, 1.0, Content::new(target));
+            let evaluation = content.evaluate(image.clone()).unwrap();
+            check("content_loss", &values(evaluation.values), GRADIENTS);
+            check("content_gradient", &samples(&values(evaluation.gradient)), GRADIENTS);
+        }
+    }
+}
+
+#[test]
+fn all_style_layers_at_64_pixels() {
+    let golden = golden();
+    for (on, device) in cpu_devices() {
+        let average = ("average", Pooling::Average);
+        compare(&golden, ("zero", Padding::Zero), average, (64, 64), &STYLE, (&on, &device));
+    }
+}
+
+#[test]
+fn every_padding_and_pooling_at_an_odd_size() {
+    let golden = golden();
+    let average = ("average", Pooling::Average);
+    let cases = [
+        (("zero", Padding::Zero), average),
+        (("reflect", Padding::Reflect), average),
+        (("replicate", Padding::Replicate), average),
+        (("circular", Padding::Circular), average),
+        (("reflect", Padding::Reflect), ("max", Pooling::Max)),
+    ];
+    for (on, device) in cpu_devices() {
+        for (padding, pooling) in cases {
+            compare(&golden, padding, pooling, (37, 42), &STYLE, (&on, &device));
+        }
+    }
+}
+
+/// On a software GPU one deep layer takes minutes, so two layers stand for all.
+#[test]
+fn shallow_layers_on_a_gpu() {
+    let Some((on, device)) = gpu_device() else { return };
+    let golden = golden();
+    let average = ("average", Pooling::Average);
+    for padding in [("zero", Padding::Zero), ("reflect", Padding::Reflect)] {
+        compare(&golden, padding, average, (37, 42), &STYLE[..2], (&on, &device));
+    }
+}
+
+#[test]
+fn total_variation_and_its_gradient() {
+    let golden = golden();
+    for (on, device) in common::all_devices() {
+        let measured = TotalVariation.measure(picture(64, 64, 0.0, &device)).unwrap();
+        let value = values(measured.value);
+        assert_close(&on, &value, &golden["total_variation.loss"], 1e-5);
+        let gradient = samples(&values(measured.gradient));
+        assert_close(&on, &gradient, &golden["total_variation.gradient"], 1e-5);
+    }
+}
+
+#[test]
+fn fully_connected_features_at_224_pixels() {
+    let device = common::flex();
+    let vgg = network(Padding::Zero, Pooling::Average, &device);
+    let fc6 = layer("fc6");
+    let features = vgg.features(picture(224, 224, 0.0, &device), &[fc6]).unwrap();
+    let found = values(features.get(fc6).unwrap().clone());
+    assert_close("fc6", &found, &golden()["fc6.features"], FEATURES);
+}
