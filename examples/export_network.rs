@@ -52,6 +52,9 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         .init(&support::open_device(None)?)?;
     let deepest = vgg.layer(&arguments.up_to)?;
     vgg.save_safetensors(deepest, &arguments.output, arguments.force)?;
-    println!("{}: {architecture} up to {deepest}", arguments.output.display());
+    println!(
+        "{}: {architecture} up to {deepest}",
+        arguments.output.display()
+    );
     Ok(())
 }

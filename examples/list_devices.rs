@@ -12,7 +12,10 @@ struct Arguments {}
 fn main() -> ExitCode {
     let Arguments {} = Arguments::parse();
     for info in device::list() {
-        println!("{:<10} {:<14} {} ({})", info.name, info.class, info.adapter, info.driver);
+        println!(
+            "{:<10} {:<14} {} ({})",
+            info.name, info.class, info.adapter, info.driver
+        );
     }
     match device::best() {
         Ok(best) => {

@@ -47,7 +47,6 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     }
     options.total_variation_weight = arguments.tv_weight;
     options.run = common.run(options.run);
-    let outcome =
-        synthesize_texture_observed(&vgg, exemplar, &options, &mut common.watch()?)?;
+    let outcome = synthesize_texture_observed(&vgg, exemplar, &options, &mut common.watch()?)?;
     common.finish(&outcome, &output)
 }

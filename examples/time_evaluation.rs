@@ -62,8 +62,15 @@ fn run(arguments: &Arguments) -> support::Result<()> {
             whole.push(seconds(|| {
                 let evaluation = objective.evaluate(image)?;
                 // A read ends after everything before it, on any device.
-                evaluation.values.try_into_data().map_err(|error| format!("{error:?}"))?;
-                evaluation.gradient.sum().try_into_data().map_err(|error| format!("{error:?}"))?;
+                evaluation
+                    .values
+                    .try_into_data()
+                    .map_err(|error| format!("{error:?}"))?;
+                evaluation
+                    .gradient
+                    .sum()
+                    .try_into_data()
+                    .map_err(|error| format!("{error:?}"))?;
                 Ok(())
             })?);
         }
@@ -85,7 +92,9 @@ fn time_forward(vgg: &Vgg, image: Tensor<4>, taps: &[Layer]) -> support::Result<
     let (features, _trace) = vgg.forward(image, taps)?;
     for (_, map) in features.iter() {
         let gram = Gram::of(map.clone()).matrix().clone();
-        gram.sum().try_into_data().map_err(|error| format!("{error:?}"))?;
+        gram.sum()
+            .try_into_data()
+            .map_err(|error| format!("{error:?}"))?;
     }
     Ok(())
 }
@@ -105,7 +114,13 @@ fn sorted(values: &[f64]) -> Vec<f64> {
 /// Something that is neither flat nor periodic; its content does not change the cost.
 fn picture(size: usize, run: usize, device: &Device) -> Tensor<4> {
     let values: Vec<f32> = (0..3 * size * size)
-        .map(|i| ((i as f32 + run as f32) * 12.9898).sin().mul_add(43758.547, 0.0).fract().abs())
+        .map(|i| {
+            ((i as f32 + run as f32) * 12.9898)
+                .sin()
+                .mul_add(43758.547, 0.0)
+                .fract()
+                .abs()
+        })
         .collect();
     Tensor::from_data(TensorData::new(values, [1, 3, size, size]), device)
 }

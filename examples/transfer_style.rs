@@ -71,14 +71,14 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     options.size = arguments.size;
     options.content_weight = arguments.content_weight.unwrap_or(options.content_weight);
     options.style_weight = arguments.style_weight.unwrap_or(options.style_weight);
-    options.total_variation_weight =
-        arguments.tv_weight.unwrap_or(options.total_variation_weight);
+    options.total_variation_weight = arguments
+        .tv_weight
+        .unwrap_or(options.total_variation_weight);
     options.style_scale = arguments.style_scale.unwrap_or(options.style_scale);
     if arguments.from_noise {
         options.start = StyleStart::Noise;
     }
     options.run = common.run(options.run);
-    let outcome =
-        transfer_style_observed(&vgg, content, style, &options, &mut common.watch()?)?;
+    let outcome = transfer_style_observed(&vgg, content, style, &options, &mut common.watch()?)?;
     common.finish(&outcome, &output)
 }

@@ -194,7 +194,10 @@ fn cpu_info(name: &str, driver: &str) -> DeviceInfo {
 
 fn devices_of(backend: &str) -> Vec<DeviceInfo> {
     match backend {
-        "flex" => vec![cpu_info("flex", "pure Rust kernels of this crate over Burn Flex")],
+        "flex" => vec![cpu_info(
+            "flex",
+            "pure Rust kernels of this crate over Burn Flex",
+        )],
         "ndarray" => vec![cpu_info(
             "ndarray",
             "pure Rust kernels of this crate over Burn NdArray",
@@ -269,9 +272,11 @@ mod graphics {
             // The order in which Burn's automatic choice looks, by platform.
             _ if cfg!(target_family = "wasm") => &[wgpu::Backend::BrowserWebGpu],
             _ if cfg!(target_os = "macos") => &[wgpu::Backend::Metal],
-            _ if cfg!(target_os = "windows") => {
-                &[wgpu::Backend::Vulkan, wgpu::Backend::Dx12, wgpu::Backend::Gl]
-            }
+            _ if cfg!(target_os = "windows") => &[
+                wgpu::Backend::Vulkan,
+                wgpu::Backend::Dx12,
+                wgpu::Backend::Gl,
+            ],
             _ => &[wgpu::Backend::Vulkan, wgpu::Backend::Gl],
         }
     }
@@ -283,7 +288,10 @@ mod graphics {
         for &interface in interfaces(backend) {
             let mut found = probe(interface);
             found.sort_by_key(|adapter| adapter.class);
-            if found.iter().any(|adapter| adapter.class != DeviceClass::SoftwareGpu) {
+            if found
+                .iter()
+                .any(|adapter| adapter.class != DeviceClass::SoftwareGpu)
+            {
                 return found;
             }
             if software.is_empty() {
@@ -313,9 +321,10 @@ mod graphics {
                     wgpu::DeviceType::DiscreteGpu => {
                         (DeviceClass::DiscreteGpu, DeviceKind::DiscreteGpu(nth(0)))
                     }
-                    wgpu::DeviceType::IntegratedGpu => {
-                        (DeviceClass::IntegratedGpu, DeviceKind::IntegratedGpu(nth(1)))
-                    }
+                    wgpu::DeviceType::IntegratedGpu => (
+                        DeviceClass::IntegratedGpu,
+                        DeviceKind::IntegratedGpu(nth(1)),
+                    ),
                     wgpu::DeviceType::VirtualGpu => {
                         (DeviceClass::VirtualGpu, DeviceKind::VirtualGpu(nth(2)))
                     }
@@ -341,12 +350,15 @@ mod graphics {
         };
         let adapters = adapters(backend);
         let count = adapters.len();
-        let adapter = adapters.into_iter().nth(index.unwrap_or(0)).ok_or_else(|| {
-            refused(match count {
-                0 => "no graphics driver offers one".into(),
-                _ => format!("there are {count} of this kind, counted from 0"),
-            })
-        })?;
+        let adapter = adapters
+            .into_iter()
+            .nth(index.unwrap_or(0))
+            .ok_or_else(|| {
+                refused(match count {
+                    0 => "no graphics driver offers one".into(),
+                    _ => format!("there are {count} of this kind, counted from 0"),
+                })
+            })?;
         let interface = match backend {
             "vulkan" => WgpuBackend::Vulkan,
             "metal" => WgpuBackend::Metal,
@@ -455,14 +467,20 @@ mod tests {
     fn an_index_beyond_the_last_device_is_refused() {
         for backend in BACKENDS.iter().filter(|backend| backend.compiled) {
             let name = format!("{}:99", backend.name);
-            assert!(matches!(by_name(&name), Err(Error::NoAdapter { .. })), "{name}");
+            assert!(
+                matches!(by_name(&name), Err(Error::NoAdapter { .. })),
+                "{name}"
+            );
         }
     }
 
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     #[test]
     fn every_listed_cpu_opens_and_is_known_to_be_in_host_memory() {
-        for info in list().into_iter().filter(|info| info.class == DeviceClass::Cpu) {
+        for info in list()
+            .into_iter()
+            .filter(|info| info.class == DeviceClass::Cpu)
+        {
             let device = by_name(&info.name).unwrap();
             assert!(is_in_host_memory(&device) || info.name.starts_with("cpu"));
             assert_eq!(name_of(&device), info.name);

@@ -30,9 +30,7 @@ pub enum Error {
         allowed: String,
     },
     /// An image is too small for the deepest layer that a task uses.
-    #[error(
-        "{what} is {width}x{height}; layer {layer} needs at least {minimum}x{minimum} pixels"
-    )]
+    #[error("{what} is {width}x{height}; layer {layer} needs at least {minimum}x{minimum} pixels")]
     ImageTooSmall {
         /// Which image.
         what: String,

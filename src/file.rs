@@ -61,10 +61,12 @@ fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder_of(path)).map_err(|source| Error::Write {
-        path: path.into(),
-        source,
-    })
+    builder
+        .tempfile_in(folder_of(path))
+        .map_err(|source| Error::Write {
+            path: path.into(),
+            source,
+        })
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -71,7 +71,10 @@ pub fn invert_observed(
     let size = size_of(&picture);
     let minimum = deepest(vgg, &[layer], &[("the picture", size)])?;
     let halvings = options.run.scales.halvings(&[size], minimum);
-    let sizes: Vec<Size> = (0..=halvings).rev().map(|octaves| size.halved(octaves)).collect();
+    let sizes: Vec<Size> = (0..=halvings)
+        .rev()
+        .map(|octaves| size.halved(octaves))
+        .collect();
     let mean = run::mean_colour(&picture);
     let start = match &options.start {
         Some(start) => start.clone().into_rgb("the starting picture")?,

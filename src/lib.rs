@@ -2,8 +2,8 @@
 pub mod device;
 mod error;
 mod file;
-mod invert;
 pub mod imaging;
+mod invert;
 mod kernels;
 pub mod loss;
 pub mod metrics;

@@ -79,12 +79,7 @@ impl Objective {
 
     /// Adds `weight` times a loss of the image itself.
     #[must_use]
-    pub fn at_image(
-        self,
-        name: impl Into<String>,
-        weight: f64,
-        loss: impl Loss + 'static,
-    ) -> Self {
+    pub fn at_image(self, name: impl Into<String>, weight: f64, loss: impl Loss + 'static) -> Self {
         self.with(name.into(), Place::Image, weight, Box::new(loss))
     }
 

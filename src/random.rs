@@ -74,7 +74,11 @@ mod tests {
         // the fourth moment within 5 * sqrt(96) / 1000 of theirs.
         let draws = normal(9, Purpose::Weight, 2, 1_000_000);
         let moment = |power: i32| {
-            draws.iter().map(|value| f64::from(*value).powi(power)).sum::<f64>() / 1e6
+            draws
+                .iter()
+                .map(|value| f64::from(*value).powi(power))
+                .sum::<f64>()
+                / 1e6
         };
         assert!(moment(1).abs() < 0.005);
         assert!((moment(2) - 1.0).abs() < 0.0071);
@@ -86,7 +90,11 @@ mod tests {
     fn streams_differ_by_seed_purpose_and_index() {
         let first = normal(1, Purpose::Weight, 0, 8);
         assert_eq!(first, normal(1, Purpose::Weight, 0, 8));
-        for other in [(2, Purpose::Weight, 0), (1, Purpose::Bias, 0), (1, Purpose::Weight, 1)] {
+        for other in [
+            (2, Purpose::Weight, 0),
+            (1, Purpose::Bias, 0),
+            (1, Purpose::Weight, 1),
+        ] {
             assert_ne!(first, normal(other.0, other.1, other.2, 8));
         }
     }

@@ -130,10 +130,13 @@ pub fn transfer_style_observed(
         None => task::style_layers(vgg, size.shorter().min(style_size.shorter()))?,
     };
     let images = [("the result", size), ("the style picture", style_size)];
-    let minimum = deepest(vgg, &[content_layer], &images[..1])?
-        .max(deepest(vgg, &style_layers, &images)?);
+    let minimum =
+        deepest(vgg, &[content_layer], &images[..1])?.max(deepest(vgg, &style_layers, &images)?);
     let halvings = options.run.scales.halvings(&[size, style_size], minimum);
-    let sizes: Vec<Size> = (0..=halvings).rev().map(|octaves| size.halved(octaves)).collect();
+    let sizes: Vec<Size> = (0..=halvings)
+        .rev()
+        .map(|octaves| size.halved(octaves))
+        .collect();
     let content = resize(&content, size.width, size.height);
     let style = resize(&style, style_size.width, style_size.height);
     let mean = run::mean_colour(&style);

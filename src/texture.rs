@@ -84,9 +84,16 @@ pub fn synthesize_texture_observed(
         Some(layers) => layers.clone(),
         None => task::style_layers(vgg, given.shorter().min(size.shorter()))?,
     };
-    let minimum = deepest(vgg, &layers, &[("the exemplar", given), ("the result", size)])?;
+    let minimum = deepest(
+        vgg,
+        &layers,
+        &[("the exemplar", given), ("the result", size)],
+    )?;
     let halvings = options.run.scales.halvings(&[given, size], minimum);
-    let sizes: Vec<Size> = (0..=halvings).rev().map(|octaves| size.halved(octaves)).collect();
+    let sizes: Vec<Size> = (0..=halvings)
+        .rev()
+        .map(|octaves| size.halved(octaves))
+        .collect();
     let mean = run::mean_colour(&exemplar);
     let start = match &options.start {
         Some(picture) => picture.clone().into_rgb("the starting picture")?,

@@ -10,7 +10,9 @@ use ranvgg::{Features, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg}
 /// A small map `[1, C, H, W]` in f64.
 fn map(shape: [usize; 4], phase: f64) -> Tensor<4> {
     let count = shape.iter().product::<usize>();
-    let values: Vec<f64> = (0..count).map(|i| (i as f64 * 1.7 + phase).sin() + 0.3).collect();
+    let values: Vec<f64> = (0..count)
+        .map(|i| (i as f64 * 1.7 + phase).sin() + 0.3)
+        .collect();
     Tensor::from_data(TensorData::new(values, shape), (&flex(), DType::F64))
 }
 
@@ -42,7 +44,10 @@ fn every_loss_has_the_gradient_of_its_value() {
     let losses: [(&str, Box<dyn Loss>); 5] = [
         ("content", Box::new(Content::new(map([1, 3, 4, 5], 1.0)))),
         ("gram", Box::new(Gram::of(map([1, 3, 4, 5], 1.0)))),
-        ("gram of another size", Box::new(Gram::of(map([1, 3, 7, 2], 2.0)))),
+        (
+            "gram of another size",
+            Box::new(Gram::of(map([1, 3, 7, 2], 2.0))),
+        ),
         ("total variation", Box::new(TotalVariation)),
         ("custom", Box::new(custom)),
     ];
@@ -59,7 +64,11 @@ fn losses_of_one_pixel_and_one_row_are_finite() {
         let gradient = values(TotalVariation.measure(at.clone()).unwrap().gradient);
         assert_eq!(gradient.len(), at.dims().iter().product::<usize>());
         assert!(gradient.iter().all(|value| value.is_finite()));
-        assert!(values(Gram::of(at).matrix().clone()).iter().all(|value| value.is_finite()));
+        assert!(
+            values(Gram::of(at).matrix().clone())
+                .iter()
+                .all(|value| value.is_finite())
+        );
     }
 }
 
@@ -67,7 +76,9 @@ fn losses_of_one_pixel_and_one_row_are_finite() {
 fn values_by_hand() {
     // F = (1, 3), F0 = (0, 1): (1 + 4) / (2 * 1 * 2) = 1.25.
     let row = |values: [f32; 2]| Tensor::<4>::from_floats([[[values]]], &flex());
-    let content = Content::new(row([0.0, 1.0])).measure(row([1.0, 3.0])).unwrap();
+    let content = Content::new(row([0.0, 1.0]))
+        .measure(row([1.0, 3.0]))
+        .unwrap();
     assert_eq!(values(content.value), [1.25]);
     // G(1, 3) = (1 + 9) / 2 = 5, G(0, 1) = 0.5: 4.5^2 / 4 = 5.0625.
     let gram = Gram::of(row([0.0, 1.0])).measure(row([1.0, 3.0])).unwrap();
@@ -82,16 +93,18 @@ fn networks(device: &Device) -> impl Iterator<Item = (String, Vgg)> {
     let device = device.clone();
     Padding::ALL.into_iter().flat_map(move |padding| {
         let device = device.clone();
-        [Pooling::Average, Pooling::Max].into_iter().map(move |pooling| {
-            let vgg = RandomVgg::vgg16()
-                .with_seed(3)
-                .with_bias_sigma(0.1)
-                .with_padding(padding)
-                .with_pooling(pooling)
-                .init(&device)
-                .unwrap();
-            (format!("{padding:?} {pooling:?}"), vgg)
-        })
+        [Pooling::Average, Pooling::Max]
+            .into_iter()
+            .map(move |pooling| {
+                let vgg = RandomVgg::vgg16()
+                    .with_seed(3)
+                    .with_bias_sigma(0.1)
+                    .with_padding(padding)
+                    .with_pooling(pooling)
+                    .init(&device)
+                    .unwrap();
+                (format!("{padding:?} {pooling:?}"), vgg)
+            })
     })
 }
 
@@ -174,8 +187,10 @@ fn an_objective_descends_as_its_gradient_says() {
     objective.normalize(image.clone()).unwrap();
     let evaluation = objective.evaluate(image.clone()).unwrap();
     let direction = picture(40, 33, 1.0, &flex()) - 0.5;
-    let slope: f64 =
-        values(evaluation.gradient * direction.clone()).iter().map(|v| f64::from(*v)).sum();
+    let slope: f64 = values(evaluation.gradient * direction.clone())
+        .iter()
+        .map(|v| f64::from(*v))
+        .sum();
     let value = |step: f64| -> f64 {
         let moved = image.clone() + direction.clone() * step;
         let values = values(objective.evaluate(moved).unwrap().values);
@@ -183,7 +198,10 @@ fn an_objective_descends_as_its_gradient_says() {
     };
     let step = 1e-3;
     let difference = (value(step) - value(-step)) / (2.0 * step);
-    assert!((difference - slope).abs() < 0.01 * slope.abs(), "{difference} {slope}");
+    assert!(
+        (difference - slope).abs() < 0.01 * slope.abs(),
+        "{difference} {slope}"
+    );
 }
 
 #[test]
@@ -192,9 +210,15 @@ fn a_gradient_that_does_not_fit_is_refused() {
     let taps = layers(&vgg, &["conv1_1"]);
     let (features, trace) = vgg.forward(picture(8, 8, 0.0, &flex()), &taps).unwrap();
     let gradient = features.get(taps[0]).unwrap().clone().narrow(2, 0, 7);
-    assert!(vgg.backward(Features::from_iter([(taps[0], gradient)]), &trace).is_err());
+    assert!(
+        vgg.backward(Features::from_iter([(taps[0], gradient)]), &trace)
+            .is_err()
+    );
     let deeper = vgg.layer("conv2_1").unwrap();
     let gradient = Tensor::zeros([1, 128, 4, 4], &flex());
-    assert!(vgg.backward(Features::from_iter([(deeper, gradient)]), &trace).is_err());
+    assert!(
+        vgg.backward(Features::from_iter([(deeper, gradient)]), &trace)
+            .is_err()
+    );
     assert!(vgg.backward(Features::default(), &trace).is_err());
 }

@@ -34,14 +34,27 @@ fn beale(x: &[f64]) -> (f64, Vec<f64>) {
 
 fn himmelblau(x: &[f64]) -> (f64, Vec<f64>) {
     let (a, b) = (x[0] * x[0] + x[1] - 11.0, x[0] + x[1] * x[1] - 7.0);
-    (a * a + b * b, vec![4.0 * a * x[0] + 2.0 * b, 2.0 * a + 4.0 * b * x[1]])
+    (
+        a * a + b * b,
+        vec![4.0 * a * x[0] + 2.0 * b, 2.0 * a + 4.0 * b * x[1]],
+    )
 }
 
 fn quadratic(condition: f64, x: &[f64]) -> (f64, Vec<f64>) {
     let last = (x.len() - 1) as f64;
     let scale = |i: usize| condition.powf(i as f64 / last);
-    let value: f64 = x.iter().enumerate().map(|(i, x)| scale(i) * (x - 1.0).powi(2)).sum();
-    (value / 2.0, x.iter().enumerate().map(|(i, x)| scale(i) * (x - 1.0)).collect())
+    let value: f64 = x
+        .iter()
+        .enumerate()
+        .map(|(i, x)| scale(i) * (x - 1.0).powi(2))
+        .sum();
+    (
+        value / 2.0,
+        x.iter()
+            .enumerate()
+            .map(|(i, x)| scale(i) * (x - 1.0))
+            .collect(),
+    )
 }
 
 fn vector(values: &[f64]) -> Tensor<1> {
@@ -89,14 +102,20 @@ fn no_more_evaluations_than_1_3_times_scipys() {
         let accuracy = golden[name]["accuracy"].as_f64().unwrap();
         let count = evaluations(problem, &start, accuracy);
         println!("{name}: {count} evaluations, SciPy {expected}");
-        assert!(count as f64 <= 1.3 * expected, "{name}: {count} > 1.3 * {expected}");
+        assert!(
+            count as f64 <= 1.3 * expected,
+            "{name}: {count} > 1.3 * {expected}"
+        );
     }
 }
 
 #[test]
 fn a_box_keeps_the_point_inside_and_finds_scipys_solution() {
     let golden = golden();
-    let options = LbfgsOptions { bounds: Some((-0.5, 0.5)), ..LbfgsOptions::default() };
+    let options = LbfgsOptions {
+        bounds: Some((-0.5, 0.5)),
+        ..LbfgsOptions::default()
+    };
     let mut lbfgs = Lbfgs::new(vector(&[-0.4, 0.4]), options).unwrap();
     for _ in 0..200 {
         assert!(host(lbfgs.ask()).iter().all(|x| (-0.5..=0.5).contains(x)));
@@ -106,7 +125,10 @@ fn a_box_keeps_the_point_inside_and_finds_scipys_solution() {
     }
     let expected = &golden["rosenbrock in a box"];
     assert!((lbfgs.value() - expected["value"].as_f64().unwrap()).abs() < 1e-9);
-    for (found, expected) in host(lbfgs.point()).iter().zip(expected["point"].as_array().unwrap()) {
+    for (found, expected) in host(lbfgs.point())
+        .iter()
+        .zip(expected["point"].as_array().unwrap())
+    {
         assert!((found - expected.as_f64().unwrap()).abs() < 1e-5);
     }
 }
@@ -121,7 +143,9 @@ fn tiny_and_huge_values_take_the_same_path() {
         for _ in 0..40 {
             let (value, gradient) = rosenbrock(&host(lbfgs.ask()));
             let gradient: Vec<f64> = gradient.iter().map(|g| g * factor).collect();
-            let next = lbfgs.tell(vector(&[value * factor]), vector(&gradient)).unwrap();
+            let next = lbfgs
+                .tell(vector(&[value * factor]), vector(&gradient))
+                .unwrap();
             assert!(!matches!(next, Next::Stop(_)), "{next:?}");
             points.push(host(lbfgs.point()));
         }
@@ -141,10 +165,16 @@ fn an_infinite_trial_is_taken_back() {
         if x[0] >= 1.0 {
             (f64::INFINITY, vec![f64::NAN])
         } else {
-            (-(1.0 - x[0]).ln() - 3.0 * x[0], vec![1.0 / (1.0 - x[0]) - 3.0])
+            (
+                -(1.0 - x[0]).ln() - 3.0 * x[0],
+                vec![1.0 / (1.0 - x[0]) - 3.0],
+            )
         }
     };
-    let options = LbfgsOptions { first_step: 5.0, ..LbfgsOptions::default() };
+    let options = LbfgsOptions {
+        first_step: 5.0,
+        ..LbfgsOptions::default()
+    };
     let mut lbfgs = Lbfgs::new(vector(&[0.0]), options).unwrap();
     for _ in 0..30 {
         if let Next::Stop(_) = evaluate(&mut lbfgs, barrier) {
@@ -168,15 +198,33 @@ fn it_says_why_it_stopped() {
         panic!("it did not stop");
     };
     let default = LbfgsOptions::default;
-    let gradient = LbfgsOptions { gradient_tolerance: 1e-6, ..default() };
+    let gradient = LbfgsOptions {
+        gradient_tolerance: 1e-6,
+        ..default()
+    };
     assert_eq!(stop(gradient, rosenbrock), StopReason::Gradient);
-    assert_eq!(stop(default(), |x| (1.0, vec![0.0; x.len()])), StopReason::Gradient);
-    let change = LbfgsOptions { change_tolerance: 1e-2, ..default() };
+    assert_eq!(
+        stop(default(), |x| (1.0, vec![0.0; x.len()])),
+        StopReason::Gradient
+    );
+    let change = LbfgsOptions {
+        change_tolerance: 1e-2,
+        ..default()
+    };
     assert_eq!(stop(change, beale), StopReason::Change);
-    let few = LbfgsOptions { evaluations: Some(7), ..default() };
+    let few = LbfgsOptions {
+        evaluations: Some(7),
+        ..default()
+    };
     assert_eq!(stop(few, rosenbrock), StopReason::Evaluations);
-    assert_eq!(stop(default(), |x| (f64::NAN, vec![0.0; x.len()])), StopReason::NotFinite);
-    assert_eq!(stop(default(), |x| (0.0, vec![f64::NAN; x.len()])), StopReason::NotFinite);
+    assert_eq!(
+        stop(default(), |x| (f64::NAN, vec![0.0; x.len()])),
+        StopReason::NotFinite
+    );
+    assert_eq!(
+        stop(default(), |x| (0.0, vec![f64::NAN; x.len()])),
+        StopReason::NotFinite
+    );
     // The gradient points the wrong way: no step along it descends.
     let liar: Problem = |x| (x[0] * x[0], vec![-2.0 * x[0], 0.0]);
     assert!(matches!(stop(default(), liar), StopReason::LineSearch(_)));
@@ -188,7 +236,10 @@ fn it_says_why_it_stopped() {
     let mut asked = Lbfgs::new(vector(&[-1.2, 1.0]), default()).unwrap();
     evaluate(&mut asked, rosenbrock);
     asked.stop();
-    assert_eq!(evaluate(&mut asked, rosenbrock), Next::Stop(StopReason::Asked));
+    assert_eq!(
+        evaluate(&mut asked, rosenbrock),
+        Next::Stop(StopReason::Asked)
+    );
     assert_eq!(asked.evaluations(), 1);
 }
 
@@ -208,7 +259,9 @@ fn the_best_point_survives_a_bad_last_trial() {
 #[test]
 fn terms_are_summed_and_read_back() {
     let mut lbfgs = Lbfgs::new(vector(&[3.0, 4.0]), LbfgsOptions::default()).unwrap();
-    lbfgs.tell(vector(&[9.0, 16.0]), vector(&[6.0, 8.0])).unwrap();
+    lbfgs
+        .tell(vector(&[9.0, 16.0]), vector(&[6.0, 8.0]))
+        .unwrap();
     assert_eq!(lbfgs.values(), [9.0, 16.0]);
     assert_eq!(lbfgs.value(), 25.0);
 }
@@ -225,8 +278,15 @@ fn a_resumed_optimiser_asks_for_the_same_points() {
         let state: LbfgsState = serde_json::from_str(&saved).unwrap();
         let mut resumed = Lbfgs::resume(state, &flex());
         for _ in 0..20 {
-            assert_eq!(host(resumed.ask()), host(lbfgs.ask()), "after {saved_after}");
-            assert_eq!(evaluate(&mut resumed, rosenbrock), evaluate(&mut lbfgs, rosenbrock));
+            assert_eq!(
+                host(resumed.ask()),
+                host(lbfgs.ask()),
+                "after {saved_after}"
+            );
+            assert_eq!(
+                evaluate(&mut resumed, rosenbrock),
+                evaluate(&mut lbfgs, rosenbrock)
+            );
         }
         assert_eq!(resumed.evaluations(), lbfgs.evaluations());
     }
@@ -236,14 +296,62 @@ fn a_resumed_optimiser_asks_for_the_same_points() {
 fn settings_out_of_range_are_refused_by_name() {
     let default = LbfgsOptions::default;
     let refused = [
-        ("history", LbfgsOptions { history: 0, ..default() }),
-        ("line search evaluations", LbfgsOptions { line_search_evaluations: 0, ..default() }),
-        ("gradient tolerance", LbfgsOptions { gradient_tolerance: -1.0, ..default() }),
-        ("change tolerance", LbfgsOptions { change_tolerance: f64::NAN, ..default() }),
-        ("first step", LbfgsOptions { first_step: 0.0, ..default() }),
-        ("curvature", LbfgsOptions { curvature: 1.0, ..default() }),
-        ("bounds", LbfgsOptions { bounds: Some((1.0, 0.0)), ..default() }),
-        ("bounds", LbfgsOptions { bounds: Some((f64::NAN, 0.0)), ..default() }),
+        (
+            "history",
+            LbfgsOptions {
+                history: 0,
+                ..default()
+            },
+        ),
+        (
+            "line search evaluations",
+            LbfgsOptions {
+                line_search_evaluations: 0,
+                ..default()
+            },
+        ),
+        (
+            "gradient tolerance",
+            LbfgsOptions {
+                gradient_tolerance: -1.0,
+                ..default()
+            },
+        ),
+        (
+            "change tolerance",
+            LbfgsOptions {
+                change_tolerance: f64::NAN,
+                ..default()
+            },
+        ),
+        (
+            "first step",
+            LbfgsOptions {
+                first_step: 0.0,
+                ..default()
+            },
+        ),
+        (
+            "curvature",
+            LbfgsOptions {
+                curvature: 1.0,
+                ..default()
+            },
+        ),
+        (
+            "bounds",
+            LbfgsOptions {
+                bounds: Some((1.0, 0.0)),
+                ..default()
+            },
+        ),
+        (
+            "bounds",
+            LbfgsOptions {
+                bounds: Some((f64::NAN, 0.0)),
+                ..default()
+            },
+        ),
     ];
     for (expected, options) in refused {
         match Lbfgs::new(vector(&[0.0]), options) {

@@ -5,13 +5,20 @@ use ranvgg::imaging::{self, Limits};
 use ranvgg::metrics::{psnr, sliced_wasserstein, ssim};
 
 fn load(name: &str) -> Rgb32FImage {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/images").join(name);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples/images")
+        .join(name);
     let image = imaging::open(path, Limits::default()).unwrap();
     image.crop_imm(0, 0, 200, 200).to_rgb32f()
 }
 
 fn mix(a: &Rgb32FImage, b: &Rgb32FImage) -> Rgb32FImage {
-    let values = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| 0.9 * a + 0.1 * b).collect();
+    let values = a
+        .as_raw()
+        .iter()
+        .zip(b.as_raw())
+        .map(|(a, b)| 0.9 * a + 0.1 * b)
+        .collect();
     Rgb32FImage::from_raw(a.width(), a.height(), values).unwrap()
 }
 
@@ -28,13 +35,21 @@ fn the_same_numbers_as_other_programs() {
         }
         let close = |what: &str, found: f64, tolerance: f64| {
             let expected = row[what].as_f64().unwrap();
-            assert!((found - expected).abs() <= tolerance * expected.abs(), "{row}: {found}");
+            println!("{what} {found} {expected}");
+            assert!(
+                (found - expected).abs() <= tolerance * expected.abs(),
+                "{row}: {found}"
+            );
         };
         close("psnr", psnr(&second, &first).unwrap(), 1e-5);
         // scikit-image averages over the interior that its own cropping leaves.
         close("ssim", ssim(&second, &first).unwrap(), 1e-4);
         // Other random directions: the mean over 4 * 256 of them differs by a percent or so.
-        close("sliced_wasserstein", sliced_wasserstein(&first, &second).unwrap(), 0.02);
+        close(
+            "sliced_wasserstein",
+            sliced_wasserstein(&first, &second).unwrap(),
+            0.02,
+        );
     }
 }
 

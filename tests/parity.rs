@@ -23,7 +23,10 @@ fn golden() -> BTreeMap<String, Vec<f32>> {
         .into_iter()
         .map(|(name, view)| {
             let (words, _) = view.data().as_chunks::<4>();
-            (name, words.iter().map(|word| f32::from_le_bytes(*word)).collect())
+            (
+                name,
+                words.iter().map(|word| f32::from_le_bytes(*word)).collect(),
+            )
         })
         .collect()
 }
@@ -43,7 +46,10 @@ fn layer(name: &str) -> Layer {
 }
 
 fn samples(all: &[f32]) -> Vec<f32> {
-    all.iter().copied().step_by((all.len() / SAMPLES).max(1)).collect()
+    all.iter()
+        .copied()
+        .step_by((all.len() / SAMPLES).max(1))
+        .collect()
 }
 
 /// Features, losses and gradients of one case at `names`, against PyTorch's.
@@ -62,7 +68,13 @@ fn compare(
     let exemplar = picture(height, width, 2.0, device);
     for name in names {
         let layer = layer(name);
-        let tap = |image| vgg.features(image, &[layer]).unwrap().get(layer).unwrap().clone();
+        let tap = |image| {
+            vgg.features(image, &[layer])
+                .unwrap()
+                .get(layer)
+                .unwrap()
+                .clone()
+        };
         let check = |what: &str, found: &[f32], tolerance: f64| {
             let key = format!("{key}.{name}.{what}");
             assert_close(&format!("{key} on {on}"), found, &golden[&key], tolerance);
@@ -72,13 +84,21 @@ fn compare(
         let gram = Objective::new(&vgg).at_layer("style", layer, 1.0, Gram::of(target.clone()));
         let evaluation = gram.evaluate(image.clone()).unwrap();
         check("gram_loss", &values(evaluation.values), GRADIENTS);
-        check("gram_gradient", &samples(&values(evaluation.gradient)), GRADIENTS);
+        check(
+            "gram_gradient",
+            &samples(&values(evaluation.gradient)),
+            GRADIENTS,
+        );
         if golden.contains_key(&format!("{key}.{name}.content_loss")) {
             let content =
                 Objective::new(&vgg).at_layer("content", layer, 1.0, Content::new(target));
             let evaluation = content.evaluate(image.clone()).unwrap();
             check("content_loss", &values(evaluation.values), GRADIENTS);
-            check("content_gradient", &samples(&values(evaluation.gradient)), GRADIENTS);
+            check(
+                "content_gradient",
+                &samples(&values(evaluation.gradient)),
+                GRADIENTS,
+            );
         }
     }
 }
@@ -88,7 +108,14 @@ fn all_style_layers_at_64_pixels() {
     let golden = golden();
     for (on, device) in cpu_devices() {
         let average = ("average", Pooling::Average);
-        compare(&golden, ("zero", Padding::Zero), average, (64, 64), &STYLE, (&on, &device));
+        compare(
+            &golden,
+            ("zero", Padding::Zero),
+            average,
+            (64, 64),
+            &STYLE,
+            (&on, &device),
+        );
     }
 }
 
@@ -113,11 +140,20 @@ fn every_padding_and_pooling_at_an_odd_size() {
 /// On a software GPU one deep layer takes minutes, so two layers stand for all.
 #[test]
 fn shallow_layers_on_a_gpu() {
-    let Some((on, device)) = gpu_device() else { return };
+    let Some((on, device)) = gpu_device() else {
+        return;
+    };
     let golden = golden();
     let average = ("average", Pooling::Average);
     for padding in [("zero", Padding::Zero), ("reflect", Padding::Reflect)] {
-        compare(&golden, padding, average, (37, 42), &STYLE[..2], (&on, &device));
+        compare(
+            &golden,
+            padding,
+            average,
+            (37, 42),
+            &STYLE[..2],
+            (&on, &device),
+        );
     }
 }
 
@@ -125,7 +161,9 @@ fn shallow_layers_on_a_gpu() {
 fn total_variation_and_its_gradient() {
     let golden = golden();
     for (on, device) in common::all_devices() {
-        let measured = TotalVariation.measure(picture(64, 64, 0.0, &device)).unwrap();
+        let measured = TotalVariation
+            .measure(picture(64, 64, 0.0, &device))
+            .unwrap();
         let value = values(measured.value);
         assert_close(&on, &value, &golden["total_variation.loss"], 1e-5);
         let gradient = samples(&values(measured.gradient));
@@ -138,7 +176,9 @@ fn fully_connected_features_at_224_pixels() {
     let device = common::flex();
     let vgg = network(Padding::Zero, Pooling::Average, &device);
     let fc6 = layer("fc6");
-    let features = vgg.features(picture(224, 224, 0.0, &device), &[fc6]).unwrap();
+    let features = vgg
+        .features(picture(224, 224, 0.0, &device), &[fc6])
+        .unwrap();
     let found = values(features.get(fc6).unwrap().clone());
     assert_close("fc6", &found, &golden()["fc6.features"], FEATURES);
 }

@@ -81,7 +81,11 @@ impl Common {
             }
             error => Box::<dyn Error>::from(error),
         })?;
-        if self.sixteen && path.extension().is_some_and(|end| end != "png" && end != "tif") {
+        if self.sixteen
+            && path
+                .extension()
+                .is_some_and(|end| end != "png" && end != "tif")
+        {
             return Err("--sixteen needs an output that ends in .png or .tif".into());
         }
         Ok(path)
@@ -103,14 +107,24 @@ impl Common {
             "reflect" => Padding::Reflect,
             "replicate" => Padding::Replicate,
             "circular" => Padding::Circular,
-            other => return Err(choice("--padding", other, "zero, reflect, replicate, circular")),
+            other => {
+                return Err(choice(
+                    "--padding",
+                    other,
+                    "zero, reflect, replicate, circular",
+                ));
+            }
         };
         let vgg = RandomVgg::new(architecture)
             .with_seed(self.network_seed)
             .with_pooling(pooling)
             .with_padding(padding)
             .init(&open_device(self.device.as_deref())?)?;
-        self.say(&format!("{architecture}, seed {}, on {}", self.network_seed, device::name_of(vgg.device())));
+        self.say(&format!(
+            "{architecture}, seed {}, on {}",
+            self.network_seed,
+            device::name_of(vgg.device())
+        ));
         Ok(vgg)
     }
 
@@ -136,7 +150,11 @@ impl Common {
 
     /// Writes the picture and says how the run went.
     pub(crate) fn finish(&self, outcome: &Outcome, output: &Path) -> Result<()> {
-        let image: DynamicImage = if self.sixteen { outcome.image16() } else { outcome.image() };
+        let image: DynamicImage = if self.sixteen {
+            outcome.image16()
+        } else {
+            outcome.image()
+        };
         imaging::save(&image, output, self.force)?;
         self.say(&format!(
             "{}: {}x{}, {} evaluations in {:.1} s ({})",
@@ -160,7 +178,11 @@ impl Common {
                 std::process::exit(130);
             }
         })?;
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
+        let bar = if self.quiet {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::no_length()
+        };
         bar.set_style(ProgressStyle::with_template(
             "{bar:32} {pos}/{len} evaluations, {msg}, {eta} left",
         )?);
@@ -201,7 +223,9 @@ pub(crate) fn open_device(name: Option<&str>) -> Result<burn::tensor::Device> {
 pub(crate) fn open_picture(path: Option<&Path>, bundled: &str) -> Result<DynamicImage> {
     let path = match path {
         Some(path) => path.to_owned(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/images").join(bundled),
+        None => Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("examples/images")
+            .join(bundled),
     };
     Ok(imaging::open(path, Limits::default())?)
 }
@@ -210,7 +234,9 @@ pub(crate) fn open_picture(path: Option<&Path>, bundled: &str) -> Result<Dynamic
 pub(crate) fn parse_size(text: &str) -> std::result::Result<Size, String> {
     let side = |text: &str| match text.parse::<usize>() {
         Ok(side) if (1..=16384).contains(&side) => Ok(side),
-        _ => Err(format!("`{text}` is not a number of pixels from 1 to 16384")),
+        _ => Err(format!(
+            "`{text}` is not a number of pixels from 1 to 16384"
+        )),
     };
     match text.split_once(['x', 'X']) {
         Some((width, height)) => Ok(Size::new(side(width)?, side(height)?)),

@@ -3,7 +3,8 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{DynamicImage, ImageFormat, ImageReader};
+use image::error::{UnsupportedError, UnsupportedErrorKind};
+use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
 
 use crate::error::{Error, Result};
 use crate::file;
@@ -40,12 +41,12 @@ pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
     // Read first: an image that is written over its own input must not lose it half-way, and a
     // folder or device gives one clear error.
     let bytes = file::read(path)?;
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|source| {
-        Error::Read {
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|source| Error::Read {
             path: path.into(),
             source,
-        }
-    })?;
+        })?;
     let mut allowed = image::Limits::default();
     allowed.max_image_width = Some(limits.side);
     allowed.max_image_height = Some(limits.side);
@@ -80,11 +81,20 @@ pub fn check_output(path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
 pub fn save(image: &DynamicImage, path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
     let path = path.as_ref();
     check_output(path, overwrite)?;
-    let mut bytes = Cursor::new(Vec::new());
-    image.write_to(&mut bytes, format_of(path)?).map_err(|source| Error::Encode {
+    let format = format_of(path)?;
+    let encoding = |source| Error::Encode {
         path: path.into(),
         source,
-    })?;
+    };
+    let color = image.color();
+    if format == ImageFormat::Jpeg && color.bytes_per_pixel() > color.channel_count() {
+        // The encoder would drop the extra depth without a word.
+        let kind = UnsupportedErrorKind::Color(color.into());
+        let error = UnsupportedError::from_format_and_kind(format.into(), kind);
+        return Err(encoding(ImageError::Unsupported(error)));
+    }
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).map_err(encoding)?;
     file::write(path, bytes.get_ref(), overwrite)
 }
 

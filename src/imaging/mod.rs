@@ -8,7 +8,7 @@ mod io;
 mod resize;
 mod scales;
 
-pub use self::convert::{Picture, flatten, from_image, to_image16, to_image8};
+pub use self::convert::{Picture, flatten, from_image, to_image8, to_image16};
 pub(crate) use self::convert::{from_rgb, to_image8_of, to_image16_of, to_rgb};
 pub use self::io::{Limits, check_output, open, save};
 pub(crate) use self::resize::resize;

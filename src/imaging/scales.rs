@@ -106,7 +106,11 @@ impl Scales {
         };
         let least = smallest.max(minimum);
         (0..most)
-            .take_while(|&octaves| sizes.iter().all(|size| size.halved(octaves).shorter() >= least))
+            .take_while(|&octaves| {
+                sizes
+                    .iter()
+                    .all(|size| size.halved(octaves).shorter() >= least)
+            })
             .last()
             .unwrap_or(0)
     }

@@ -112,16 +112,16 @@ impl Engine {
         let parameters = convolution.parameters();
         match input {
             FeatureMap::Host(map) => {
-                let (output, signs) =
-                    convolution.host.forward(parameters, map, &self.buffers);
+                let (output, signs) = convolution.host.forward(parameters, map, &self.buffers);
                 let input = (map.height(), map.width());
                 let step = traced.then_some(Step::HostConvolution { signs, input });
                 (FeatureMap::Host(output), step)
             }
             FeatureMap::Device(tensor) => {
                 let [_, _, height, width] = tensor.dims();
-                let output =
-                    convolution.tensors.forward(parameters, tensor.clone(), &self.device);
+                let output = convolution
+                    .tensors
+                    .forward(parameters, tensor.clone(), &self.device);
                 let step = traced.then(|| Step::DeviceConvolution {
                     rectified: convolution.shape.rectified.then(|| output.clone()),
                     input: [height, width],
@@ -140,7 +140,10 @@ impl Engine {
         match input {
             FeatureMap::Host(map) => {
                 let (output, trace) = host::pool(pool, map, &self.buffers);
-                (FeatureMap::Host(output), traced.then_some(Step::HostPool(trace)))
+                (
+                    FeatureMap::Host(output),
+                    traced.then_some(Step::HostPool(trace)),
+                )
             }
             FeatureMap::Device(tensor) => {
                 let (output, places) = tensors::pool(pool, tensor.clone(), traced);
@@ -215,7 +218,13 @@ impl Engine {
         let lower = match (&gradient, step) {
             (FeatureMap::Host(map), Step::HostPool(trace)) => {
                 let arrival = arrival(added.as_ref(), below);
-                FeatureMap::Host(host::pool_gradient(pool, map, trace, &arrival, &self.buffers))
+                FeatureMap::Host(host::pool_gradient(
+                    pool,
+                    map,
+                    trace,
+                    &arrival,
+                    &self.buffers,
+                ))
             }
             (FeatureMap::Device(tensor), Step::DevicePool { input, places }) => {
                 let lower =

@@ -34,12 +34,7 @@ pub(crate) const ZERO: i32 = -1;
 
 impl Padding {
     /// All kinds of padding.
-    pub const ALL: [Self; 4] = [
-        Self::Zero,
-        Self::Reflect,
-        Self::Replicate,
-        Self::Circular,
-    ];
+    pub const ALL: [Self; 4] = [Self::Zero, Self::Reflect, Self::Replicate, Self::Circular];
 
     /// The shortest axis that can be padded by `amount` on each side.
     #[must_use]

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use burn::tensor::activation::relu;
 use burn::tensor::module::{
-    avg_pool2d, avg_pool2d_backward, conv_transpose2d, conv2d, max_pool2d,
-    max_pool2d_with_indices, max_pool2d_with_indices_backward,
+    avg_pool2d, avg_pool2d_backward, conv_transpose2d, conv2d, max_pool2d, max_pool2d_with_indices,
+    max_pool2d_with_indices_backward,
 };
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -68,7 +68,11 @@ impl TensorConvolution {
         };
         let options = ConvOptions::new([shape.stride; 2], [amount; 2], [1; 2], 1);
         let output = conv2d(input, weight, Some(bias), options);
-        if shape.rectified { relu(output) } else { output }
+        if shape.rectified {
+            relu(output)
+        } else {
+            output
+        }
     }
 
     /// The gradient at the input, `[height, width]`, from that before the rectifier.
@@ -85,13 +89,15 @@ impl TensorConvolution {
         let zero = shape.mode == Padding::Zero && shape.padding <= reach;
         let cropped = if zero { shape.padding } else { 0 };
         let padded = if shape.stride == 1 {
-            let weight = self.backward.get_or_init(|| {
-                self.weight(parameters, device).swap_dims(0, 1).flip([2, 3])
-            });
+            let weight = self
+                .backward
+                .get_or_init(|| self.weight(parameters, device).swap_dims(0, 1).flip([2, 3]));
             let options = ConvOptions::new([1; 2], [reach - cropped; 2], [1; 2], 1);
             conv2d(gradient, weight.clone(), None, options)
         } else {
-            let weight = self.backward.get_or_init(|| self.weight(parameters, device));
+            let weight = self
+                .backward
+                .get_or_init(|| self.weight(parameters, device));
             let [_, _, rows, columns] = gradient.dims();
             let missing = |length: usize, outputs: usize| {
                 let whole = length + 2 * shape.padding;
@@ -137,8 +143,8 @@ fn fold(padded: Tensor<4>, axis: usize, mode: Padding, amount: usize, length: us
         if let (false, Ok(source)) = (inside, usize::try_from(source)) {
             let mut ranges = folded.dims().map(|n| 0..n);
             ranges[axis] = source..source + 1;
-            let sum = folded.clone().slice(ranges.clone())
-                + padded.clone().narrow(axis, position, 1);
+            let sum =
+                folded.clone().slice(ranges.clone()) + padded.clone().narrow(axis, position, 1);
             folded = folded.slice_assign(ranges, sum);
         }
     }
@@ -152,7 +158,11 @@ fn max_options(pool: &Pool) -> MaxPoolOptions<2> {
 }
 
 /// Pools, and for maxima that want a gradient also yields where they were.
-pub(super) fn pool(pool: &Pool, input: Tensor<4>, traced: bool) -> (Tensor<4>, Option<Tensor<4, Int>>) {
+pub(super) fn pool(
+    pool: &Pool,
+    input: Tensor<4>,
+    traced: bool,
+) -> (Tensor<4>, Option<Tensor<4, Int>>) {
     match pool.pooling {
         Pooling::Average => {
             let mut options = AvgPoolOptions::new([pool.kernel; 2]);

@@ -63,7 +63,11 @@ impl Gram {
 /// `F' F / M` of features `[M, N]`.
 fn gram(features: &Tensor<2>) -> Tensor<2> {
     let [positions, _] = features.dims();
-    features.clone().transpose().matmul(features.clone()).div_scalar(positions as f64)
+    features
+        .clone()
+        .transpose()
+        .matmul(features.clone())
+        .div_scalar(positions as f64)
 }
 
 impl Loss for Gram {

@@ -37,11 +37,14 @@ pub trait Loss: Send {
 /// The map as a matrix `[H * W, C]`: free, where memory is channels last.
 fn positions_by_channels(map: Tensor<4>) -> Tensor<2> {
     let [_, channels, height, width] = map.dims();
-    map.permute([0, 2, 3, 1]).reshape([height * width, channels])
+    map.permute([0, 2, 3, 1])
+        .reshape([height * width, channels])
 }
 
 /// Back from `[H * W, C]` to `[1, C, H, W]`.
 fn map_of(matrix: Tensor<2>, height: usize, width: usize) -> Tensor<4> {
     let [_, channels] = matrix.dims();
-    matrix.reshape([1, height, width, channels]).permute([0, 3, 1, 2])
+    matrix
+        .reshape([1, height, width, channels])
+        .permute([0, 3, 1, 2])
 }

@@ -12,7 +12,7 @@ const PATCH: usize = 7;
 /// Levels of the pyramid.
 const LEVELS: u32 = 4;
 /// Directions of each level.
-const DIRECTIONS: usize = 256;
+const DIRECTIONS: usize = 1024;
 /// Quantiles compared along a direction.
 const QUANTILES: usize = 1000;
 /// Weights of the binomial filter that shrinks a level.
@@ -21,7 +21,7 @@ const BINOMIAL: [f32; 5] = [1.0 / 16.0, 4.0 / 16.0, 6.0 / 16.0, 4.0 / 16.0, 1.0 
 /// How differently the patches of two textures are distributed: 0 for equal images, 0.03 to 0.1
 /// for a good synthesis.
 ///
-/// On each of four levels of a Gaussian pyramid, all 7x7 patches are projected on 256 random unit
+/// On each of four levels of a Gaussian pyramid, all 7x7 patches are projected on 1024 random unit
 /// directions; along each, 1000 quantiles are compared:
 ///
 /// ```text
@@ -55,13 +55,20 @@ fn level_distance(exemplar: &Plane, result: &Plane, level: u32) -> f64 {
     let distances: Vec<f64> = numbers
         .par_chunks(length)
         .map(|numbers| {
-            let norm = numbers.iter().map(|value| value * value).sum::<f32>().sqrt();
+            let norm = numbers
+                .iter()
+                .map(|value| value * value)
+                .sum::<f32>()
+                .sqrt();
             let direction: Vec<f32> = numbers.iter().map(|value| value / norm).collect();
             let (first, second) = (exemplar.project(&direction), result.project(&direction));
             let spread = standard_deviation(&first);
             let (first, second) = (quantiles(first), quantiles(second));
-            let difference: f64 =
-                first.iter().zip(&second).map(|(a, b)| f64::from((a - b).abs())).sum();
+            let difference: f64 = first
+                .iter()
+                .zip(&second)
+                .map(|(a, b)| f64::from((a - b).abs()))
+                .sum();
             let mean = difference / QUANTILES as f64;
             // A flat exemplar has no spread: any difference is infinitely many of them.
             if mean > 0.0 { mean / spread } else { 0.0 }
@@ -73,7 +80,10 @@ fn level_distance(exemplar: &Plane, result: &Plane, level: u32) -> f64 {
 fn standard_deviation(values: &[f32]) -> f64 {
     let count = values.len() as f64;
     let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum();
+    let squares: f64 = values
+        .iter()
+        .map(|value| (f64::from(*value) - mean).powi(2))
+        .sum();
     (squares / count).sqrt()
 }
 
@@ -128,7 +138,8 @@ impl Plane {
             (last - (last - i.abs()).abs()) as usize
         };
         let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
-        let at = |y: usize, x: usize, channel: usize| self.values[(y * self.width + x) * 3 + channel];
+        let at =
+            |y: usize, x: usize, channel: usize| self.values[(y * self.width + x) * 3 + channel];
         let mut rows = vec![0.0; height * self.width * 3];
         for y in 0..height {
             for x in 0..self.width {

@@ -33,7 +33,13 @@ pub fn ssim(image: &Rgb32FImage, reference: &Rgb32FImage) -> Result<f64> {
     check(image, reference, WINDOW as u32)?;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let plane = |image: &Rgb32FImage, channel: usize| -> Vec<f64> {
-        image.as_raw().iter().skip(channel).step_by(3).map(|value| f64::from(*value)).collect()
+        image
+            .as_raw()
+            .iter()
+            .skip(channel)
+            .step_by(3)
+            .map(|value| f64::from(*value))
+            .collect()
     };
     let mut sum = 0.0;
     for channel in 0..3 {
@@ -47,8 +53,7 @@ pub fn ssim(image: &Rgb32FImage, reference: &Rgb32FImage) -> Result<f64> {
         let similarity = (0..mx.len()).map(|i| {
             let (mx, my) = (mx[i], my[i]);
             let (sx, sy, sxy) = (xx[i] - mx * mx, yy[i] - my * my, xy[i] - mx * my);
-            (2.0 * mx * my + C1) * (2.0 * sxy + C2)
-                / ((mx * mx + my * my + C1) * (sx + sy + C2))
+            (2.0 * mx * my + C1) * (2.0 * sxy + C2) / ((mx * mx + my * my + C1) * (sx + sy + C2))
         });
         sum += similarity.sum::<f64>() / mx.len() as f64;
     }
@@ -67,15 +72,18 @@ fn blur(plane: &[f64], width: usize, height: usize) -> Vec<f64> {
     let mut rows = vec![0.0; height * columns];
     for y in 0..height {
         for x in 0..columns {
-            rows[y * columns + x] =
-                (0..WINDOW).map(|i| window[i] * plane[y * width + x + i]).sum();
+            rows[y * columns + x] = (0..WINDOW)
+                .map(|i| window[i] * plane[y * width + x + i])
+                .sum();
         }
     }
     let lines = height - WINDOW + 1;
     (0..lines * columns)
         .map(|i| {
             let (y, x) = (i / columns, i % columns);
-            (0..WINDOW).map(|j| window[j] * rows[(y + j) * columns + x]).sum()
+            (0..WINDOW)
+                .map(|j| window[j] * rows[(y + j) * columns + x])
+                .sum()
         })
         .collect()
 }

@@ -306,7 +306,17 @@ mod tests {
             panic!("VGG-16 has no conv3_4");
         };
         assert!(nearest.contains(&"conv3_3".to_owned()), "{nearest:?}");
-        for name in ["", "conv", "conv_", "conv1-1", "pool6", "fc5", "fc9", "conv01_x", "c\u{f6}nv"] {
+        for name in [
+            "",
+            "conv",
+            "conv_",
+            "conv1-1",
+            "pool6",
+            "fc5",
+            "fc9",
+            "conv01_x",
+            "c\u{f6}nv",
+        ] {
             assert!(Architecture::Vgg19.layer(name).is_err(), "{name}");
         }
     }

@@ -78,7 +78,9 @@ impl FromStr for Layer {
 /// Reads a name without asking whether a network has such a layer.
 pub(super) fn parse(name: &str) -> Option<Layer> {
     let name = name.trim().to_lowercase();
-    let conv = name.strip_prefix("conv").or_else(|| name.strip_prefix("relu"));
+    let conv = name
+        .strip_prefix("conv")
+        .or_else(|| name.strip_prefix("relu"));
     if let Some(rest) = conv {
         let (block, index) = rest.split_once('_')?;
         return Some(Layer::Convolution {

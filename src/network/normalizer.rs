@@ -54,13 +54,23 @@ impl LayerNormalizer {
     /// Weights from mean absolute gradients that lie on a device.
     pub(crate) fn from_means(means: Vec<Tensor<1>>) -> Result<Self> {
         if means.is_empty() {
-            return Ok(Self { weights: Vec::new() });
+            return Ok(Self {
+                weights: Vec::new(),
+            });
         }
-        let means: Vec<f32> = Tensor::cat(means, 0).try_into_vec_as().map_err(Error::device)?;
+        let means: Vec<f32> = Tensor::cat(means, 0)
+            .try_into_vec_as()
+            .map_err(Error::device)?;
         crate::error::all_finite("the gradient of a loss at noise", &means)?;
         let weights = means
             .into_iter()
-            .map(|mean| if mean > 0.0 { 1.0 / f64::from(mean) } else { 1.0 })
+            .map(|mean| {
+                if mean > 0.0 {
+                    1.0 / f64::from(mean)
+                } else {
+                    1.0
+                }
+            })
             .collect();
         Ok(Self { weights })
     }

@@ -170,12 +170,18 @@ impl RandomVgg {
         };
         let mut index = 0;
         let bias_sigma = self.bias_sigma as f32;
-        Ok(Vgg::new(plan, device, Some(self.clone()), usize::MAX, |layer, shape| {
-            let seed = self.layer_seeds.get(&layer).copied().unwrap_or(self.seed);
-            let stream = index;
-            index += 1;
-            Box::new(move || Arc::new(draw(shape, seed, stream, bias_sigma)))
-        }))
+        Ok(Vgg::new(
+            plan,
+            device,
+            Some(self.clone()),
+            usize::MAX,
+            |layer, shape| {
+                let seed = self.layer_seeds.get(&layer).copied().unwrap_or(self.seed);
+                let stream = index;
+                index += 1;
+                Box::new(move || Arc::new(draw(shape, seed, stream, bias_sigma)))
+            },
+        ))
     }
 
     /// The factor from the activations computed here to those of weights drawn from `N(0, sigma)`:

@@ -9,7 +9,9 @@ use super::architecture::{Operation, Stage};
 use super::{Architecture, Layer, Preprocessing, RandomVgg};
 use crate::device::name_of;
 use crate::error::{Error, Result};
-use crate::kernels::{Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Pool, Pooling, Step};
+use crate::kernels::{
+    Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Pool, Pooling, Step,
+};
 
 /// A VGG network on a device. Cloning shares it.
 ///
@@ -72,7 +74,10 @@ impl Features {
     /// The map `[1, C, h, w]` of a layer.
     #[must_use]
     pub fn get(&self, layer: Layer) -> Option<&Tensor<4>> {
-        self.maps.iter().find(|(candidate, _)| *candidate == layer).map(|(_, map)| map)
+        self.maps
+            .iter()
+            .find(|(candidate, _)| *candidate == layer)
+            .map(|(_, map)| map)
     }
 
     /// Layers and maps, in the order they were asked for.
@@ -82,14 +87,21 @@ impl Features {
 
     /// Adds to the map of a layer, which is zero where none was given.
     pub fn add(&mut self, layer: Layer, map: Tensor<4>) {
-        match self.maps.iter_mut().find(|(candidate, _)| *candidate == layer) {
+        match self
+            .maps
+            .iter_mut()
+            .find(|(candidate, _)| *candidate == layer)
+        {
             Some((_, sum)) => *sum = sum.clone() + map,
             None => self.maps.push((layer, map)),
         }
     }
 
     fn take(&mut self, layer: Layer) -> Option<Tensor<4>> {
-        let place = self.maps.iter().position(|(candidate, _)| *candidate == layer)?;
+        let place = self
+            .maps
+            .iter()
+            .position(|(candidate, _)| *candidate == layer)?;
         Some(self.maps.swap_remove(place).1)
     }
 }
@@ -201,15 +213,22 @@ impl Vgg {
 
     /// The convolution of a layer, with its place in the chain.
     pub(super) fn convolutions(&self) -> impl Iterator<Item = (Layer, &Convolution)> {
-        self.inner.stages.iter().filter_map(|(layer, weighted)| match weighted {
-            Weighted::Convolution(convolution) => Some((*layer, &**convolution)),
-            Weighted::Pool(_) => None,
-        })
+        self.inner
+            .stages
+            .iter()
+            .filter_map(|(layer, weighted)| match weighted {
+                Weighted::Convolution(convolution) => Some((*layer, &**convolution)),
+                Weighted::Pool(_) => None,
+            })
     }
 
     fn place(&self, layer: Layer) -> Result<usize> {
         self.architecture().check(layer)?;
-        let place = self.inner.stages.iter().position(|(candidate, _)| *candidate == layer);
+        let place = self
+            .inner
+            .stages
+            .iter()
+            .position(|(candidate, _)| *candidate == layer);
         place.ok_or_else(|| Error::MissingTensor {
             name: self
                 .architecture()
@@ -225,7 +244,8 @@ impl Vgg {
     /// [`Error::ImageTooSmall`], [`Error::ImageSize`], [`Error::UnknownLayer`].
     pub fn check_image(&self, what: &str, width: usize, height: usize, layer: Layer) -> Result<()> {
         self.place(layer)?;
-        self.architecture().check_image(what, width, height, layer, self.padding())
+        self.architecture()
+            .check_image(what, width, height, layer, self.padding())
     }
 
     /// The features of `image`, `[1, 3, H, W]`, at each of `taps`.
@@ -275,7 +295,9 @@ impl Vgg {
             }
         }
         features.add(self.inner.stages[deepest].0, engine.leave(map));
-        features.maps.sort_by_key(|(layer, _)| taps.iter().position(|tap| tap == layer));
+        features
+            .maps
+            .sort_by_key(|(layer, _)| taps.iter().position(|tap| tap == layer));
         Ok((features, trace))
     }
 
@@ -304,8 +326,10 @@ impl Vgg {
                 });
             }
         }
-        let places: Result<Vec<usize>> =
-            gradients.iter().map(|(layer, _)| self.place(layer)).collect();
+        let places: Result<Vec<usize>> = gradients
+            .iter()
+            .map(|(layer, _)| self.place(layer))
+            .collect();
         let deepest = places?.into_iter().max();
         let top = deepest.and_then(|place| gradients.take(self.inner.stages[place].0));
         let (Some(deepest), Some(top)) = (deepest, top) else {
@@ -334,7 +358,11 @@ impl Vgg {
             };
         }
         let gradient = engine.leave(gradient);
-        Ok(self.inner.plan.preprocessing.gradient(gradient, engine.device()))
+        Ok(self
+            .inner
+            .plan
+            .preprocessing
+            .gradient(gradient, engine.device()))
     }
 
     fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<usize> {

@@ -160,8 +160,7 @@ impl Vgg {
                 TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
             })
             .collect();
-        safetensors::serialize(views.map_err(Error::Safetensors)?, None)
-            .map_err(Error::Safetensors)
+        safetensors::serialize(views.map_err(Error::Safetensors)?, None).map_err(Error::Safetensors)
     }
 }
 
@@ -189,7 +188,12 @@ impl Vgg {
 fn weight_shape(layer: Layer, shape: ConvolutionShape) -> Vec<usize> {
     match layer {
         Layer::FullyConnected { .. } => vec![shape.channels_out, shape.fan_in()],
-        _ => vec![shape.channels_out, shape.channels_in, shape.kernel, shape.kernel],
+        _ => vec![
+            shape.channels_out,
+            shape.channels_in,
+            shape.kernel,
+            shape.kernel,
+        ],
     }
 }
 
@@ -234,5 +238,8 @@ fn read_tensor(file: &SafeTensors<'_>, name: String, expected: &[usize]) -> Resu
 }
 
 fn to_bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }

@@ -353,7 +353,11 @@ impl Lbfgs {
         };
         if let Next::Stop(reason) = next {
             self.stopped = Some(reason);
-        } else if self.options.evaluations.is_some_and(|most| self.counts.evaluations >= most) {
+        } else if self
+            .options
+            .evaluations
+            .is_some_and(|most| self.counts.evaluations >= most)
+        {
             self.stopped = Some(StopReason::Evaluations);
             return Ok(Next::Stop(StopReason::Evaluations));
         }
@@ -377,8 +381,9 @@ impl Lbfgs {
                 dot(&step, &step),
             ]);
         }
-        let numbers: Vec<f64> =
-            Tensor::cat(packed, 0).try_into_vec_as().map_err(Error::device)?;
+        let numbers: Vec<f64> = Tensor::cat(packed, 0)
+            .try_into_vec_as()
+            .map_err(Error::device)?;
         let (values, rest) = numbers.split_at(terms);
         let at = |i: usize| rest.get(i).copied().unwrap_or(0.0);
         Ok(Read {
@@ -513,8 +518,7 @@ impl Lbfgs {
 
     fn place_trial(&mut self) {
         if let Some(direction) = &self.direction {
-            let position =
-                self.current.position.clone() + direction.clone().mul_scalar(self.step);
+            let position = self.current.position.clone() + direction.clone().mul_scalar(self.step);
             self.trial = project(position, &self.options);
         }
     }

@@ -362,7 +362,10 @@ mod tests {
         let first = |t: f64| (-t / (t * t + 2.0), (t * t - 2.0) / (t * t + 2.0).powi(2));
         let second = |t: f64| {
             let u = t + 0.004;
-            (u.powi(5) - 2.0 * u.powi(4), 5.0 * u.powi(4) - 8.0 * u.powi(3))
+            (
+                u.powi(5) - 2.0 * u.powi(4),
+                5.0 * u.powi(4) - 8.0 * u.powi(3),
+            )
         };
         let tolerances = |decrease, curvature| Conditions {
             decrease,
@@ -394,8 +397,17 @@ mod tests {
         };
         let (step, _) = search(LOOSE, 8.0, barrier).unwrap();
         assert!(step < 1.0 && barrier(step).1.abs() <= 0.9 * 2.0);
-        let nowhere = |t: f64| if t > 0.0 { (f64::NAN, f64::NAN) } else { (0.0, -1.0) };
-        assert_eq!(search(LOOSE, 1.0, nowhere), Err(LineSearchFailure::NotFinite));
+        let nowhere = |t: f64| {
+            if t > 0.0 {
+                (f64::NAN, f64::NAN)
+            } else {
+                (0.0, -1.0)
+            }
+        };
+        assert_eq!(
+            search(LOOSE, 1.0, nowhere),
+            Err(LineSearchFailure::NotFinite)
+        );
     }
 
     #[test]
@@ -408,7 +420,10 @@ mod tests {
     fn rounding_noise_does_not_stop_a_search_that_has_arrived() {
         // The decrease is 1e-12 of the value and rounds to a rise; slopes are exact.
         let noisy = |t: f64| (1.0 + 1e-9 * t, 1e-12 * (t - 1.0));
-        let conditions = Conditions { noise: 1e-7, ..LOOSE };
+        let conditions = Conditions {
+            noise: 1e-7,
+            ..LOOSE
+        };
         assert!(search(conditions, 1.0, noisy).is_ok());
     }
 }

@@ -114,7 +114,9 @@ impl Lbfgs {
             step: state.step,
             direction: state.direction.map(write),
             search: state.search,
-            candidate: state.candidate.map(|(state, curvature)| (point(state), curvature)),
+            candidate: state
+                .candidate
+                .map(|(state, curvature)| (point(state), curvature)),
             pairs,
             first_gradient: state.first_gradient,
             counts: state.counts,

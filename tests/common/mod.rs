@@ -71,5 +71,8 @@ pub(crate) fn distance(a: &[f32], b: &[f32]) -> f64 {
 #[track_caller]
 pub(crate) fn assert_close(what: &str, a: &[f32], b: &[f32], tolerance: f64) {
     let distance = distance(a, b);
-    assert!(distance <= tolerance, "{what}: relative distance {distance:.2e} > {tolerance:.0e}");
+    assert!(
+        distance <= tolerance,
+        "{what}: relative distance {distance:.2e} > {tolerance:.0e}"
+    );
 }

@@ -35,7 +35,7 @@ def sliced_wasserstein(a, b):
     generator, levels = np.random.default_rng(0), []
     for _ in range(4):
         patches = [np.lib.stride_tricks.sliding_window_view(x, (7, 7), axis=(0, 1)).reshape(-1, 147) for x in (a, b)]
-        directions = generator.normal(size=(147, 256))
+        directions = generator.normal(size=(147, 2048))
         directions /= np.linalg.norm(directions, axis=0)
         pa, pb = (p @ directions for p in patches)
         levels.append((np.abs(quantiles(pa) - quantiles(pb)).mean(0) / pa.std(0)).mean())

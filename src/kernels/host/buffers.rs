@@ -52,7 +52,9 @@ impl Buffers {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<f32>>> {
         // The list is valid between any two of its operations, so a panic elsewhere while it was
         // held does not matter.
-        self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.idle
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -168,15 +168,24 @@ impl HostConvolution {
         let reach = shape.kernel - 1;
         if shape.mode == Padding::Zero
             && shape.padding <= reach
-            && filtered(reach - shape.padding, (height, width), &epilogue, &mut output.data)
+            && filtered(
+                reach - shape.padding,
+                (height, width),
+                &epilogue,
+                &mut output.data,
+            )
         {
             return output;
         }
         let rows = shape.mode.sources(height, shape.padding);
         let columns = shape.mode.sources(width, shape.padding);
         let mut padded = buffers.take(rows.len() * columns.len() * channels);
-        if !filtered(reach, (rows.len(), columns.len()), &Epilogue::Plain, &mut padded)
-            && let Kernel::General(kernel) = kernel
+        if !filtered(
+            reach,
+            (rows.len(), columns.len()),
+            &Epilogue::Plain,
+            &mut padded,
+        ) && let Kernel::General(kernel) = kernel
         {
             kernel.padded_gradient(
                 &gradient.data,
@@ -186,7 +195,15 @@ impl HostConvolution {
                 buffers,
             );
         }
-        fold(&padded, &rows, &columns, (height, width), channels, &epilogue, &mut output.data);
+        fold(
+            &padded,
+            &rows,
+            &columns,
+            (height, width),
+            channels,
+            &epilogue,
+            &mut output.data,
+        );
         buffers.give(padded);
         output
     }

@@ -120,13 +120,21 @@ mod tests {
         let bias = vec![0.0; 20];
         let mut signs = vec![0u16; words(20)];
         let mut rectified = values.clone();
-        Epilogue::Rectify { bias: &bias, signs: Shared::new(&mut signs) }.apply(0, &mut rectified);
+        Epilogue::Rectify {
+            bias: &bias,
+            signs: Shared::new(&mut signs),
+        }
+        .apply(0, &mut rectified);
         for (value, rectified) in values.iter().zip(&rectified) {
             assert_eq!(*rectified, value.max(0.0));
         }
         let mut gradient = vec![1.0; 20];
         let added = vec![2.0; 20];
-        Epilogue::Gate { added: Some(&added), signs: Some(&signs) }.apply(0, &mut gradient);
+        Epilogue::Gate {
+            added: Some(&added),
+            signs: Some(&signs),
+        }
+        .apply(0, &mut gradient);
         for (value, gradient) in values.iter().zip(&gradient) {
             assert_eq!(*gradient, if *value > 0.0 { 3.0 } else { 0.0 });
         }
@@ -136,8 +144,11 @@ mod tests {
     fn a_nan_is_not_hidden() {
         let mut values = [f32::NAN; WORD];
         let mut signs = [0u16];
-        Epilogue::Rectify { bias: &[0.0; WORD], signs: Shared::new(&mut signs) }
-            .apply(0, &mut values);
+        Epilogue::Rectify {
+            bias: &[0.0; WORD],
+            signs: Shared::new(&mut signs),
+        }
+        .apply(0, &mut values);
         assert!(values.iter().all(|v| v.is_nan()));
     }
 }

@@ -41,8 +41,7 @@ impl General {
             .for_each(|(place, chunk)| {
                 for (input, row) in chunk.chunks_mut(channels_out).enumerate() {
                     for (output, weight) in row.iter_mut().enumerate() {
-                        *weight =
-                            given[(output * channels_in + input) * kernel * kernel + place];
+                        *weight = given[(output * channels_in + input) * kernel * kernel + place];
                     }
                 }
             });
@@ -70,28 +69,31 @@ impl General {
     ) {
         let row = width * self.channels_out;
         let rows = PIXELS.div_ceil(width);
-        output.par_chunks_mut(rows * row).enumerate().for_each(|(block, output)| {
-            let pixels = output.len() / self.channels_out;
-            let mut patches = buffers.take(pixels * self.patch());
-            let first = block * rows;
-            Arch::new().dispatch(|| {
-                for (pixel, patch) in patches.chunks_mut(self.patch()).enumerate() {
-                    self.gather(view, first + pixel / width, pixel % width, patch);
-                }
+        output
+            .par_chunks_mut(rows * row)
+            .enumerate()
+            .for_each(|(block, output)| {
+                let pixels = output.len() / self.channels_out;
+                let mut patches = buffers.take(pixels * self.patch());
+                let first = block * rows;
+                Arch::new().dispatch(|| {
+                    for (pixel, patch) in patches.chunks_mut(self.patch()).enumerate() {
+                        self.gather(view, first + pixel / width, pixel % width, patch);
+                    }
+                });
+                multiply(
+                    (pixels, self.patch(), self.channels_out),
+                    Matrix::rows(&patches, self.patch()),
+                    Matrix::rows(&self.weights, self.channels_out),
+                    output,
+                );
+                Arch::new().dispatch(|| {
+                    for (pixel, values) in output.chunks_mut(self.channels_out).enumerate() {
+                        epilogue.apply(first * width + pixel, values);
+                    }
+                });
+                buffers.give(patches);
             });
-            multiply(
-                (pixels, self.patch(), self.channels_out),
-                Matrix::rows(&patches, self.patch()),
-                Matrix::rows(&self.weights, self.channels_out),
-                output,
-            );
-            Arch::new().dispatch(|| {
-                for (pixel, values) in output.chunks_mut(self.channels_out).enumerate() {
-                    epilogue.apply(first * width + pixel, values);
-                }
-            });
-            buffers.give(patches);
-        });
     }
 
     #[inline(always)]
@@ -123,35 +125,38 @@ impl General {
     ) {
         let row = padded_width * self.channels_in;
         let rows = PIXELS.div_ceil(padded_width).max(2 * self.kernel);
-        padded.par_chunks_mut(rows * row).enumerate().for_each(|(band, padded)| {
-            padded.fill(0.0);
-            let top = band * rows;
-            let bottom = top + padded.len() / row;
-            // Output rows whose window reaches into rows top..bottom.
-            let first = (top + 1).saturating_sub(self.kernel).div_ceil(self.stride);
-            let last = ((bottom - 1) / self.stride + 1).min(height);
-            if first >= last {
-                return;
-            }
-            let pixels = (last - first) * width;
-            let mut patches = buffers.take(pixels * self.patch());
-            multiply(
-                (pixels, self.channels_out, self.patch()),
-                Matrix::rows(
-                    &gradient[first * width * self.channels_out..],
-                    self.channels_out,
-                ),
-                Matrix::transposed(&self.weights, self.channels_out),
-                &mut patches,
-            );
-            Arch::new().dispatch(|| {
-                for (pixel, patch) in patches.chunks(self.patch()).enumerate() {
-                    let (y, x) = (first + pixel / width, pixel % width);
-                    self.scatter(patch, y, x, top, bottom, row, padded);
+        padded
+            .par_chunks_mut(rows * row)
+            .enumerate()
+            .for_each(|(band, padded)| {
+                padded.fill(0.0);
+                let top = band * rows;
+                let bottom = top + padded.len() / row;
+                // Output rows whose window reaches into rows top..bottom.
+                let first = (top + 1).saturating_sub(self.kernel).div_ceil(self.stride);
+                let last = ((bottom - 1) / self.stride + 1).min(height);
+                if first >= last {
+                    return;
                 }
+                let pixels = (last - first) * width;
+                let mut patches = buffers.take(pixels * self.patch());
+                multiply(
+                    (pixels, self.channels_out, self.patch()),
+                    Matrix::rows(
+                        &gradient[first * width * self.channels_out..],
+                        self.channels_out,
+                    ),
+                    Matrix::transposed(&self.weights, self.channels_out),
+                    &mut patches,
+                );
+                Arch::new().dispatch(|| {
+                    for (pixel, patch) in patches.chunks(self.patch()).enumerate() {
+                        let (y, x) = (first + pixel / width, pixel % width);
+                        self.scatter(patch, y, x, top, bottom, row, padded);
+                    }
+                });
+                buffers.give(patches);
             });
-            buffers.give(patches);
-        });
     }
 
     #[inline(always)]

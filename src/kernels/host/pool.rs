@@ -3,9 +3,9 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::buffers::Buffers;
 use super::epilogue::Epilogue;
 use super::map::Map;
-use super::buffers::Buffers;
 use crate::kernels::pooling::{Pool, Pooling};
 
 /// What the gradient of a pooling step needs to know of its forward step.
@@ -29,21 +29,25 @@ pub(super) fn forward(pool: &Pool, input: &Map, buffers: &Buffers) -> (Map, Pool
     let winners = match pool.pooling {
         Pooling::Average => {
             let share = 1.0 / (pool.kernel * pool.kernel) as f32;
-            output.data.par_chunks_mut(row).enumerate().for_each(|(y, line)| {
-                Arch::new().dispatch(|| {
-                    line.fill(0.0);
-                    for (x, values) in line.chunks_mut(channels).enumerate() {
-                        for source in window(pool, input, y, x) {
-                            for (sum, value) in values.iter_mut().zip(source) {
-                                *sum += value;
+            output
+                .data
+                .par_chunks_mut(row)
+                .enumerate()
+                .for_each(|(y, line)| {
+                    Arch::new().dispatch(|| {
+                        line.fill(0.0);
+                        for (x, values) in line.chunks_mut(channels).enumerate() {
+                            for source in window(pool, input, y, x) {
+                                for (sum, value) in values.iter_mut().zip(source) {
+                                    *sum += value;
+                                }
+                            }
+                            for value in values {
+                                *value *= share;
                             }
                         }
-                        for value in values {
-                            *value *= share;
-                        }
-                    }
+                    });
                 });
-            });
             Vec::new()
         }
         Pooling::Max => {
@@ -84,12 +88,7 @@ pub(super) fn forward(pool: &Pool, input: &Map, buffers: &Buffers) -> (Map, Pool
 
 /// The channels of each pixel under the window of output pixel `(y, x)`, in rows.
 #[inline(always)]
-fn window<'a>(
-    pool: &Pool,
-    input: &'a Map,
-    y: usize,
-    x: usize,
-) -> impl Iterator<Item = &'a [f32]> {
+fn window<'a>(pool: &Pool, input: &'a Map, y: usize, x: usize) -> impl Iterator<Item = &'a [f32]> {
     let Pool { kernel, stride, .. } = *pool;
     let channels = input.channels;
     (0..kernel * kernel).map(move |place| {
@@ -120,8 +119,9 @@ pub(super) fn gradient(
         let last = (i / pool.stride + 1).min(count);
         (first..last).map(move |window| (window, i - window * pool.stride))
     };
-    let columns: Vec<Vec<(usize, usize)>> =
-        (0..trace.width).map(|x| covering(x, gradient.width).collect()).collect();
+    let columns: Vec<Vec<(usize, usize)>> = (0..trace.width)
+        .map(|x| covering(x, gradient.width).collect())
+        .collect();
     output
         .data
         .par_chunks_mut(trace.width * channels)

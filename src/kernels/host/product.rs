@@ -84,7 +84,12 @@ mod tests {
         assert_eq!(c, [5., 11., 14., 23.]);
         // The same right factor given as the rows of its transpose.
         let bt = [1., 2., 0., 0., 1., 3.];
-        multiply((2, 3, 2), Matrix::rows(&a, 3), Matrix::transposed(&bt, 3), &mut c);
+        multiply(
+            (2, 3, 2),
+            Matrix::rows(&a, 3),
+            Matrix::transposed(&bt, 3),
+            &mut c,
+        );
         assert_eq!(c, [5., 11., 14., 23.]);
     }
 }

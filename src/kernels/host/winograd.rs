@@ -106,19 +106,21 @@ impl Winograd {
             // Each thread takes its own blocks of tiles; all of them about equally large.
             let blocks = grid.tiles.div_ceil(most).next_multiple_of(threads);
             let block = grid.tiles.div_ceil(blocks);
-            (0..grid.tiles.div_ceil(block)).into_par_iter().for_each(|number| {
-                let first = number * block;
-                let tiles = block.min(grid.tiles - first);
-                let mut scratch = buffers.take(tiles * per_tile);
-                let (transformed, products) =
-                    scratch.split_at_mut(ELEMENTS * tiles * self.channels_in);
-                self.transform(view, &grid, first, tiles, transformed);
-                for element in 0..ELEMENTS {
-                    self.multiply(element, tiles, transformed, products);
-                }
-                self.finish(&grid, first, tiles, products, epilogue, &output);
-                buffers.give(scratch);
-            });
+            (0..grid.tiles.div_ceil(block))
+                .into_par_iter()
+                .for_each(|number| {
+                    let first = number * block;
+                    let tiles = block.min(grid.tiles - first);
+                    let mut scratch = buffers.take(tiles * per_tile);
+                    let (transformed, products) =
+                        scratch.split_at_mut(ELEMENTS * tiles * self.channels_in);
+                    self.transform(view, &grid, first, tiles, transformed);
+                    for element in 0..ELEMENTS {
+                        self.multiply(element, tiles, transformed, products);
+                    }
+                    self.finish(&grid, first, tiles, products, epilogue, &output);
+                    buffers.give(scratch);
+                });
         } else {
             // Too few tiles to share out: the threads share the 36 products instead.
             let mut scratch = buffers.take(grid.tiles * per_tile);
@@ -154,7 +156,10 @@ impl Winograd {
         multiply(
             (tiles, self.channels_in, self.channels_out),
             Matrix::rows(&transformed[element * length..][..length], self.channels_in),
-            Matrix::rows(&self.weights[element * weights..][..weights], self.channels_out),
+            Matrix::rows(
+                &self.weights[element * weights..][..weights],
+                self.channels_out,
+            ),
             product,
         );
     }
@@ -260,8 +265,7 @@ impl WithSimd for TransformInput<'_> {
         };
         for tile in 0..tiles {
             let (down, across) = ((first + tile) / grid.across, (first + tile) % grid.across);
-            let rows: [i32; WINDOW] =
-                std::array::from_fn(|i| source(view.rows, down * TILE + i));
+            let rows: [i32; WINDOW] = std::array::from_fn(|i| source(view.rows, down * TILE + i));
             let columns: [i32; WINDOW] =
                 std::array::from_fn(|i| source(view.columns, across * TILE + i));
             let mut offsets = [usize::MAX; ELEMENTS];
@@ -358,19 +362,16 @@ impl WithSimd for TransformOutput<'_> {
                 });
                 let mut half = [m[0]; TILE * WINDOW];
                 for x in 0..WINDOW {
-                    let column =
-                        transform_four(simd, std::array::from_fn(|y| m[y * WINDOW + x]));
+                    let column = transform_four(simd, std::array::from_fn(|y| m[y * WINDOW + x]));
                     for y in 0..TILE {
                         half[y * WINDOW + x] = column[y];
                     }
                 }
                 for y in 0..height {
-                    let row =
-                        transform_four(simd, std::array::from_fn(|x| half[y * WINDOW + x]));
+                    let row = transform_four(simd, std::array::from_fn(|x| half[y * WINDOW + x]));
                     // SAFETY: the pixels of a tile belong to it alone.
                     #[allow(unsafe_code)]
-                    let target =
-                        unsafe { output.part(pixel(y, 0) * channels, width * channels) };
+                    let target = unsafe { output.part(pixel(y, 0) * channels, width * channels) };
                     for x in 0..width {
                         store::<S>(&mut target[x * channels + channel..], row[x]);
                     }

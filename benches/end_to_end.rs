@@ -1,0 +1,29 @@
+//! Whole runs, short: a texture of 128x128 in 20 evaluations over two scales.
+
+mod support;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use ranvgg::{RandomVgg, RunOptions, TextureOptions, synthesize_texture};
+
+fn texture(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("texture 128x128, 20 evaluations");
+    group.sample_size(10);
+    for (name, device) in support::devices() {
+        let vgg = RandomVgg::vgg19().init(&device).expect("a network");
+        let exemplar = support::picture(128, 0.0, &device);
+        let options = TextureOptions {
+            run: RunOptions {
+                evaluations: 20,
+                ..RunOptions::default()
+            },
+            ..TextureOptions::default()
+        };
+        group.bench_function(&name, |bencher| {
+            bencher.iter(|| synthesize_texture(&vgg, &exemplar, &options).expect("a texture"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, texture);
+criterion_main!(benches);

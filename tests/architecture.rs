@@ -1,0 +1,146 @@
+//! Imports point downwards: every room of `src/` uses rooms on lower floors only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Rooms and their floors, as `docs/ARCHITECTURE.md` lists them.
+fn floors() -> BTreeMap<String, usize> {
+    let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    let list = text
+        .split("```floors\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let mut floors = BTreeMap::new();
+    for line in list.lines() {
+        let (floor, rooms) = line.split_once(':').unwrap();
+        for room in rooms.split_whitespace() {
+            floors.insert(room.to_owned(), floor.trim().parse().unwrap());
+        }
+    }
+    floors
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn room_of(file: &Path) -> String {
+    let inside = file.strip_prefix(root().join("src")).unwrap();
+    let first = inside
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The rooms that follow `crate::` in a file, documentation left out: links may point anywhere.
+fn used(text: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for line in text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+    {
+        for rest in line.split("crate::").skip(1) {
+            let name: String = rest
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
+            rooms.insert(name);
+        }
+    }
+    rooms
+}
+
+#[test]
+fn every_room_has_a_floor_and_every_floor_its_rooms() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    let rooms: BTreeSet<String> = files
+        .iter()
+        .map(|file| room_of(file))
+        .filter(|room| room != "lib")
+        .collect();
+    let listed: BTreeSet<String> = floors().into_keys().collect();
+    assert_eq!(rooms, listed);
+}
+
+#[test]
+fn imports_point_downwards() {
+    let floors = floors();
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    let mut seen = 0;
+    for file in files.iter().filter(|file| room_of(file) != "lib") {
+        let room = room_of(file);
+        for other in used(&fs::read_to_string(file).unwrap()) {
+            if other == room {
+                continue;
+            }
+            let floor = floors.get(&other).unwrap_or_else(|| {
+                panic!("{} uses crate::{other}, which is no room", file.display())
+            });
+            assert!(
+                *floor < floors[&room],
+                "{} uses {other}, which is not below",
+                file.display()
+            );
+            seen += 1;
+        }
+    }
+    assert!(
+        seen > 40,
+        "only {seen} imports found: the test has lost its eyes"
+    );
+}
+
+/// Only the kernels may name a backend or contain `unsafe`.
+#[test]
+fn unsafe_code_stays_in_the_kernels() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let blocks = text.matches("unsafe {").count() + text.matches("unsafe impl").count();
+        if blocks > 0 {
+            assert_eq!(room_of(&file), "kernels", "{}", file.display());
+            assert!(
+                text.matches("// SAFETY:").count() >= blocks,
+                "{}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn files_stay_small() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .count();
+        assert!(lines <= 450, "{} has {lines} lines of code", file.display());
+    }
+}
