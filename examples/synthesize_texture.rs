@@ -26,6 +26,10 @@ struct Arguments {
     #[arg(long, default_value_t = 0.0, value_name = "W")]
     tv_weight: f64,
 
+    /// The published form: Gram matrices of five layers at one scale
+    #[arg(long)]
+    paper: bool,
+
     #[command(flatten)]
     common: support::Common,
 }
@@ -39,8 +43,14 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     let output = common.output("texture.png")?;
     let exemplar = support::open_picture(arguments.input.as_deref(), "gravel.png")?;
     let vgg = common.network()?;
-    let mut options = TextureOptions::default();
-    options.layers = support::parse_layers(&vgg, arguments.layers.as_deref())?;
+    let mut options = if arguments.paper {
+        TextureOptions::paper(&vgg)?
+    } else {
+        TextureOptions::default()
+    };
+    if arguments.layers.is_some() {
+        options.layers = support::parse_layers(&vgg, arguments.layers.as_deref())?;
+    }
     options.size = arguments.size;
     if arguments.input.is_none() {
         options.size = options.size.or(Some(Size::square(256)));

@@ -154,18 +154,17 @@ pub fn by_name(name: &str) -> Result<Device> {
 /// Whether tensors of `device` lie in host memory, so that kernels on slices can serve it.
 pub(crate) fn is_in_host_memory(device: &Device) -> bool {
     let inner = device.clone().inner();
-    // Without a CPU backend there is nothing to compare with.
-    let mut found = false;
     #[cfg(feature = "flex")]
-    {
-        found |= inner == Device::flex();
+    if inner == Device::flex() {
+        return true;
     }
     #[cfg(feature = "ndarray")]
-    {
-        found |= inner == Device::ndarray();
+    if inner == ndarray() {
+        return true;
     }
+    // Without a CPU backend there is nothing to compare with.
     let _ = inner;
-    found && cfg!(any(feature = "flex", feature = "ndarray"))
+    false
 }
 
 /// The name of a device for messages: what [`by_name`] calls it where that is known.
@@ -177,10 +176,17 @@ pub fn name_of(device: &Device) -> String {
         return "flex".into();
     }
     #[cfg(feature = "ndarray")]
-    if inner == Device::ndarray() {
+    if inner == ndarray() {
         return "ndarray".into();
     }
     format!("{inner:?}")
+}
+
+/// Burn means to drop this backend one day; while it is there, it is a choice.
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)]
+fn ndarray() -> Device {
+    Device::ndarray()
 }
 
 fn cpu_info(name: &str, driver: &str) -> DeviceInfo {
@@ -225,7 +231,7 @@ fn open(backend: &str, index: Option<usize>, name: &str) -> Result<Device> {
         #[cfg(feature = "flex")]
         "flex" => Ok(Device::flex()),
         #[cfg(feature = "ndarray")]
-        "ndarray" => Ok(Device::ndarray()),
+        "ndarray" => Ok(ndarray()),
         #[cfg(feature = "wgpu")]
         "wgpu" | "vulkan" | "metal" | "webgpu" => graphics::open(backend, index, name),
         #[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]

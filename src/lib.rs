@@ -25,8 +25,9 @@ pub use network::{
     Architecture, Extent, Features, Layer, LayerNormalizer, Preprocessing, RandomVgg, Trace, Vgg,
     WeightFile,
 };
-pub use objective::{Evaluation, Objective};
+pub use objective::{Evaluation, Objective, halve};
 pub use optim::{Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
 pub use run::{Control, Observer, Outcome, Progress, RunOptions};
 pub use style::{StyleOptions, StyleStart, transfer_style, transfer_style_observed};
+pub use task::Statistics;
 pub use texture::{TextureOptions, synthesize_texture, synthesize_texture_observed};

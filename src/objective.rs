@@ -2,9 +2,12 @@
 //!
 //! The only file that knows both networks and losses.
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::tensor::Tensor;
 
 use crate::error::{Error, Result, not_negative};
+use crate::imaging::Halving;
 use crate::loss::Loss;
 use crate::network::{Features, Layer, LayerNormalizer, Vgg};
 
@@ -31,6 +34,8 @@ use crate::network::{Features, Layer, LayerNormalizer, Vgg};
 pub struct Objective {
     vgg: Vgg,
     terms: Vec<Term>,
+    /// One for each size that was halved.
+    halvings: Mutex<Vec<Halving>>,
 }
 
 struct Term {
@@ -42,7 +47,11 @@ struct Term {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
-    Layer(Layer),
+    /// A layer's features of the image halved this many times.
+    Layer {
+        octave: usize,
+        layer: Layer,
+    },
     Image,
 }
 
@@ -62,6 +71,7 @@ impl Objective {
         Self {
             vgg: vgg.clone(),
             terms: Vec::new(),
+            halvings: Mutex::default(),
         }
     }
 
@@ -74,7 +84,21 @@ impl Objective {
         weight: f64,
         loss: impl Loss + 'static,
     ) -> Self {
-        self.with(name.into(), Place::Layer(layer), weight, Box::new(loss))
+        self.at_octave(0, name, layer, weight, loss)
+    }
+
+    /// The same of the image halved `octave` times: see [`halve`].
+    #[must_use]
+    pub fn at_octave(
+        self,
+        octave: usize,
+        name: impl Into<String>,
+        layer: Layer,
+        weight: f64,
+        loss: impl Loss + 'static,
+    ) -> Self {
+        let place = Place::Layer { octave, layer };
+        self.with(name.into(), place, weight, Box::new(loss))
     }
 
     /// Adds `weight` times a loss of the image itself.
@@ -112,16 +136,47 @@ impl Objective {
             .try_for_each(|term| not_negative(&format!("the weight of {}", term.name), term.weight))
     }
 
-    fn taps(&self) -> Vec<Layer> {
-        let mut taps = Vec::new();
-        for term in &self.terms {
-            if let Place::Layer(layer) = term.place
-                && !taps.contains(&layer)
-            {
-                taps.push(layer);
-            }
+    /// How often the image is halved.
+    fn octaves(&self) -> usize {
+        let octaves = self.terms.iter().map(|term| match term.place {
+            Place::Layer { octave, .. } => octave,
+            Place::Image => 0,
+        });
+        octaves.max().unwrap_or(0)
+    }
+
+    /// The terms at the features of one octave: their positions, layers and losses.
+    fn at(&self, octave: usize) -> impl Iterator<Item = (usize, Layer, &Term)> {
+        self.terms
+            .iter()
+            .enumerate()
+            .filter_map(move |(index, term)| match term.place {
+                Place::Layer { octave: at, layer } if at == octave => Some((index, layer, term)),
+                _ => None,
+            })
+    }
+
+    /// What halves images of the size of `image`.
+    fn halving(&self, image: &Tensor<4>) -> Result<Halving> {
+        let [.., height, width] = image.dims();
+        let size = [height, width];
+        let mut halvings = self.halvings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(halving) = halvings.iter().find(|halving| halving.input() == size) {
+            return Ok(halving.clone());
         }
-        taps
+        let halving = halving_of(image)?;
+        halvings.push(halving.clone());
+        Ok(halving)
+    }
+
+    /// The image and its halvings.
+    fn pyramid(&self, image: Tensor<4>) -> Result<Vec<Tensor<4>>> {
+        let mut images = vec![image];
+        for octave in 0..self.octaves() {
+            let half = self.halving(&images[octave])?.apply(images[octave].clone());
+            images.push(half);
+        }
+        Ok(images)
     }
 
     /// Multiplies each weight so that a term of weight 1 has a gradient of mean absolute value 1
@@ -132,33 +187,42 @@ impl Objective {
     /// Those of [`LayerNormalizer::measure`].
     pub fn normalize(&mut self, image: Tensor<4>) -> Result<()> {
         self.check()?;
-        let at_layers: Vec<(Layer, &dyn Loss)> = self
-            .terms
-            .iter()
-            .filter_map(|term| match term.place {
-                Place::Layer(layer) => Some((layer, &*term.loss)),
-                Place::Image => None,
-            })
-            .collect();
-        let at_layers = LayerNormalizer::measure(&self.vgg, image.clone(), &at_layers)?;
+        let mut factors = vec![1.0; self.terms.len()];
+        for (octave, image) in self.pyramid(image.clone())?.into_iter().enumerate() {
+            let losses: Vec<(Layer, &dyn Loss)> = self
+                .at(octave)
+                .map(|(_, layer, term)| (layer, &*term.loss))
+                .collect();
+            let normalizer = LayerNormalizer::measure(&self.vgg, image, &losses)?;
+            // Halving shares a gradient out over four pixels, a quarter to each.
+            let shared = 0.25f64.powi(octave as i32);
+            for ((index, ..), weight) in self.at(octave).zip(normalizer.weights()) {
+                factors[index] = weight * shared;
+            }
+        }
+        let at_image = |term: &&Term| term.place == Place::Image;
         let mut means = Vec::new();
-        for term in self.terms.iter().filter(|term| term.place == Place::Image) {
+        for term in self.terms.iter().filter(at_image) {
             means.push(term.loss.measure(image.clone())?.gradient.abs().mean());
         }
-        let at_image = LayerNormalizer::from_means(means)?;
-        let (mut layers, mut images) = (at_layers.weights().iter(), at_image.weights().iter());
-        for term in &mut self.terms {
-            let factor = match term.place {
-                Place::Layer(_) => layers.next(),
-                Place::Image => images.next(),
-            };
-            term.weight *= factor.copied().unwrap_or(1.0);
+        let normalizer = LayerNormalizer::from_means(means)?;
+        let indices = self
+            .terms
+            .iter()
+            .enumerate()
+            .filter(|(_, term)| at_image(term));
+        for ((index, _), weight) in indices.zip(normalizer.weights()) {
+            factors[index] = *weight;
+        }
+        for (term, factor) in self.terms.iter_mut().zip(factors) {
+            term.weight *= factor;
         }
         Ok(())
     }
 
-    /// All terms at `image`, `[1, 3, H, W]`, and the gradient of their sum: one forward and one
-    /// backward pass, up to the deepest layer that a term uses. Reads nothing from the device.
+    /// All terms at `image`, `[1, 3, H, W]`, and the gradient of their sum: for each octave one
+    /// forward and one backward pass, up to the deepest layer that a term uses. Reads nothing from
+    /// the device.
     ///
     /// # Errors
     ///
@@ -166,48 +230,87 @@ impl Objective {
     /// [`Vgg::forward`] and of the losses.
     pub fn evaluate(&self, image: Tensor<4>) -> Result<Evaluation> {
         self.check()?;
-        let taps = self.taps();
-        let passed = match taps.as_slice() {
-            [] => None,
-            taps => Some(self.vgg.forward(image.clone(), taps)?),
-        };
-        let mut values = Vec::with_capacity(self.terms.len());
-        let mut at_features = Features::default();
-        let mut at_image: Option<Tensor<4>> = None;
-        for term in &self.terms {
-            let map = match (term.place, &passed) {
-                (Place::Layer(layer), Some((features, _))) => features.get(layer).cloned(),
-                _ => None,
+        let images = self.pyramid(image.clone())?;
+        let mut values = vec![None; self.terms.len()];
+        let mut gradient: Option<Tensor<4>> = None;
+        for (octave, smaller) in images.iter().enumerate().rev() {
+            // What arrived from the smaller octave, spread over this one's pixels.
+            gradient = match gradient {
+                Some(gradient) => Some(self.halving(smaller)?.gradient(gradient)),
+                None => None,
             };
-            let measured = term.loss.measure(map.unwrap_or_else(|| image.clone()))?;
-            values.push(measured.value.mul_scalar(term.weight));
-            let gradient = measured.gradient.mul_scalar(term.weight);
-            match term.place {
-                Place::Layer(layer) => at_features.add(layer, gradient),
-                Place::Image => {
-                    at_image = Some(match at_image {
-                        Some(sum) => sum + gradient,
-                        None => gradient,
-                    });
-                }
+            let arriving = self.evaluate_octave(octave, smaller, &mut values)?;
+            gradient = sum(gradient, arriving);
+        }
+        for (term, value) in self.terms.iter().zip(&mut values) {
+            if term.place == Place::Image {
+                let measured = term.loss.measure(image.clone())?;
+                *value = Some(measured.value.mul_scalar(term.weight));
+                gradient = sum(gradient, Some(measured.gradient.mul_scalar(term.weight)));
             }
         }
-        let through_network = match passed {
-            Some((features, trace)) => {
-                // The maps' memory is free for the way back.
-                drop(features);
-                Some(self.vgg.backward(at_features, &trace)?)
-            }
-            None => None,
-        };
-        let gradient = match (through_network, at_image) {
-            (Some(a), Some(b)) => a + b,
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => image.zeros_like(),
-        };
         Ok(Evaluation {
-            values: Tensor::cat(values, 0),
-            gradient,
+            values: Tensor::cat(values.into_iter().flatten().collect(), 0),
+            gradient: gradient.unwrap_or_else(|| image.zeros_like()),
         })
     }
+
+    /// The terms at one octave, into their places in `values`, and the gradient at its image.
+    fn evaluate_octave(
+        &self,
+        octave: usize,
+        image: &Tensor<4>,
+        values: &mut [Option<Tensor<1>>],
+    ) -> Result<Option<Tensor<4>>> {
+        let mut taps = Vec::new();
+        for (_, layer, _) in self.at(octave) {
+            if !taps.contains(&layer) {
+                taps.push(layer);
+            }
+        }
+        if taps.is_empty() {
+            return Ok(None);
+        }
+        let (features, trace) = self.vgg.forward(image.clone(), &taps)?;
+        let mut gradients = Features::default();
+        for (index, layer, term) in self.at(octave) {
+            let Some(map) = features.get(layer) else {
+                unreachable!("every tap has features");
+            };
+            let measured = term.loss.measure(map.clone())?;
+            values[index] = Some(measured.value.mul_scalar(term.weight));
+            gradients.add(layer, measured.gradient.mul_scalar(term.weight));
+        }
+        // The maps' memory is free for the way back.
+        drop(features);
+        self.vgg.backward(gradients, &trace).map(Some)
+    }
+}
+
+fn sum(a: Option<Tensor<4>>, b: Option<Tensor<4>>) -> Option<Tensor<4>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (one, other) => one.or(other),
+    }
+}
+
+/// An image `[1, 3, H, W]` at half its size, odd sizes rounded down, by Lanczos' kernel.
+///
+/// # Errors
+///
+/// [`Error::Shape`] for an image with a side below 2 pixels.
+pub fn halve(image: Tensor<4>) -> Result<Tensor<4>> {
+    Ok(halving_of(&image)?.apply(image))
+}
+
+fn halving_of(image: &Tensor<4>) -> Result<Halving> {
+    let [.., height, width] = image.dims();
+    if height.min(width) < 2 {
+        return Err(Error::Shape {
+            what: "an image to halve".into(),
+            found: image.dims().to_vec(),
+            expected: "sides of at least 2 pixels".into(),
+        });
+    }
+    Ok(Halving::new([height, width], &image.device()))
 }

@@ -2,12 +2,12 @@
 
 use crate::error::{Result, not_negative, positive};
 use crate::imaging::{Picture, Size, from_rgb, resize};
-use crate::loss::{Content, Gram, TotalVariation};
+use crate::loss::{Content, TotalVariation};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::random::Purpose;
 use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{self, deepest, size_of};
+use crate::task::{self, SHALLOW_LAYERS, Statistics, deepest, size_of, with_style};
 
 /// What style transfer starts from.
 #[derive(Clone, Debug, Default)]
@@ -28,12 +28,17 @@ pub struct StyleOptions {
     /// The layer whose features the result shares with the content picture. A deeper one keeps
     /// less of its detail. Default: `conv2_2`.
     pub content_layer: Option<Layer>,
-    /// Layers whose statistics it shares with the style picture. Default: `conv1_1 conv2_1 conv3_1
-    /// conv4_1 conv5_1`, as far as both pictures are large enough for them.
+    /// Layers whose statistics it shares with the style picture. Default: `conv1_1 conv2_1
+    /// conv3_1`.
     pub style_layers: Option<Vec<Layer>>,
-    /// How strongly content pulls, in units of one style layer. Default: 1.
+    /// Which statistics of their features. Default: means and covariances apart.
+    pub statistics: Statistics,
+    /// Match them on every octave of the image at once. Default: true.
+    pub every_octave: bool,
+    /// How strongly content pulls, in units of one statistic of the style. Below 1 the content
+    /// dissolves, above 10 little but the colours change. Default: 3.
     pub content_weight: f64,
-    /// How strongly each style layer pulls. Default: 1.
+    /// How strongly each statistic of the style pulls. Default: 1.
     pub style_weight: f64,
     /// Weight of the total variation, in the same units. Default: 0.
     pub total_variation_weight: f64,
@@ -54,7 +59,9 @@ impl Default for StyleOptions {
         Self {
             content_layer: None,
             style_layers: None,
-            content_weight: 1.0,
+            statistics: Statistics::default(),
+            every_octave: true,
+            content_weight: 3.0,
             style_weight: 1.0,
             total_variation_weight: 0.0,
             size: None,
@@ -83,10 +90,11 @@ const CONTENT_LAYER: &str = "conv2_2";
 /// Minimises, at every scale from coarse to fine,
 ///
 /// ```text
-/// L = a |F(x) - F(content)|^2 / (2 N M) + b sum over l of |G_l(x) - G_l(style)|^2 / (4 N_l^2) + c R(x)
+/// L = a |F(x) - F(content)|^2 / (2 N M)  +  b D(x, style)  +  c R(x)
 /// ```
 ///
-/// where every term is first scaled by [`LayerNormalizer`](crate::LayerNormalizer), so that `a`,
+/// with `D` the distance of statistics that [`synthesize_texture`](crate::synthesize_texture)
+/// minimises, where every term is first scaled by [`LayerNormalizer`](crate::LayerNormalizer), so that `a`,
 /// `b` and `c` mean the same at any size and layer. (He, Wang and Hopcroft, NIPS 2016, section
 /// 3.3.)
 ///
@@ -127,7 +135,11 @@ pub fn transfer_style_observed(
     };
     let style_layers = match &options.style_layers {
         Some(layers) => layers.clone(),
-        None => task::style_layers(vgg, size.shorter().min(style_size.shorter()))?,
+        None => task::style_layers(
+            vgg,
+            &SHALLOW_LAYERS,
+            size.shorter().min(style_size.shorter()),
+        )?,
     };
     let images = [("the result", size), ("the style picture", style_size)];
     let minimum =
@@ -165,11 +177,10 @@ pub fn transfer_style_observed(
                 objective = objective.at_layer(name, layer, options.content_weight, target);
             }
         }
-        let features = vgg.features(at_scale(&style, style_size), &style_layers)?;
-        for (layer, map) in features.iter() {
-            let (name, target) = (format!("style {layer}"), Gram::of(map.clone()));
-            objective = objective.at_layer(name, layer, options.style_weight, target);
-        }
+        let octaves = if options.every_octave { scale } else { 0 };
+        let kind = (options.statistics, octaves, options.style_weight);
+        let style = at_scale(&style, style_size);
+        let mut objective = with_style(objective, vgg, style, &style_layers, kind)?;
         if options.total_variation_weight > 0.0 {
             let weight = options.total_variation_weight;
             objective = objective.at_image("total variation", weight, TotalVariation);

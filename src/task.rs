@@ -1,22 +1,41 @@
-//! What the three tasks share: sizes, and layers that fit them.
+//! What the three tasks share: sizes, layers that fit them, statistics that make a style.
 
+use burn::tensor::Tensor;
 use image::Rgb32FImage;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::imaging::Size;
+use crate::loss::{Covariance, Gram, Mean};
 use crate::network::{Layer, Vgg};
+use crate::objective::{Objective, halve};
 
-/// The layers of the paper's style loss, shallow to deep.
-const STYLE_LAYERS: [&str; 5] = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
+/// Which statistics of features make a texture or a style.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Statistics {
+    /// Gram matrices, as published: means and covariances in one, of which means have most weight.
+    Gram,
+    /// Means and covariances, each with its own weight: shapes keep their contours.
+    #[default]
+    Moments,
+}
+
+/// Style layers, shallow to deep: the first three, whose statistics at every octave of the image
+/// carry structure to any size, and those of the published loss.
+pub(crate) const SHALLOW_LAYERS: [&str; 3] = ["conv1_1", "conv2_1", "conv3_1"];
+pub(crate) const PUBLISHED_LAYERS: [&str; 5] =
+    ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
 
 pub(crate) fn size_of(picture: &Rgb32FImage) -> Size {
     Size::new(picture.width() as usize, picture.height() as usize)
 }
 
 /// The style layers that an image with sides of at least `side` pixels has.
-pub(crate) fn style_layers(vgg: &Vgg, side: usize) -> Result<Vec<Layer>> {
+pub(crate) fn style_layers(vgg: &Vgg, names: &[&str], side: usize) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
-    for name in STYLE_LAYERS {
+    for name in names {
         let layer = vgg.layer(name)?;
         // The shallowest stays in any case, so that an image too small for it gets an error.
         if layers.is_empty() || vgg.check_image("", side, side, layer).is_ok() {
@@ -40,4 +59,45 @@ pub(crate) fn deepest(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]) -> R
         minimum = minimum.max(extent.smallest_image);
     }
     Ok(minimum)
+}
+
+/// Adds the statistics of `exemplar` at `layers`, on the image and on its first `octaves` halvings.
+pub(crate) fn with_style(
+    mut objective: Objective,
+    vgg: &Vgg,
+    exemplar: Tensor<4>,
+    layers: &[Layer],
+    (statistics, octaves, weight): (Statistics, usize, f64),
+) -> Result<Objective> {
+    let mut exemplar = exemplar;
+    for octave in 0..=octaves {
+        let features = vgg.features(exemplar.clone(), layers)?;
+        for (layer, map) in features.iter() {
+            let name = |what: &str| match octave {
+                0 => format!("{what} {layer}"),
+                _ => format!("{what} {layer} octave {octave}"),
+            };
+            let (add, map) = (objective, map.clone());
+            objective = match statistics {
+                Statistics::Gram => {
+                    add.at_octave(octave, name("gram"), layer, weight, Gram::of(map))
+                }
+                Statistics::Moments => {
+                    let mean = Mean::of(map.clone());
+                    add.at_octave(octave, name("mean"), layer, weight, mean)
+                        .at_octave(
+                            octave,
+                            name("covariance"),
+                            layer,
+                            weight,
+                            Covariance::of(map),
+                        )
+                }
+            };
+        }
+        if octave < octaves {
+            exemplar = halve(exemplar)?;
+        }
+    }
+    Ok(objective)
 }

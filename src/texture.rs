@@ -1,24 +1,30 @@
 //! Texture synthesis: an image with the statistics of an exemplar, and its own layout.
 
 use crate::error::Result;
-use crate::imaging::{Picture, Size, from_rgb, resize};
-use crate::loss::{Gram, TotalVariation};
+use crate::imaging::{Picture, Scales, Size, from_rgb, resize};
+use crate::loss::TotalVariation;
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::random::Purpose;
 use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{self, deepest, size_of};
+use crate::task::{
+    PUBLISHED_LAYERS, SHALLOW_LAYERS, Statistics, deepest, size_of, style_layers, with_style,
+};
 
 /// Options of [`synthesize_texture`].
 #[derive(Clone, Debug)]
 pub struct TextureOptions {
     /// Layers whose statistics the result shares with the exemplar. Shallow ones carry grain and
-    /// colour, deeper ones shapes. Default: `conv1_1 conv2_1 conv3_1 conv4_1 conv5_1`, as far as
-    /// the exemplar is large enough for them.
+    /// colour, deeper ones shapes. Default: `conv1_1 conv2_1 conv3_1`.
     pub layers: Option<Vec<Layer>>,
+    /// Which statistics of their features. Default: means and covariances apart.
+    pub statistics: Statistics,
+    /// Match them on every octave of the image at once, from the current scale down to the first,
+    /// instead of on the image alone. Keeps large shapes while fine ones are drawn. Default: true.
+    pub every_octave: bool,
     /// Width and height of the result, independent of the exemplar's. Default: the exemplar's.
     pub size: Option<Size>,
-    /// Weight of the total variation, in units of a style layer's. More gives smoother colours.
+    /// Weight of the total variation, in units of one statistic. More gives smoother colours.
     /// Default: 0.
     pub total_variation_weight: f64,
     /// The picture to start from, resized to the first scale; noise where there is none.
@@ -31,6 +37,8 @@ impl Default for TextureOptions {
     fn default() -> Self {
         Self {
             layers: None,
+            statistics: Statistics::default(),
+            every_octave: true,
             size: None,
             total_variation_weight: 0.0,
             start: None,
@@ -39,17 +47,46 @@ impl Default for TextureOptions {
     }
 }
 
+impl TextureOptions {
+    /// The method in its published form: Gram matrices of five layers (as far as the exemplar is
+    /// large enough for them), at the final size alone. Its network has zero padding.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownLayer`](crate::Error::UnknownLayer) if the network lacks one of them.
+    pub fn paper(vgg: &Vgg) -> Result<Self> {
+        let layers: Result<_> = PUBLISHED_LAYERS
+            .iter()
+            .map(|name| vgg.layer(name))
+            .collect();
+        Ok(Self {
+            layers: Some(layers?),
+            statistics: Statistics::Gram,
+            every_octave: false,
+            run: RunOptions {
+                scales: Scales::Single,
+                ..RunOptions::default()
+            },
+            ..Self::default()
+        })
+    }
+}
+
 /// Makes an image of any size with the texture of `exemplar`.
 ///
-/// Minimises, at every scale from coarse to fine, the distance between Gram matrices of features
-/// of the result and of the exemplar at that scale:
+/// Minimises, at every scale from coarse to fine, the distance between statistics of features of
+/// the result and of the exemplar, on every octave of the image at once:
 ///
 /// ```text
-/// L = sum over layers l of  w_l |G_l(x) - G_l(exemplar)|^2 / (4 N_l^2)  +  w R(x)
+/// L = sum over octaves o and layers l of
+///     a |m_ol(x) - m_ol(exemplar)|^2 + b |S_ol(x) - S_ol(exemplar)|^2    +  c R(x)
 /// ```
 ///
-/// with `w_l` from [`LayerNormalizer`](crate::LayerNormalizer). (He, Wang and Hopcroft, NIPS 2016,
-/// section 3.2, after Gatys, Ecker and Bethge, NIPS 2015.)
+/// with `m` the mean and `S` the covariance over positions ([`Mean`](crate::loss::Mean),
+/// [`Covariance`](crate::loss::Covariance)), `R` the total variation, and weights from
+/// [`LayerNormalizer`](crate::LayerNormalizer). [`TextureOptions::paper`] is the form of He, Wang
+/// and Hopcroft, NIPS 2016, section 3.2, after Gatys, Ecker and Bethge, NIPS 2015: one scale, Gram
+/// matrices.
 ///
 /// # Errors
 ///
@@ -82,7 +119,7 @@ pub fn synthesize_texture_observed(
     size.check("the result")?;
     let layers = match &options.layers {
         Some(layers) => layers.clone(),
-        None => task::style_layers(vgg, given.shorter().min(size.shorter()))?,
+        None => style_layers(vgg, &SHALLOW_LAYERS, given.shorter().min(size.shorter()))?,
     };
     let minimum = deepest(
         vgg,
@@ -107,12 +144,10 @@ pub fn synthesize_texture_observed(
     run::run(vgg, &sizes, start, mean, &options.run, observer, |scale| {
         let small = given.halved(halvings - scale);
         let exemplar = resize(&exemplar, small.width, small.height);
-        let features = vgg.features(from_rgb(&exemplar, vgg.device()), &layers)?;
-        let mut objective = Objective::new(vgg);
-        for (layer, map) in features.iter() {
-            let target = Gram::of(map.clone());
-            objective = objective.at_layer(format!("style {layer}"), layer, 1.0, target);
-        }
+        let exemplar = from_rgb(&exemplar, vgg.device());
+        let octaves = if options.every_octave { scale } else { 0 };
+        let style = (options.statistics, octaves, 1.0);
+        let mut objective = with_style(Objective::new(vgg), vgg, exemplar, &layers, style)?;
         if options.total_variation_weight > 0.0 {
             let weight = options.total_variation_weight;
             objective = objective.at_image("total variation", weight, TotalVariation);

@@ -38,12 +38,10 @@ impl Size {
         self.width * self.height
     }
 
-    /// This size divided by `2^octaves`, rounded, at least one pixel.
+    /// This size halved so many times, odd pixels left out as [`halve`](crate::halve) does, at
+    /// least one pixel.
     pub(crate) fn halved(self, octaves: usize) -> Self {
-        let side = |side: usize| {
-            let scaled = side as f64 / 2f64.powi(octaves as i32);
-            (scaled.round() as usize).max(1)
-        };
+        let side = |side: usize| (side >> octaves).max(1);
         Self::new(side(self.width), side(self.height))
     }
 

@@ -3,6 +3,7 @@
 mod content;
 mod custom;
 mod gram;
+mod moments;
 mod total_variation;
 
 use burn::tensor::Tensor;
@@ -10,6 +11,7 @@ use burn::tensor::Tensor;
 pub use self::content::Content;
 pub use self::custom::Custom;
 pub use self::gram::Gram;
+pub use self::moments::{Covariance, Mean};
 pub use self::total_variation::TotalVariation;
 use crate::error::Result;
 

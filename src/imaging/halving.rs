@@ -1,0 +1,116 @@
+//! Halving an image on its device, and the adjoint: two small matrix products each.
+//!
+//! Burn's own interpolation does not suppress what aliases and cannot be differentiated on every
+//! device, and means of four pixels leave their squares visible in what is optimised through them.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// Lobes of Lanczos' kernel on each side.
+const LOBES: f64 = 3.0;
+
+/// Shrinks images `[1, C, H, W]` of one size to half of it, odd sizes rounded down.
+///
+/// Each output sample is a mean of input samples weighted by Lanczos' kernel, widened to the
+/// output's spacing; beyond the border nothing counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Halving {
+    /// `[1, 1, H / 2, H]`.
+    rows: Tensor<4>,
+    /// `[1, 1, W, W / 2]`.
+    columns: Tensor<4>,
+}
+
+impl Halving {
+    /// For images of this size, at least two pixels on each side.
+    pub(crate) fn new([height, width]: [usize; 2], device: &Device) -> Self {
+        Self {
+            rows: matrix(height, device),
+            columns: matrix(width, device).swap_dims(2, 3),
+        }
+    }
+
+    /// The size it takes.
+    pub(crate) fn input(&self) -> [usize; 2] {
+        [self.rows.dims()[3], self.columns.dims()[2]]
+    }
+
+    pub(crate) fn apply(&self, image: Tensor<4>) -> Tensor<4> {
+        self.rows.clone().matmul(image).matmul(self.columns.clone())
+    }
+
+    /// The gradient at the image from that at its half.
+    pub(crate) fn gradient(&self, gradient: Tensor<4>) -> Tensor<4> {
+        let rows = self.rows.clone().swap_dims(2, 3);
+        rows.matmul(gradient)
+            .matmul(self.columns.clone().swap_dims(2, 3))
+    }
+}
+
+/// `[1, 1, length / 2, length]`: one output sample a row.
+fn matrix(length: usize, device: &Device) -> Tensor<4> {
+    let half = length / 2;
+    let spacing = length as f64 / half as f64;
+    let mut values = Vec::with_capacity(half * length);
+    for output in 0..half {
+        let centre = (output as f64 + 0.5) * spacing - 0.5;
+        let weights: Vec<f64> = (0..length)
+            .map(|input| lanczos((input as f64 - centre) / spacing))
+            .collect();
+        let sum: f64 = weights.iter().sum();
+        values.extend(weights.into_iter().map(|weight| (weight / sum) as f32));
+    }
+    Tensor::from_data(TensorData::new(values, [1, 1, half, length]), device)
+}
+
+fn lanczos(x: f64) -> f64 {
+    let sinc = |x: f64| if x.abs() < 1e-9 { 1.0 } else { x.sin() / x };
+    if x.abs() < LOBES {
+        let angle = std::f64::consts::PI * x;
+        sinc(angle) * sinc(angle / LOBES)
+    } else {
+        0.0
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+
+    fn numbers(shape: [usize; 4], phase: f32) -> Tensor<4> {
+        let count = shape.iter().product::<usize>();
+        let values: Vec<f32> = (0..count).map(|i| (i as f32 * 0.7 + phase).sin()).collect();
+        Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+    }
+
+    #[test]
+    fn a_flat_image_stays_flat_and_a_ramp_a_ramp() {
+        let halving = Halving::new([9, 40], &Device::flex());
+        assert_eq!(halving.input(), [9, 40]);
+        let ramp: Vec<f32> = (0..9 * 40).map(|i| (i % 40) as f32).collect();
+        let ramp = Tensor::from_data(TensorData::new(ramp, [1, 1, 9, 40]), &Device::flex());
+        let half = halving.apply(ramp).to_data().try_into_vec::<f32>().unwrap();
+        assert_eq!(half.len(), 4 * 20);
+        // Away from the border, sample i is the mean of samples 2 i and 2 i + 1.
+        for (i, value) in half[..20].iter().enumerate().skip(3).take(14) {
+            assert!(
+                (value - (2.0 * i as f32 + 0.5)).abs() < 1e-4,
+                "{i}: {value}"
+            );
+        }
+        let flat = halving.apply(Tensor::full([1, 3, 9, 40], 0.3, &Device::flex()));
+        let flat = flat.to_data().try_into_vec::<f32>().unwrap();
+        assert!(flat.iter().all(|value| (value - 0.3).abs() < 1e-6));
+    }
+
+    #[test]
+    fn the_gradient_is_the_adjoint() {
+        // <A x, y> = <x, A' y>
+        let halving = Halving::new([7, 12], &Device::flex());
+        let (x, y) = (numbers([1, 3, 7, 12], 0.0), numbers([1, 3, 3, 6], 1.0));
+        let left = (halving.apply(x.clone()) * y.clone())
+            .sum()
+            .into_scalar::<f32>();
+        let right = (halving.gradient(y) * x).sum().into_scalar::<f32>();
+        assert!((left - right).abs() < 1e-5, "{left} {right}");
+    }
+}

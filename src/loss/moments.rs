@@ -1,0 +1,122 @@
+//! Mean and covariance of features, matched separately.
+//!
+//! Rectified features are all positive, so a Gram matrix is mostly the outer product of their means
+//! with itself, and what distinguishes a wall from gravel, how features vary together, counts for
+//! little in it. Apart, each gets its own weight.
+
+use burn::tensor::Tensor;
+
+use super::{Loss, Measured, map_of, positions_by_channels};
+use crate::error::{Error, Result};
+
+/// Distance of the mean of a map's features from that of another.
+///
+/// For features `F` of `N` channels at `M` positions, `m = sum over positions of F / M`,
+///
+/// ```text
+/// L = 1 / (2 N) * sum (m - m0)^2            dL/dF = (m - m0) / (N M) at every position
+/// ```
+#[derive(Clone, Debug)]
+pub struct Mean {
+    /// `[1, N]`.
+    target: Tensor<2>,
+}
+
+/// Distance of the covariance of a map's features from that of another.
+///
+/// With `m` as in [`Mean`] and `S = (F - m) (F - m)' / M`,
+///
+/// ```text
+/// L = 1 / (4 N^2) * sum (S - S0)^2          dL/dF = (S - S0) (F - m) / (N^2 M)
+/// ```
+#[derive(Clone, Debug)]
+pub struct Covariance {
+    /// `[N, N]`.
+    target: Tensor<2>,
+}
+
+impl Mean {
+    /// The mean over the positions of a map `[1, N, H, W]`.
+    #[must_use]
+    pub fn of(map: Tensor<4>) -> Self {
+        Self {
+            target: mean(&positions_by_channels(map)),
+        }
+    }
+}
+
+impl Covariance {
+    /// The covariance over the positions of a map `[1, N, H, W]`.
+    #[must_use]
+    pub fn of(map: Tensor<4>) -> Self {
+        let features = positions_by_channels(map);
+        let mean = mean(&features);
+        Self {
+            target: covariance(&features, &mean),
+        }
+    }
+
+    /// The matrix, `[N, N]`.
+    #[must_use]
+    pub fn matrix(&self) -> &Tensor<2> {
+        &self.target
+    }
+}
+
+/// `[1, N]` of features `[M, N]`.
+fn mean(features: &Tensor<2>) -> Tensor<2> {
+    features.clone().mean_dim(0)
+}
+
+fn covariance(features: &Tensor<2>, mean: &Tensor<2>) -> Tensor<2> {
+    let [positions, _] = features.dims();
+    let squares = features.clone().transpose().matmul(features.clone());
+    squares.div_scalar(positions as f64) - mean.clone().transpose().matmul(mean.clone())
+}
+
+fn check(map: &Tensor<4>, expected: usize) -> Result<()> {
+    let channels = map.dims()[1];
+    if channels == expected {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: "the map compared with moments".into(),
+        found: map.dims().to_vec(),
+        expected: format!("[1, {expected}, height, width]"),
+    })
+}
+
+impl Loss for Mean {
+    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
+        let shape = map.dims();
+        let [_, channels, height, width] = shape;
+        check(&map, self.target.dims()[1])?;
+        let difference = mean(&positions_by_channels(map)) - self.target.clone();
+        let value = difference.clone().square().sum();
+        let factor = 1.0 / (channels * height * width) as f64;
+        let gradient = difference.mul_scalar(factor).reshape([1, channels, 1, 1]);
+        Ok(Measured {
+            value: value.div_scalar(2.0 * channels as f64),
+            gradient: gradient.expand(shape),
+        })
+    }
+}
+
+impl Loss for Covariance {
+    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
+        let [_, channels, height, width] = map.dims();
+        check(&map, self.target.dims()[0])?;
+        let features = positions_by_channels(map);
+        let mean = mean(&features);
+        let difference = covariance(&features, &mean) - self.target.clone();
+        let squares = (channels * channels) as f64;
+        let value = difference.clone().square().sum().div_scalar(4.0 * squares);
+        let scaled = difference.mul_scalar(1.0 / (squares * (height * width) as f64));
+        // (F - m) D without a copy of the centred features.
+        let gradient = features.matmul(scaled.clone()) - mean.matmul(scaled);
+        Ok(Measured {
+            value,
+            gradient: map_of(gradient, height, width),
+        })
+    }
+}
