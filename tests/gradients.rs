@@ -4,8 +4,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use common::{all_devices, assert_close, cpu_devices, flex, gpu_device, picture, values};
-use ranvgg::loss::{Content, Custom, Loss, TotalVariation};
-use ranvgg::{Features, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg};
+use ranvgg::loss::{Content, Covariance, Custom, Loss, Mean, TotalVariation};
+use ranvgg::{Features, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg, halve};
 
 /// A small map `[1, C, H, W]` in f64.
 fn map(shape: [usize; 4], phase: f64) -> Tensor<4> {
@@ -41,7 +41,12 @@ fn differences(loss: &dyn Loss, at: &Tensor<4>) -> Vec<f32> {
 fn every_loss_has_the_gradient_of_its_value() {
     let at = map([1, 3, 4, 5], 0.0);
     let custom = Custom::new(|map: Tensor<4>| (map.clone().square() * map).sum());
-    let losses: [(&str, Box<dyn Loss>); 5] = [
+    let losses: [(&str, Box<dyn Loss>); 7] = [
+        ("mean", Box::new(Mean::of(map([1, 3, 6, 2], 1.0)))),
+        (
+            "covariance",
+            Box::new(Covariance::of(map([1, 3, 6, 2], 1.0))),
+        ),
         ("content", Box::new(Content::new(map([1, 3, 4, 5], 1.0)))),
         ("gram", Box::new(Gram::of(map([1, 3, 4, 5], 1.0)))),
         (
@@ -83,6 +88,14 @@ fn values_by_hand() {
     // G(1, 3) = (1 + 9) / 2 = 5, G(0, 1) = 0.5: 4.5^2 / 4 = 5.0625.
     let gram = Gram::of(row([0.0, 1.0])).measure(row([1.0, 3.0])).unwrap();
     assert_eq!(values(gram.value), [5.0625]);
+    // Means 2 and 0.5: 1.5^2 / 2 = 1.125. Variances 1 and 0.25: 0.75^2 / 4 = 0.140625.
+    let mean = Mean::of(row([0.0, 1.0])).measure(row([1.0, 3.0])).unwrap();
+    assert_eq!(values(mean.value), [1.125]);
+    let covariance = Covariance::of(row([0.0, 1.0]));
+    assert_eq!(
+        values(covariance.measure(row([1.0, 3.0])).unwrap().value),
+        [0.140_625]
+    );
     // (3 - 1)^2 = 4, gradient (-4, 4).
     let variation = TotalVariation.measure(row([1.0, 3.0])).unwrap();
     assert_eq!(values(variation.value), [4.0]);
@@ -178,6 +191,11 @@ fn an_objective_descends_as_its_gradient_says() {
     let taps = layers(&vgg, &["conv1_1", "conv3_1"]);
     let target = vgg.features(picture(40, 33, 2.0, &flex()), &taps).unwrap();
     let mut objective = Objective::new(&vgg).at_image("variation", 0.1, TotalVariation);
+    let half = halve(picture(40, 33, 2.0, &flex())).unwrap();
+    for (layer, map) in vgg.features(half, &taps).unwrap().iter() {
+        let target = Covariance::of(map.clone());
+        objective = objective.at_octave(1, "half", layer, 1.0, target);
+    }
     for (layer, map) in target.iter() {
         objective = objective
             .at_layer("content", layer, 1.0, Content::new(map.clone()))

@@ -153,7 +153,7 @@ fn an_observer_sees_the_run_and_may_end_it() {
             progress
                 .terms
                 .iter()
-                .all(|term| term.name.starts_with("style conv"))
+                .all(|term| term.name.contains(" conv"))
         );
         if progress.evaluation == 8 {
             halfway = Some(progress.image().unwrap());
@@ -271,6 +271,14 @@ fn options_out_of_range_are_refused_by_name() {
         ..run(3)
     };
     named(texture(TextureOptions { run, ..default() }), "noise");
+    let run = RunOptions {
+        bounds: Some((1.0, 0.0)),
+        ..self::run(3)
+    };
+    named(texture(TextureOptions { run, ..default() }), "bounds");
+    let mut run = self::run(3);
+    run.lbfgs.history = 0;
+    named(texture(TextureOptions { run, ..default() }), "history");
     let scales = Scales::Octaves {
         most: 0,
         smallest: 48,

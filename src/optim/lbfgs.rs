@@ -5,119 +5,12 @@ use std::collections::VecDeque;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::line_search::{Conditions, LineSearch, LineSearchFailure, Verdict};
-use crate::error::{Error, Result, at_least_one, not_negative, positive};
+use super::line_search::{LineSearch, LineSearchFailure, Verdict};
+use super::options::{LbfgsOptions, StopReason};
+use crate::error::{Error, Result};
 
-/// Settings of [`Lbfgs`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LbfgsOptions {
-    /// Pairs of step and gradient change kept. More follow curvature better and cost two vectors
-    /// of memory each. Default: 10.
-    pub history: usize,
-    /// Stop when the largest gradient component falls to this share of its value at the start.
-    /// Zero: only where the gradient vanishes. Default: 0.
-    pub gradient_tolerance: f64,
-    /// Stop when an accepted step lowers the value by no more than this share. Zero: never.
-    /// Default: 0.
-    pub change_tolerance: f64,
-    /// Most evaluations, or none. Default: none.
-    pub evaluations: Option<usize>,
-    /// Most evaluations of one line search. Default: 20.
-    pub line_search_evaluations: usize,
-    /// `c1` of the Wolfe conditions: larger asks for more decrease. Default: 1e-4.
-    pub sufficient_decrease: f64,
-    /// `c2` of the Wolfe conditions: smaller asks for a more exact search. Default: 0.9.
-    pub curvature: f64,
-    /// Length of the very first step, and of the first after a restart, in the Euclidean norm.
-    /// Default: 1.
-    pub first_step: f64,
-    /// Keep every component inside this interval. Default: none.
-    pub bounds: Option<(f64, f64)>,
-}
-
-impl Default for LbfgsOptions {
-    fn default() -> Self {
-        Self {
-            history: 10,
-            gradient_tolerance: 0.0,
-            change_tolerance: 0.0,
-            evaluations: None,
-            line_search_evaluations: 20,
-            sufficient_decrease: 1e-4,
-            curvature: 0.9,
-            first_step: 1.0,
-            bounds: None,
-        }
-    }
-}
-
-impl LbfgsOptions {
-    fn check(&self) -> Result<()> {
-        at_least_one("history", self.history)?;
-        at_least_one("line search evaluations", self.line_search_evaluations)?;
-        not_negative("gradient tolerance", self.gradient_tolerance)?;
-        not_negative("change tolerance", self.change_tolerance)?;
-        positive("first step", self.first_step)?;
-        positive("sufficient decrease", self.sufficient_decrease)?;
-        if !(self.sufficient_decrease < self.curvature && self.curvature < 1.0) {
-            let allowed = "numbers between the sufficient decrease and 1";
-            return Err(Error::option("curvature", self.curvature, allowed));
-        }
-        match self.bounds {
-            Some((low, high)) if !(low < high) => Err(Error::option(
-                "bounds",
-                format!("{low} to {high}"),
-                "a lower below an upper bound",
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn conditions(&self) -> Conditions {
-        Conditions {
-            decrease: self.sufficient_decrease,
-            curvature: self.curvature,
-            noise: VALUE_NOISE,
-            evaluations: self.line_search_evaluations,
-        }
-    }
-}
-
-/// Relative error of a value summed in f32: a few units in its last place.
-const VALUE_NOISE: f64 = 1e-6;
 /// A pair is kept only if the cosine between step and gradient change exceeds this.
 const LEAST_CURVATURE: f64 = 1e-8;
-
-/// Why a minimisation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum StopReason {
-    /// The gradient fell to its tolerance, or vanishes.
-    Gradient,
-    /// A step changed the value by less than its tolerance.
-    Change,
-    /// As many evaluations were made as allowed.
-    Evaluations,
-    /// No step along the steepest descent lowers the value.
-    LineSearch(LineSearchFailure),
-    /// Value or gradient at the start is not finite.
-    NotFinite,
-    /// Whoever watches asked for it.
-    Asked,
-}
-
-impl std::fmt::Display for StopReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Gradient => "the gradient vanished",
-            Self::Change => "steps changed too little",
-            Self::Evaluations => "all evaluations were used",
-            Self::LineSearch(_) => "no step lowers the loss any more",
-            Self::NotFinite => "the loss is not a finite number",
-            Self::Asked => "asked to stop",
-        })
-    }
-}
 
 /// What [`Lbfgs::tell`] wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

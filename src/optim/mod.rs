@@ -2,8 +2,10 @@
 
 mod lbfgs;
 mod line_search;
+mod options;
 mod state;
 
-pub use self::lbfgs::{Lbfgs, LbfgsOptions, Next, StopReason};
+pub use self::lbfgs::{Lbfgs, Next};
 pub use self::line_search::LineSearchFailure;
+pub use self::options::{LbfgsOptions, StopReason};
 pub use self::state::LbfgsState;

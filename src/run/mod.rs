@@ -58,7 +58,20 @@ impl RunOptions {
     pub(crate) fn check(&self) -> Result<()> {
         at_least_one("evaluations", self.evaluations)?;
         crate::error::not_negative("noise", self.noise)?;
-        self.scales.check()
+        self.scales.check()?;
+        self.optimiser(self.evaluations, 1).check()
+    }
+}
+
+impl RunOptions {
+    /// The optimiser's settings at a scale of so many values.
+    fn optimiser(&self, evaluations: usize, values: usize) -> LbfgsOptions {
+        LbfgsOptions {
+            evaluations: Some(evaluations),
+            first_step: FIRST_STEP * (values as f64).sqrt(),
+            bounds: self.bounds,
+            ..self.lbfgs.clone()
+        }
     }
 }
 
@@ -124,14 +137,8 @@ pub(crate) fn run(
         names = objective.names().map(str::to_owned).collect();
         picture = resize(&picture, size.width, size.height);
         let values = size.pixels() * 3;
-        let lbfgs = LbfgsOptions {
-            evaluations: Some(share),
-            first_step: FIRST_STEP * (values as f64).sqrt(),
-            bounds: options.bounds,
-            ..options.lbfgs.clone()
-        };
         let from = from_rgb(&picture, vgg.device()).reshape([values]);
-        let mut lbfgs = Lbfgs::new(from, lbfgs)?;
+        let mut lbfgs = Lbfgs::new(from, options.optimiser(share, values))?;
         let shape = [1, 3, size.height, size.width];
         let reason = loop {
             let evaluation = objective.evaluate(lbfgs.ask().reshape(shape))?;
