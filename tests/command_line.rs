@@ -1,0 +1,334 @@
+//! The example programs as a user meets them: help, wrong arguments, broken files, Ctrl-C.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// An example's binary. `cargo test` builds examples beside the tests.
+fn program(name: &str) -> Command {
+    let folder = std::env::current_exe().unwrap();
+    let folder = folder.parent().unwrap().parent().unwrap().join("examples");
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        path.exists(),
+        "{} is not built: run all of `cargo test`",
+        path.display()
+    );
+    Command::new(path)
+}
+
+fn run(name: &str, folder: &Path, arguments: &[&str]) -> Output {
+    program(name)
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn bundled(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples/images")
+        .join(name)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+const QUICK: [&str; 6] = ["--device", "flex", "--evaluations", "3", "--size", "64"];
+
+#[test]
+fn every_program_explains_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "synthesize_texture",
+        "invert",
+        "transfer_style",
+        "list_devices",
+        "time_evaluation",
+        "export_network",
+    ] {
+        let output = run(name, folder.path(), &["--help"]);
+        assert!(output.status.success(), "{name}");
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            help.contains("Usage:") && help.contains("--help"),
+            "{name}: {help}"
+        );
+        let output = run(name, folder.path(), &["--no-such-option"]);
+        assert!(
+            !output.status.success() && said(&output).contains("--no-such-option"),
+            "{name}"
+        );
+    }
+    assert!(files(folder.path()).is_empty());
+}
+
+#[test]
+fn a_texture_an_inversion_and_a_style_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run("synthesize_texture", folder.path(), &QUICK);
+    assert!(output.status.success(), "{}", said(&output));
+    let image = image::open(folder.path().join("texture.png")).unwrap();
+    assert_eq!((image.width(), image.height()), (64, 64));
+
+    let small = folder.path().join("small.png");
+    image::open(bundled("cat.png"))
+        .unwrap()
+        .thumbnail_exact(48, 40)
+        .save(&small)
+        .unwrap();
+    let small = small.to_str().unwrap();
+    let output = run(
+        "invert",
+        folder.path(),
+        &[
+            small,
+            "--layer",
+            "conv2_1",
+            "--evaluations",
+            "3",
+            "--device",
+            "flex",
+        ],
+    );
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains(" dB"));
+
+    let arguments = [
+        small,
+        small,
+        "-o",
+        "styled.tif",
+        "--sixteen",
+        "--size",
+        "40x48",
+    ];
+    let output = run(
+        "transfer_style",
+        folder.path(),
+        &[&arguments, &QUICK[..4]].concat(),
+    );
+    assert!(output.status.success(), "{}", said(&output));
+    let image = image::open(folder.path().join("styled.tif")).unwrap();
+    assert_eq!((image.width(), image.height()), (40, 48));
+    assert_eq!(image.color(), image::ColorType::Rgb16);
+    assert_eq!(
+        files(folder.path()),
+        ["inverted.png", "small.png", "styled.tif", "texture.png"]
+    );
+}
+
+#[test]
+fn an_output_is_overwritten_only_by_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path().join("there.png");
+    fs::write(&there, b"precious").unwrap();
+    let arguments = ["-o", "there.png"];
+    let output = run(
+        "synthesize_texture",
+        folder.path(),
+        &[&arguments, &QUICK[..]].concat(),
+    );
+    assert!(!output.status.success());
+    assert!(said(&output).contains("there.png") && said(&output).contains("--force"));
+    assert_eq!(fs::read(&there).unwrap(), b"precious");
+    let arguments = ["-o", "there.png", "--force"];
+    let output = run(
+        "synthesize_texture",
+        folder.path(),
+        &[&arguments, &QUICK[..]].concat(),
+    );
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(image::open(&there).is_ok());
+}
+
+/// Each mistake is named with its value, nothing is written, and no panic is shown.
+#[test]
+fn mistakes_are_named_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("text.png"), "no picture").unwrap();
+    fs::write(folder.path().join("empty.png"), "").unwrap();
+    let before = files(folder.path());
+    let mistakes: [(&str, &[&str], &[&str]); 15] = [
+        ("synthesize_texture", &["absent.png"], &["absent.png"]),
+        ("synthesize_texture", &["text.png"], &["text.png"]),
+        ("synthesize_texture", &["empty.png"], &["empty.png"]),
+        ("synthesize_texture", &["--size", "0"], &["0", "1 to 16384"]),
+        (
+            "synthesize_texture",
+            &["--size", "10x-3"],
+            &["-3", "1 to 16384"],
+        ),
+        (
+            "synthesize_texture",
+            &["--layers", "conv1_1,conv5_9"],
+            &["conv5_9", "conv5_1"],
+        ),
+        (
+            "synthesize_texture",
+            &["--evaluations", "0"],
+            &["evaluations is 0", "from 1 up"],
+        ),
+        (
+            "synthesize_texture",
+            &["--tv-weight=-1"],
+            &["total variation weight is -1"],
+        ),
+        (
+            "synthesize_texture",
+            &["--device", "quantum"],
+            &["quantum", "flex", "wgpu"],
+        ),
+        (
+            "synthesize_texture",
+            &["--padding", "mirror"],
+            &["mirror", "reflect"],
+        ),
+        (
+            "synthesize_texture",
+            &["-o", "no/such/folder/out.png"],
+            &["no/such/folder"],
+        ),
+        (
+            "synthesize_texture",
+            &["-o", "out.webp"],
+            &["out.webp", ".png"],
+        ),
+        ("invert", &["--layer", "fc6", "--size"], &["--size"]),
+        (
+            "transfer_style",
+            &["--style-weight", "0"],
+            &["style weight is 0"],
+        ),
+        (
+            "time_evaluation",
+            &["--device", "flex", "--runs", "0"],
+            &["--runs is 0"],
+        ),
+    ];
+    for (name, arguments, expected) in mistakes {
+        let output = run(name, folder.path(), arguments);
+        let said = said(&output);
+        assert!(!output.status.success(), "{name} {arguments:?}");
+        assert!(!said.contains("panicked"), "{name} {arguments:?}: {said}");
+        for word in expected {
+            assert!(
+                said.contains(word),
+                "{name} {arguments:?}: no `{word}` in {said}"
+            );
+        }
+    }
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
+fn devices_are_listed_with_the_best() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run("list_devices", folder.path(), &[]);
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success() && listed.contains("flex"),
+        "{listed}"
+    );
+    assert!(
+        listed.lines().last().unwrap().starts_with("best: "),
+        "{listed}"
+    );
+}
+
+#[test]
+fn an_evaluation_is_timed_in_the_form_of_the_baseline() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--size", "32", "48", "--device", "flex", "--runs", "2"];
+    let output = run("time_evaluation", folder.path(), &arguments);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 2, "{printed}{}", said(&output));
+    assert!(
+        lines[0].starts_with("size 32 device flex threads "),
+        "{printed}"
+    );
+    assert!(lines[1].contains("evaluation median ") && lines[1].contains(" forward median "));
+}
+
+/// Killed without warning, a run leaves no output and no rubbish.
+#[test]
+fn a_killed_run_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--device",
+        "flex",
+        "--evaluations",
+        "100000",
+        "--size",
+        "64",
+        "-q",
+    ];
+    let mut child = program("synthesize_texture")
+        .current_dir(folder.path())
+        .args(arguments)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(child.try_wait().unwrap().is_none(), "it should still run");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        files(folder.path()).is_empty(),
+        "{:?}",
+        files(folder.path())
+    );
+}
+
+/// Interrupted by Ctrl-C, a run writes the picture so far.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_keeps_its_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--device",
+        "flex",
+        "--evaluations",
+        "100000",
+        "--size",
+        "64",
+    ];
+    let mut child = program("synthesize_texture")
+        .current_dir(folder.path())
+        .args(arguments)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(2500));
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let asked = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(
+            asked.elapsed() < Duration::from_secs(60),
+            "it does not stop"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(child.wait().unwrap().success());
+    let image = image::open(folder.path().join("texture.png")).unwrap();
+    assert_eq!((image.width(), image.height()), (64, 64));
+}
