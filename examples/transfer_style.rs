@@ -14,7 +14,7 @@ struct Arguments {
     /// Picture whose content to keep (.png, .jpg, .tif) [default: a cat, from the crate]
     content: Option<PathBuf>,
 
-    /// Picture whose style to take [default: from the crate]
+    /// Picture whose style to take [default: painted strokes, from the crate]
     style: Option<PathBuf>,
 
     /// Size of the result: N or WxH [default: that of the content]
@@ -61,7 +61,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     let common = &arguments.common;
     let output = common.output("styled.png")?;
     let content = support::open_picture(arguments.content.as_deref(), "cat.png")?;
-    let style = support::open_picture(arguments.style.as_deref(), "tissue.png")?;
+    let style = support::open_picture(arguments.style.as_deref(), "strokes.png")?;
     let vgg = common.network()?;
     let mut options = StyleOptions::default();
     if let Some(name) = &arguments.content_layer {

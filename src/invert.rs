@@ -40,6 +40,10 @@ impl Default for InvertOptions {
 /// keeps of an image; what is lost or invented, what it ignores. (He, Wang and Hopcroft, NIPS
 /// 2016, section 3.1.)
 ///
+/// From coarse to fine, as is the default, the features of smaller copies help, and the result
+/// shows more than those at full size alone; [`Scales::Single`](crate::Scales::Single) leaves them
+/// out.
+///
 /// # Errors
 ///
 /// Options outside of what is allowed, a picture too small for the layer or, for a fully connected

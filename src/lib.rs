@@ -1,4 +1,6 @@
-//! x
+#![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::float_cmp))] // equality is meant where it is asserted
+
 pub mod device;
 mod error;
 mod file;

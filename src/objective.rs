@@ -55,6 +55,10 @@ enum Place {
     Image,
 }
 
+/// Weight of an octave's terms compared with those of the octave twice its size. Of 4, 1 and 1/4
+/// the last gave the closest patch statistics on pebbles and scales (`docs/QUALITY.md`).
+const OCTAVE_SHARE: f64 = 0.25;
+
 /// The terms of an objective at one image, and their gradient.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
@@ -180,7 +184,8 @@ impl Objective {
     }
 
     /// Multiplies each weight so that a term of weight 1 has a gradient of mean absolute value 1
-    /// at `image`, which should be noise (see [`LayerNormalizer`]).
+    /// at `image`, which should be noise (see [`LayerNormalizer`]); of octave `k`, `4^-k` at the
+    /// pixels of that octave.
     ///
     /// # Errors
     ///
@@ -194,10 +199,11 @@ impl Objective {
                 .map(|(_, layer, term)| (layer, &*term.loss))
                 .collect();
             let normalizer = LayerNormalizer::measure(&self.vgg, image, &losses)?;
-            // Halving shares a gradient out over four pixels, a quarter to each.
-            let shared = 0.25f64.powi(octave as i32);
+            // Smaller octaves have fewer positions, whose statistics cannot be matched without
+            // copying the exemplar: with equal weights what is left of them drowns the rest.
+            let share = OCTAVE_SHARE.powi(octave as i32);
             for ((index, ..), weight) in self.at(octave).zip(normalizer.weights()) {
-                factors[index] = weight * shared;
+                factors[index] = weight * share;
             }
         }
         let at_image = |term: &&Term| term.place == Place::Image;

@@ -1,5 +1,7 @@
 //! Pictures in and out: broken input, outputs that are whole or not there.
 
+#![allow(clippy::float_cmp)] // equality is meant where it is asserted
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Gradients of losses and networks against finite differences and Burn's autodiff.
 
+#![allow(clippy::float_cmp)] // equality is meant where it is asserted
+
 mod common;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};

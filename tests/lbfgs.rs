@@ -1,5 +1,7 @@
 //! The optimiser on named problems, against SciPy, and where users of others saw it fail.
 
+#![allow(clippy::float_cmp)] // equality is meant where it is asserted
+
 mod common;
 
 use burn::tensor::{DType, Tensor, TensorData};

@@ -1,5 +1,7 @@
 //! Random networks, recipes, weight files.
 
+#![allow(clippy::float_cmp)] // equality is meant where it is asserted
+
 mod common;
 
 use burn::tensor::{Device, Tensor};

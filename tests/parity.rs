@@ -1,5 +1,7 @@
 //! The same numbers as PyTorch, from a network's seed against its exported weights.
 
+#![allow(clippy::float_cmp)] // equality is meant where it is asserted
+
 mod common;
 
 use std::collections::BTreeMap;

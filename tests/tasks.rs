@@ -1,5 +1,7 @@
 //! The three tasks, whole: on real pictures, by thresholds, and with input out of range.
 
+#![allow(clippy::float_cmp)] // equality is meant where it is asserted
+
 mod common;
 
 use common::{flex, gpu_device};
@@ -88,22 +90,22 @@ fn a_texture_has_the_size_asked_for() {
 
 #[test]
 fn a_style_changes_the_picture_and_keeps_its_content() {
-    let (cat, tissue) = (bundled("cat.png", 96), bundled("tissue.png", 96));
+    let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
     let options = StyleOptions {
         run: run(60),
         ..StyleOptions::default()
     };
-    let outcome = transfer_style(&network(), &cat, &tissue, &options).unwrap();
+    let outcome = transfer_style(&network(), &cat, &strokes, &options).unwrap();
     let result = outcome.image().to_rgb32f();
     let towards = |picture: &DynamicImage, result: &image::Rgb32FImage| {
         sliced_wasserstein(&picture.to_rgb32f(), result).unwrap()
     };
-    let before = towards(&tissue, &cat.to_rgb32f());
-    let after = towards(&tissue, &result);
+    let before = towards(&strokes, &cat.to_rgb32f());
+    let after = towards(&strokes, &result);
     println!("style distance {before:.3} -> {after:.3}");
     assert!(after < 0.5 * before, "{before} {after}");
     let kept = psnr(&result, &cat.to_rgb32f()).unwrap();
-    let nothing = psnr(&tissue.to_rgb32f(), &cat.to_rgb32f()).unwrap();
+    let nothing = psnr(&strokes.to_rgb32f(), &cat.to_rgb32f()).unwrap();
     assert!(kept > nothing, "{kept} {nothing}");
     let first = outcome.term_names().first().unwrap();
     assert_eq!(first, "content conv2_2");
@@ -368,7 +370,7 @@ fn a_flat_exemplar_does_not_break_a_run() {
 
 #[test]
 fn styles_start_from_content_noise_or_a_picture() {
-    let (cat, tissue) = (bundled("cat.png", 64), bundled("tissue.png", 64));
+    let (cat, strokes) = (bundled("cat.png", 64), bundled("strokes.png", 64));
     let vgg = network();
     let start = |start| {
         let options = StyleOptions {
@@ -376,11 +378,11 @@ fn styles_start_from_content_noise_or_a_picture() {
             run: run(1),
             ..StyleOptions::default()
         };
-        let outcome = transfer_style(&vgg, &cat, &tissue, &options).unwrap();
+        let outcome = transfer_style(&vgg, &cat, &strokes, &options).unwrap();
         psnr(outcome.picture(), &cat.to_rgb32f()).unwrap()
     };
     let (content, noise) = (start(StyleStart::Content), start(StyleStart::Noise));
-    let picture = start(StyleStart::Picture((&tissue).into()));
+    let picture = start(StyleStart::Picture((&strokes).into()));
     assert!(
         content > 20.0 && noise < 15.0 && picture < 15.0,
         "{content} {noise} {picture}"

@@ -287,7 +287,7 @@ fn cubic_minimum(a: Sample, b: Sample) -> f64 {
 /// The minimum of the cubic if it lies on the far side of `a` as seen from `b`.
 fn cubic_beyond(a: Sample, b: Sample) -> Option<f64> {
     let (ratio, root) = cubic(a, b);
-    (ratio < 0.0 && root > 0.0).then(|| a.step + ratio * (b.step - a.step))
+    (ratio < 0.0 && root > 0.0).then_some(a.step + ratio * (b.step - a.step))
 }
 
 /// Place of the cubic's minimum between `a` (0) and `b` (1), and the root of its discriminant.

@@ -61,11 +61,13 @@ impl LbfgsOptions {
             return Err(Error::option("curvature", self.curvature, allowed));
         }
         match self.bounds {
-            Some((low, high)) if !(low < high) => Err(Error::option(
-                "bounds",
-                format!("{low} to {high}"),
-                "a lower below an upper bound",
-            )),
+            Some((low, high)) if low.is_nan() || high.is_nan() || low >= high => {
+                Err(Error::option(
+                    "bounds",
+                    format!("{low} to {high}"),
+                    "a lower below an upper bound",
+                ))
+            }
             _ => Ok(()),
         }
     }

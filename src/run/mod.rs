@@ -75,6 +75,14 @@ impl RunOptions {
     }
 }
 
+/// Evaluations of the next scale, of those left for `scales` scales: twice as many at the coarser
+/// of two, three times at the coarsest of three and so on. What is settled where it is cheap need
+/// not be mended where it is dear.
+fn share(left: usize, scales: usize) -> usize {
+    let parts = scales * (scales + 1) / 2;
+    (left * scales).div_ceil(parts)
+}
+
 /// Noise around a mean colour: where runs start, and where weights are measured.
 pub(crate) fn noise_image(
     size: Size,
@@ -126,7 +134,7 @@ pub(crate) fn run(
     let mut stop = StopReason::Evaluations;
     for (scale, &size) in sizes.iter().enumerate() {
         let left = options.evaluations - counts.evaluations;
-        let share = left.div_ceil(sizes.len() - scale);
+        let share = share(left, sizes.len() - scale);
         if share == 0 {
             break;
         }

@@ -45,7 +45,7 @@ def sliced_wasserstein(a, b):
 
 def main():
     rows = []
-    for first, second in [("gravel.png", "tissue.png"), ("cat.png", "tissue.png"), ("gravel.png", "cat.png")]:
+    for first, second in [("gravel.png", "strokes.png"), ("cat.png", "strokes.png"), ("gravel.png", "cat.png")]:
         a, b = load(first), load(second)
         near = 0.9 * a + 0.1 * b
         for other, mixed in ((b, False), (near, True)):

@@ -292,10 +292,10 @@ impl WithSimd for TransformInput<'_> {
                 for x in 0..WINDOW {
                     let column = std::array::from_fn(|y| d[y * WINDOW + x]);
                     let column = transform_six(simd, column);
-                    for y in 0..WINDOW {
+                    for (y, value) in column.into_iter().enumerate() {
                         let element = y * WINDOW + x;
                         let place = (element * tiles + tile) * channels + channel;
-                        store::<S>(&mut transformed[place..], column[y]);
+                        store::<S>(&mut transformed[place..], value);
                     }
                 }
             }
