@@ -179,6 +179,10 @@ pub fn name_of(device: &Device) -> String {
     if inner == ndarray() {
         return "ndarray".into();
     }
+    #[cfg(feature = "wgpu")]
+    if let Some(name) = graphics::name_of(&inner) {
+        return name;
+    }
     format!("{inner:?}")
 }
 
@@ -382,6 +386,19 @@ mod graphics {
         }
     }
 
+    /// The name under which [`open`] gives `device`.
+    pub(super) fn name_of(device: &Device) -> Option<String> {
+        ["wgpu", "vulkan", "metal", "webgpu"]
+            .into_iter()
+            .find_map(|backend| {
+                let mut adapters = adapters(backend).into_iter();
+                let index =
+                    adapters.position(|adapter| *device == opened(backend, adapter.kind))?;
+                Some(format!("{backend}:{index}"))
+            })
+    }
+
+    /// The runtime of an adapter, opened or not.
     fn opened(backend: &str, kind: DeviceKind) -> Device {
         match backend {
             #[cfg(feature = "vulkan")]

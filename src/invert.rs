@@ -1,13 +1,12 @@
 //! Inversion: an image with the same features as a given one, from nothing but those features.
 
 use crate::error::Result;
-use crate::imaging::{Picture, Size, from_rgb, resize};
-use crate::loss::{Content, TotalVariation};
+use crate::imaging::{Picture, from_rgb, resize};
+use crate::loss::Content;
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::random::Purpose;
 use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{deepest, size_of};
+use crate::task::{deepest, size_of, with_total_variation};
 
 /// Options of [`invert`].
 #[derive(Clone, Debug)]
@@ -75,19 +74,11 @@ pub fn invert_observed(
     let size = size_of(&picture);
     let minimum = deepest(vgg, &[layer], &[("the picture", size)])?;
     let halvings = options.run.scales.halvings(&[size], minimum);
-    let sizes: Vec<Size> = (0..=halvings)
-        .rev()
-        .map(|octaves| size.halved(octaves))
-        .collect();
+    let sizes = size.octaves(halvings);
     let mean = run::mean_colour(&picture);
     let start = match &options.start {
         Some(start) => start.clone().into_rgb("the starting picture")?,
-        None => run::noise_image(
-            sizes[0],
-            mean,
-            options.run.noise,
-            (options.run.seed, Purpose::Noise, 0),
-        ),
+        None => options.run.starting_noise(sizes[0], mean),
     };
     run::run(vgg, &sizes, start, mean, &options.run, observer, |scale| {
         let small = size.halved(halvings - scale);
@@ -98,10 +89,9 @@ pub fn invert_observed(
             let target = Content::new(map.clone());
             objective = objective.at_layer(format!("content {layer}"), layer, 1.0, target);
         }
-        if options.total_variation_weight > 0.0 {
-            let weight = options.total_variation_weight;
-            objective = objective.at_image("total variation", weight, TotalVariation);
-        }
-        Ok(objective)
+        Ok(with_total_variation(
+            objective,
+            options.total_variation_weight,
+        ))
     })
 }

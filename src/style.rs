@@ -2,12 +2,13 @@
 
 use crate::error::{Result, not_negative, positive};
 use crate::imaging::{Picture, Size, from_rgb, resize};
-use crate::loss::{Content, TotalVariation};
+use crate::loss::Content;
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::random::Purpose;
 use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{self, SHALLOW_LAYERS, Statistics, deepest, size_of, with_style};
+use crate::task::{
+    self, SHALLOW_LAYERS, Statistics, deepest, size_of, with_style, with_total_variation,
+};
 
 /// What style transfer starts from.
 #[derive(Clone, Debug, Default)]
@@ -145,22 +146,14 @@ pub fn transfer_style_observed(
     let minimum =
         deepest(vgg, &[content_layer], &images[..1])?.max(deepest(vgg, &style_layers, &images)?);
     let halvings = options.run.scales.halvings(&[size, style_size], minimum);
-    let sizes: Vec<Size> = (0..=halvings)
-        .rev()
-        .map(|octaves| size.halved(octaves))
-        .collect();
+    let sizes = size.octaves(halvings);
     let content = resize(&content, size.width, size.height);
     let style = resize(&style, style_size.width, style_size.height);
     let mean = run::mean_colour(&style);
     let start = match &options.start {
         StyleStart::Content => content.clone(),
         StyleStart::Picture(picture) => picture.clone().into_rgb("the starting picture")?,
-        StyleStart::Noise => run::noise_image(
-            sizes[0],
-            mean,
-            options.run.noise,
-            (options.run.seed, Purpose::Noise, 0),
-        ),
+        StyleStart::Noise => options.run.starting_noise(sizes[0], mean),
     };
     run::run(vgg, &sizes, start, mean, &options.run, observer, |scale| {
         let octaves = halvings - scale;
@@ -180,12 +173,11 @@ pub fn transfer_style_observed(
         let octaves = if options.every_octave { scale } else { 0 };
         let kind = (options.statistics, octaves, options.style_weight);
         let style = at_scale(&style, style_size);
-        let mut objective = with_style(objective, vgg, style, &style_layers, kind)?;
-        if options.total_variation_weight > 0.0 {
-            let weight = options.total_variation_weight;
-            objective = objective.at_image("total variation", weight, TotalVariation);
-        }
-        Ok(objective)
+        let objective = with_style(objective, vgg, style, &style_layers, kind)?;
+        Ok(with_total_variation(
+            objective,
+            options.total_variation_weight,
+        ))
     })
 }
 

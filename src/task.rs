@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::imaging::Size;
-use crate::loss::{Covariance, Gram, Mean};
+use crate::loss::{Covariance, Gram, Mean, TotalVariation};
 use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
 
@@ -100,4 +100,13 @@ pub(crate) fn with_style(
         }
     }
     Ok(objective)
+}
+
+/// Adds the total variation of the image, unless its weight is zero.
+pub(crate) fn with_total_variation(objective: Objective, weight: f64) -> Objective {
+    if weight > 0.0 {
+        objective.at_image("total variation", weight, TotalVariation)
+    } else {
+        objective
+    }
 }

@@ -2,13 +2,12 @@
 
 use crate::error::Result;
 use crate::imaging::{Picture, Scales, Size, from_rgb, resize};
-use crate::loss::TotalVariation;
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::random::Purpose;
 use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
 use crate::task::{
     PUBLISHED_LAYERS, SHALLOW_LAYERS, Statistics, deepest, size_of, style_layers, with_style,
+    with_total_variation,
 };
 
 /// Options of [`synthesize_texture`].
@@ -127,19 +126,11 @@ pub fn synthesize_texture_observed(
         &[("the exemplar", given), ("the result", size)],
     )?;
     let halvings = options.run.scales.halvings(&[given, size], minimum);
-    let sizes: Vec<Size> = (0..=halvings)
-        .rev()
-        .map(|octaves| size.halved(octaves))
-        .collect();
+    let sizes = size.octaves(halvings);
     let mean = run::mean_colour(&exemplar);
     let start = match &options.start {
         Some(picture) => picture.clone().into_rgb("the starting picture")?,
-        None => run::noise_image(
-            sizes[0],
-            mean,
-            options.run.noise,
-            (options.run.seed, Purpose::Noise, 0),
-        ),
+        None => options.run.starting_noise(sizes[0], mean),
     };
     run::run(vgg, &sizes, start, mean, &options.run, observer, |scale| {
         let small = given.halved(halvings - scale);
@@ -147,11 +138,10 @@ pub fn synthesize_texture_observed(
         let exemplar = from_rgb(&exemplar, vgg.device());
         let octaves = if options.every_octave { scale } else { 0 };
         let style = (options.statistics, octaves, 1.0);
-        let mut objective = with_style(Objective::new(vgg), vgg, exemplar, &layers, style)?;
-        if options.total_variation_weight > 0.0 {
-            let weight = options.total_variation_weight;
-            objective = objective.at_image("total variation", weight, TotalVariation);
-        }
-        Ok(objective)
+        let objective = with_style(Objective::new(vgg), vgg, exemplar, &layers, style)?;
+        Ok(with_total_variation(
+            objective,
+            options.total_variation_weight,
+        ))
     })
 }

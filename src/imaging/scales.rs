@@ -45,6 +45,14 @@ impl Size {
         Self::new(side(self.width), side(self.height))
     }
 
+    /// The sizes of a run that halves this one so many times, coarse to fine.
+    pub(crate) fn octaves(self, halvings: usize) -> Vec<Self> {
+        (0..=halvings)
+            .rev()
+            .map(|octaves| self.halved(octaves))
+            .collect()
+    }
+
     pub(crate) fn check(self, what: &str) -> Result<()> {
         at_least_one(&format!("the width of {what}"), self.width)?;
         at_least_one(&format!("the height of {what}"), self.height)

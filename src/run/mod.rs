@@ -61,9 +61,12 @@ impl RunOptions {
         self.scales.check()?;
         self.optimiser(self.evaluations, 1).check()
     }
-}
 
-impl RunOptions {
+    /// The noise that a run starts from.
+    pub(crate) fn starting_noise(&self, size: Size, mean: [f32; 3]) -> Rgb32FImage {
+        noise_image(size, mean, self.noise, (self.seed, Purpose::Noise, 0))
+    }
+
     /// The optimiser's settings at a scale of so many values.
     fn optimiser(&self, evaluations: usize, values: usize) -> LbfgsOptions {
         LbfgsOptions {
@@ -84,7 +87,7 @@ fn share(left: usize, scales: usize) -> usize {
 }
 
 /// Noise around a mean colour: where runs start, and where weights are measured.
-pub(crate) fn noise_image(
+fn noise_image(
     size: Size,
     mean: [f32; 3],
     amplitude: f64,
