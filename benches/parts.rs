@@ -21,7 +21,7 @@ fn gram(criterion: &mut Criterion) {
             let id = BenchmarkId::new(&name, format!("{channels} channels"));
             group.bench_function(id, |bencher| {
                 bencher.iter(|| {
-                    let measured = target.measure(map.clone()).expect("a loss");
+                    let measured = target.measure(map.clone(), 1.0).expect("a loss");
                     support::wait(measured.gradient.sum());
                 });
             });

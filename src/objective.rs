@@ -209,7 +209,7 @@ impl Objective {
         let at_image = |term: &&Term| term.place == Place::Image;
         let mut means = Vec::new();
         for term in self.terms.iter().filter(at_image) {
-            means.push(term.loss.measure(image.clone())?.gradient.abs().mean());
+            means.push(term.loss.measure(image.clone(), 1.0)?.gradient.abs().mean());
         }
         let normalizer = LayerNormalizer::from_means(means)?;
         let indices = self
@@ -250,9 +250,9 @@ impl Objective {
         }
         for (term, value) in self.terms.iter().zip(&mut values) {
             if term.place == Place::Image {
-                let measured = term.loss.measure(image.clone())?;
-                *value = Some(measured.value.mul_scalar(term.weight));
-                gradient = sum(gradient, Some(measured.gradient.mul_scalar(term.weight)));
+                let measured = term.loss.measure(image.clone(), term.weight)?;
+                *value = Some(measured.value);
+                gradient = sum(gradient, Some(measured.gradient));
             }
         }
         Ok(Evaluation {
@@ -283,9 +283,9 @@ impl Objective {
             let Some(map) = features.get(layer) else {
                 unreachable!("every tap has features");
             };
-            let measured = term.loss.measure(map.clone())?;
-            values[index] = Some(measured.value.mul_scalar(term.weight));
-            gradients.add(layer, measured.gradient.mul_scalar(term.weight));
+            let measured = term.loss.measure(map.clone(), term.weight)?;
+            values[index] = Some(measured.value);
+            gradients.add(layer, measured.gradient);
         }
         // The maps' memory is free for the way back.
         drop(features);

@@ -25,7 +25,11 @@ fn differences(loss: &dyn Loss, at: &Tensor<4>) -> Vec<f32> {
     let values: Vec<f64> = at.clone().try_into_vec_as().unwrap();
     let value = |values: Vec<f64>| -> f64 {
         let map = Tensor::from_data(TensorData::new(values, shape), (&flex(), DType::F64));
-        loss.measure(map).unwrap().value.try_into_scalar().unwrap()
+        loss.measure(map, 1.0)
+            .unwrap()
+            .value
+            .try_into_scalar()
+            .unwrap()
     };
     (0..values.len())
         .map(|i| {
@@ -59,7 +63,7 @@ fn every_loss_has_the_gradient_of_its_value() {
         ("custom", Box::new(custom)),
     ];
     for (name, loss) in losses {
-        let gradient = values(loss.measure(at.clone()).unwrap().gradient);
+        let gradient = values(loss.measure(at.clone(), 1.0).unwrap().gradient);
         assert_close(name, &gradient, &differences(&*loss, &at), 1e-6);
     }
 }
@@ -68,7 +72,7 @@ fn every_loss_has_the_gradient_of_its_value() {
 fn losses_of_one_pixel_and_one_row_are_finite() {
     for shape in [[1, 2, 1, 1], [1, 2, 1, 6], [1, 2, 6, 1]] {
         let at = map(shape, 0.0);
-        let gradient = values(TotalVariation.measure(at.clone()).unwrap().gradient);
+        let gradient = values(TotalVariation.measure(at.clone(), 1.0).unwrap().gradient);
         assert_eq!(gradient.len(), at.dims().iter().product::<usize>());
         assert!(gradient.iter().all(|value| value.is_finite()));
         assert!(
@@ -84,22 +88,26 @@ fn values_by_hand() {
     // F = (1, 3), F0 = (0, 1): (1 + 4) / (2 * 1 * 2) = 1.25.
     let row = |values: [f32; 2]| Tensor::<4>::from_floats([[[values]]], &flex());
     let content = Content::new(row([0.0, 1.0]))
-        .measure(row([1.0, 3.0]))
+        .measure(row([1.0, 3.0]), 1.0)
         .unwrap();
     assert_eq!(values(content.value), [1.25]);
     // G(1, 3) = (1 + 9) / 2 = 5, G(0, 1) = 0.5: 4.5^2 / 4 = 5.0625.
-    let gram = Gram::of(row([0.0, 1.0])).measure(row([1.0, 3.0])).unwrap();
+    let gram = Gram::of(row([0.0, 1.0]))
+        .measure(row([1.0, 3.0]), 1.0)
+        .unwrap();
     assert_eq!(values(gram.value), [5.0625]);
     // Means 2 and 0.5: 1.5^2 / 2 = 1.125. Variances 1 and 0.25: 0.75^2 / 4 = 0.140625.
-    let mean = Mean::of(row([0.0, 1.0])).measure(row([1.0, 3.0])).unwrap();
+    let mean = Mean::of(row([0.0, 1.0]))
+        .measure(row([1.0, 3.0]), 1.0)
+        .unwrap();
     assert_eq!(values(mean.value), [1.125]);
     let covariance = Covariance::of(row([0.0, 1.0]));
     assert_eq!(
-        values(covariance.measure(row([1.0, 3.0])).unwrap().value),
+        values(covariance.measure(row([1.0, 3.0]), 1.0).unwrap().value),
         [0.140_625]
     );
     // (3 - 1)^2 = 4, gradient (-4, 4).
-    let variation = TotalVariation.measure(row([1.0, 3.0])).unwrap();
+    let variation = TotalVariation.measure(row([1.0, 3.0]), 1.0).unwrap();
     assert_eq!(values(variation.value), [4.0]);
     assert_eq!(values(variation.gradient), [-4.0, 4.0]);
 }

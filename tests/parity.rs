@@ -164,7 +164,7 @@ fn total_variation_and_its_gradient() {
     let golden = golden();
     for (on, device) in common::all_devices() {
         let measured = TotalVariation
-            .measure(picture(64, 64, 0.0, &device))
+            .measure(picture(64, 64, 0.0, &device), 1.0)
             .unwrap();
         let value = values(measured.value);
         assert_close(&on, &value, &golden["total_variation.loss"], 1e-5);

@@ -28,7 +28,7 @@ impl Content {
 }
 
 impl Loss for Content {
-    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
+    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
         if map.dims() != self.target.dims() {
             return Err(Error::Shape {
                 what: "the map compared with a content target".into(),
@@ -37,8 +37,17 @@ impl Loss for Content {
             });
         }
         let count = map.shape().num_elements() as f64;
-        let gradient = (map - self.target.clone()).div_scalar(count);
-        let value = gradient.clone().square().sum().mul_scalar(count / 2.0);
-        Ok(Measured { value, gradient })
+        // In the order of memory, channels last: any other makes a copy.
+        let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
+        let gradient = (last(map) - last(self.target.clone())).mul_scalar(weight / count);
+        let squares = gradient.clone().square().sum();
+        let value = match weight {
+            0.0 => squares,
+            _ => squares.mul_scalar(count / (2.0 * weight)),
+        };
+        Ok(Measured {
+            value,
+            gradient: gradient.permute([0, 3, 1, 2]),
+        })
     }
 }

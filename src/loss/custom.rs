@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 ///
 /// let brightest = Custom::new(|map: Tensor<4>| -map.mean());
 /// let map = Tensor::<4>::ones([1, 3, 2, 2], &Device::flex());
-/// let measured = brightest.measure(map)?;
+/// let measured = brightest.measure(map, 1.0)?;
 /// assert_eq!(measured.value.into_scalar::<f32>(), -1.0);
 /// # }
 /// # Ok::<(), ranvgg::Error>(())
@@ -34,10 +34,10 @@ impl<F: Fn(Tensor<4>) -> Tensor<1> + Send> Custom<F> {
 }
 
 impl<F: Fn(Tensor<4>) -> Tensor<1> + Send> Loss for Custom<F> {
-    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
+    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
         let shape = map.dims();
         let watched = map.autodiff().require_grad();
-        let value = (self.function)(watched.clone());
+        let value = (self.function)(watched.clone()).mul_scalar(weight);
         if value.dims() != [1] {
             return Err(Error::Shape {
                 what: "the value of a custom loss".into(),

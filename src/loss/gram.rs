@@ -34,7 +34,7 @@ use crate::error::{Error, Result};
 /// let map = Tensor::<4>::from_floats([[[[1., 0.]], [[1., 2.]]]], &Device::flex());
 /// let gram = Gram::of(map.clone());
 /// assert_eq!(gram.matrix().to_data().to_vec::<f32>().unwrap(), [0.5, 0.5, 0.5, 2.5]);
-/// assert_eq!(gram.measure(map)?.value.into_scalar::<f32>(), 0.0);
+/// assert_eq!(gram.measure(map, 1.0)?.value.into_scalar::<f32>(), 0.0);
 /// # }
 /// # Ok::<(), ranvgg::Error>(())
 /// ```
@@ -71,7 +71,7 @@ fn gram(features: &Tensor<2>) -> Tensor<2> {
 }
 
 impl Loss for Gram {
-    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
+    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
         let [_, channels, height, width] = map.dims();
         let [expected, _] = self.matrix.dims();
         if channels != expected {
@@ -84,8 +84,12 @@ impl Loss for Gram {
         let features = positions_by_channels(map);
         let difference = gram(&features) - self.matrix.clone();
         let squares = (channels * channels) as f64;
-        let value = difference.clone().square().sum().div_scalar(4.0 * squares);
-        let factor = 1.0 / (squares * (height * width) as f64);
+        let value = difference
+            .clone()
+            .square()
+            .sum()
+            .mul_scalar(weight / (4.0 * squares));
+        let factor = weight / (squares * (height * width) as f64);
         let gradient = features.matmul(difference.mul_scalar(factor));
         Ok(Measured {
             value,

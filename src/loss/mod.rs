@@ -28,12 +28,15 @@ pub struct Measured {
 ///
 /// Value and gradient come from one call, since they share their work.
 pub trait Loss: Send {
-    /// Measures `map`.
+    /// Measures `map`; value and gradient are `weight` times those of the loss.
+    ///
+    /// The weight goes in, since losses apply it where it is cheap: to a small matrix instead of to
+    /// a gradient as large as the map.
     ///
     /// # Errors
     ///
     /// [`Error::Shape`](crate::Error::Shape) if the map does not fit the target.
-    fn measure(&self, map: Tensor<4>) -> Result<Measured>;
+    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured>;
 }
 
 /// The map as a matrix `[H * W, C]`: free, where memory is channels last.

@@ -87,31 +87,35 @@ fn check(map: &Tensor<4>, expected: usize) -> Result<()> {
 }
 
 impl Loss for Mean {
-    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
+    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
         let shape = map.dims();
         let [_, channels, height, width] = shape;
         check(&map, self.target.dims()[1])?;
         let difference = mean(&positions_by_channels(map)) - self.target.clone();
         let value = difference.clone().square().sum();
-        let factor = 1.0 / (channels * height * width) as f64;
+        let factor = weight / (channels * height * width) as f64;
         let gradient = difference.mul_scalar(factor).reshape([1, channels, 1, 1]);
         Ok(Measured {
-            value: value.div_scalar(2.0 * channels as f64),
+            value: value.mul_scalar(weight / (2.0 * channels as f64)),
             gradient: gradient.expand(shape),
         })
     }
 }
 
 impl Loss for Covariance {
-    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
+    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
         let [_, channels, height, width] = map.dims();
         check(&map, self.target.dims()[0])?;
         let features = positions_by_channels(map);
         let mean = mean(&features);
         let difference = covariance(&features, &mean) - self.target.clone();
         let squares = (channels * channels) as f64;
-        let value = difference.clone().square().sum().div_scalar(4.0 * squares);
-        let scaled = difference.mul_scalar(1.0 / (squares * (height * width) as f64));
+        let value = difference
+            .clone()
+            .square()
+            .sum()
+            .mul_scalar(weight / (4.0 * squares));
+        let scaled = difference.mul_scalar(weight / (squares * (height * width) as f64));
         // (F - m) D without a copy of the centred features.
         let gradient = features.matmul(scaled.clone()) - mean.matmul(scaled);
         Ok(Measured {

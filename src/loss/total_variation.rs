@@ -17,9 +17,9 @@ use crate::error::Result;
 pub struct TotalVariation;
 
 impl Loss for TotalVariation {
-    fn measure(&self, map: Tensor<4>) -> Result<Measured> {
-        let (down, down_gradient) = along(&map, 2);
-        let (across, across_gradient) = along(&map, 3);
+    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
+        let (down, down_gradient) = along(&map, 2, weight);
+        let (across, across_gradient) = along(&map, 3, weight);
         Ok(Measured {
             value: down + across,
             gradient: down_gradient + across_gradient,
@@ -27,8 +27,8 @@ impl Loss for TotalVariation {
     }
 }
 
-/// Value and gradient of the differences along one axis.
-fn along(map: &Tensor<4>, axis: usize) -> (Tensor<1>, Tensor<4>) {
+/// Value and gradient of the differences along one axis, times `weight`.
+fn along(map: &Tensor<4>, axis: usize, weight: f64) -> (Tensor<1>, Tensor<4>) {
     let length = map.dims()[axis];
     if length < 2 {
         return (map.clone().sum().mul_scalar(0.0), map.zeros_like());
@@ -39,6 +39,6 @@ fn along(map: &Tensor<4>, axis: usize) -> (Tensor<1>, Tensor<4>) {
     // Each difference pulls its later pixel up and its earlier one down.
     let later = Tensor::cat(vec![edge.clone(), difference.clone()], axis);
     let earlier = Tensor::cat(vec![difference.clone(), edge], axis);
-    let gradient = (later - earlier).mul_scalar(2.0);
-    (difference.square().sum(), gradient)
+    let gradient = (later - earlier).mul_scalar(2.0 * weight);
+    (difference.square().sum().mul_scalar(weight), gradient)
 }

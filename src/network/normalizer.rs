@@ -43,7 +43,7 @@ impl LayerNormalizer {
                 let Some(map) = features.get(*layer) else {
                     unreachable!("every tap has features");
                 };
-                let gradient = loss.measure(map.clone())?.gradient;
+                let gradient = loss.measure(map.clone(), 1.0)?.gradient;
                 let gradient = vgg.backward(Features::from_iter([(*layer, gradient)]), &trace)?;
                 means.push(gradient.abs().mean());
             }

@@ -92,7 +92,11 @@ impl Features {
             .iter_mut()
             .find(|(candidate, _)| *candidate == layer)
         {
-            Some((_, sum)) => *sum = sum.clone() + map,
+            Some((_, sum)) => {
+                // In the order of memory, channels last: any other makes copies.
+                let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
+                *sum = (last(sum.clone()) + last(map)).permute([0, 3, 1, 2]);
+            }
             None => self.maps.push((layer, map)),
         }
     }
