@@ -18,7 +18,7 @@ fn gram(criterion: &mut Criterion) {
             let map = Tensor::<4>::ones([1, side, side, channels], &device) * 0.5;
             let map = map.permute([0, 3, 1, 2]);
             let target = Gram::of(map.clone() * 1.1);
-            let id = BenchmarkId::new(&name, format!("{channels} channels"));
+            let id = BenchmarkId::new(&name, format!("{channels} channels, {side}x{side}"));
             group.bench_function(id, |bencher| {
                 bencher.iter(|| {
                     let measured = target.measure(map.clone(), 1.0).expect("a loss");
