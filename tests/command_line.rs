@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// An example's binary. `cargo test` builds examples beside the tests.
@@ -262,25 +262,28 @@ fn an_evaluation_is_timed_in_the_form_of_the_baseline() {
     assert!(lines[1].contains("evaluation median ") && lines[1].contains(" forward median "));
 }
 
+/// A run that takes longer than any test waits.
+fn start_long_run(folder: &Path) -> Child {
+    program("synthesize_texture")
+        .current_dir(folder)
+        .args([
+            "--device",
+            "flex",
+            "--size",
+            "64",
+            "--evaluations",
+            "100000",
+        ])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 /// Killed without warning, a run leaves no output and no rubbish.
 #[test]
 fn a_killed_run_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = [
-        "--device",
-        "flex",
-        "--evaluations",
-        "100000",
-        "--size",
-        "64",
-        "-q",
-    ];
-    let mut child = program("synthesize_texture")
-        .current_dir(folder.path())
-        .args(arguments)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = start_long_run(folder.path());
     std::thread::sleep(Duration::from_millis(1500));
     assert!(child.try_wait().unwrap().is_none(), "it should still run");
     child.kill().unwrap();
@@ -297,20 +300,7 @@ fn a_killed_run_leaves_nothing() {
 #[test]
 fn an_interrupted_run_keeps_its_picture() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = [
-        "--device",
-        "flex",
-        "--evaluations",
-        "100000",
-        "--size",
-        "64",
-    ];
-    let mut child = program("synthesize_texture")
-        .current_dir(folder.path())
-        .args(arguments)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = start_long_run(folder.path());
     std::thread::sleep(Duration::from_millis(2500));
     let id = child.id().to_string();
     assert!(

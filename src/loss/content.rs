@@ -39,14 +39,11 @@ impl Loss for Content {
         let count = map.shape().num_elements() as f64;
         // In the order of memory, channels last: any other makes a copy.
         let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
-        let gradient = (last(map) - last(self.target.clone())).mul_scalar(weight / count);
-        let squares = gradient.clone().square().sum();
-        let value = match weight {
-            0.0 => squares,
-            _ => squares.mul_scalar(count / (2.0 * weight)),
-        };
+        let difference = last(map) - last(self.target.clone());
+        let squares = difference.clone().square().sum();
+        let gradient = difference.mul_scalar(weight / count);
         Ok(Measured {
-            value,
+            value: squares.mul_scalar(weight / (2.0 * count)),
             gradient: gradient.permute([0, 3, 1, 2]),
         })
     }

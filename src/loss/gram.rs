@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::{Loss, Measured, map_of, positions_by_channels};
-use crate::error::{Error, Result};
+use super::{Loss, Measured, check_channels, map_of, positions_by_channels, second_moment};
+use crate::error::Result;
 
 /// The Gram matrix of a map: how strongly channels answer together, wherever they do.
 ///
@@ -49,7 +49,7 @@ impl Gram {
     pub fn of(map: Tensor<4>) -> Self {
         let features = positions_by_channels(map);
         Self {
-            matrix: gram(&features),
+            matrix: second_moment(&features),
         }
     }
 
@@ -60,29 +60,12 @@ impl Gram {
     }
 }
 
-/// `F' F / M` of features `[M, N]`.
-fn gram(features: &Tensor<2>) -> Tensor<2> {
-    let [positions, _] = features.dims();
-    features
-        .clone()
-        .transpose()
-        .matmul(features.clone())
-        .div_scalar(positions as f64)
-}
-
 impl Loss for Gram {
     fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
         let [_, channels, height, width] = map.dims();
-        let [expected, _] = self.matrix.dims();
-        if channels != expected {
-            return Err(Error::Shape {
-                what: "the map compared with a Gram matrix".into(),
-                found: map.dims().to_vec(),
-                expected: format!("[1, {expected}, height, width]"),
-            });
-        }
+        check_channels(&map, "a Gram matrix", self.matrix.dims()[0])?;
         let features = positions_by_channels(map);
-        let difference = gram(&features) - self.matrix.clone();
+        let difference = second_moment(&features) - self.matrix.clone();
         let squares = (channels * channels) as f64;
         let value = difference
             .clone()

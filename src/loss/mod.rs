@@ -13,7 +13,7 @@ pub use self::custom::Custom;
 pub use self::gram::Gram;
 pub use self::moments::{Covariance, Mean};
 pub use self::total_variation::TotalVariation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A loss and its gradient, both on the device of what was measured.
 #[derive(Clone, Debug)]
@@ -52,4 +52,26 @@ fn map_of(matrix: Tensor<2>, height: usize, width: usize) -> Tensor<4> {
     matrix
         .reshape([1, height, width, channels])
         .permute([0, 3, 1, 2])
+}
+
+/// `F' F / M` of features `[M, N]`: the mean over positions of products of channels.
+fn second_moment(features: &Tensor<2>) -> Tensor<2> {
+    let [positions, _] = features.dims();
+    features
+        .clone()
+        .transpose()
+        .matmul(features.clone())
+        .div_scalar(positions as f64)
+}
+
+/// Refuses a map that has not as many channels as the target it is compared with.
+fn check_channels(map: &Tensor<4>, target: &str, expected: usize) -> Result<()> {
+    if map.dims()[1] == expected {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: format!("the map compared with {target}"),
+        found: map.dims().to_vec(),
+        expected: format!("[1, {expected}, height, width]"),
+    })
 }

@@ -6,8 +6,8 @@
 
 use burn::tensor::Tensor;
 
-use super::{Loss, Measured, map_of, positions_by_channels};
-use crate::error::{Error, Result};
+use super::{Loss, Measured, check_channels, map_of, positions_by_channels, second_moment};
+use crate::error::Result;
 
 /// Distance of the mean of a map's features from that of another.
 ///
@@ -69,28 +69,14 @@ fn mean(features: &Tensor<2>) -> Tensor<2> {
 }
 
 fn covariance(features: &Tensor<2>, mean: &Tensor<2>) -> Tensor<2> {
-    let [positions, _] = features.dims();
-    let squares = features.clone().transpose().matmul(features.clone());
-    squares.div_scalar(positions as f64) - mean.clone().transpose().matmul(mean.clone())
-}
-
-fn check(map: &Tensor<4>, expected: usize) -> Result<()> {
-    let channels = map.dims()[1];
-    if channels == expected {
-        return Ok(());
-    }
-    Err(Error::Shape {
-        what: "the map compared with moments".into(),
-        found: map.dims().to_vec(),
-        expected: format!("[1, {expected}, height, width]"),
-    })
+    second_moment(features) - mean.clone().transpose().matmul(mean.clone())
 }
 
 impl Loss for Mean {
     fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
         let shape = map.dims();
         let [_, channels, height, width] = shape;
-        check(&map, self.target.dims()[1])?;
+        check_channels(&map, "moments", self.target.dims()[1])?;
         let difference = mean(&positions_by_channels(map)) - self.target.clone();
         let value = difference.clone().square().sum();
         let factor = weight / (channels * height * width) as f64;
@@ -105,7 +91,7 @@ impl Loss for Mean {
 impl Loss for Covariance {
     fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
         let [_, channels, height, width] = map.dims();
-        check(&map, self.target.dims()[0])?;
+        check_channels(&map, "moments", self.target.dims()[0])?;
         let features = positions_by_channels(map);
         let mean = mean(&features);
         let difference = covariance(&features, &mean) - self.target.clone();
