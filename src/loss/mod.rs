@@ -35,7 +35,7 @@ pub trait Loss: Send {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`](crate::Error::Shape) if the map does not fit the target.
+    /// [`Error::Shape`] if the map does not fit the target.
     fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured>;
 }
 
