@@ -22,7 +22,7 @@ fn gram(criterion: &mut Criterion) {
             group.bench_function(id, |bencher| {
                 bencher.iter(|| {
                     let measured = target.measure(map.clone(), 1.0).expect("a loss");
-                    support::wait(measured.gradient.sum());
+                    support::wait(measured.gradient.at(map.clone()).sum());
                 });
             });
         }

@@ -8,8 +8,8 @@ use burn::tensor::Tensor;
 
 use crate::error::{Error, Result, not_negative};
 use crate::imaging::Halving;
-use crate::loss::Loss;
-use crate::network::{Features, Layer, LayerNormalizer, Vgg};
+use crate::loss::{Gradient, Loss};
+use crate::network::{Layer, LayerNormalizer, Vgg};
 
 /// A sum of weighted losses of one image.
 ///
@@ -209,7 +209,8 @@ impl Objective {
         let at_image = |term: &&Term| term.place == Place::Image;
         let mut means = Vec::new();
         for term in self.terms.iter().filter(at_image) {
-            means.push(term.loss.measure(image.clone(), 1.0)?.gradient.abs().mean());
+            let gradient = term.loss.measure(image.clone(), 1.0)?.gradient;
+            means.push(gradient.at(image.clone()).abs().mean());
         }
         let normalizer = LayerNormalizer::from_means(means)?;
         let indices = self
@@ -252,7 +253,7 @@ impl Objective {
             if term.place == Place::Image {
                 let measured = term.loss.measure(image.clone(), term.weight)?;
                 *value = Some(measured.value);
-                gradient = sum(gradient, Some(measured.gradient));
+                gradient = sum(gradient, Some(measured.gradient.at(image.clone())));
             }
         }
         Ok(Evaluation {
@@ -277,19 +278,24 @@ impl Objective {
         if taps.is_empty() {
             return Ok(None);
         }
-        let (features, trace) = self.vgg.forward(image.clone(), &taps)?;
-        let mut gradients = Features::default();
-        for (index, layer, term) in self.at(octave) {
-            let Some(map) = features.get(layer) else {
-                unreachable!("every tap has features");
+        let (mut features, trace) = self.vgg.forward(image.clone(), &taps)?;
+        // Each layer's losses are measured when the way back gets there, and its features freed:
+        // at the shallow layers each gradient is as large as all the deep layers together.
+        let measure = |layer: Layer| -> Result<Option<Tensor<4>>> {
+            let Some(map) = features.take(layer) else {
+                return Ok(None);
             };
-            let measured = term.loss.measure(map.clone(), term.weight)?;
-            values[index] = Some(measured.value);
-            gradients.add(layer, measured.gradient);
-        }
-        // The maps' memory is free for the way back.
-        drop(features);
-        self.vgg.backward(gradients, &trace).map(Some)
+            let mut gradient = Gradient::default();
+            for (index, at, term) in self.at(octave) {
+                if at == layer {
+                    let measured = term.loss.measure(map.clone(), term.weight)?;
+                    values[index] = Some(measured.value);
+                    gradient = gradient.plus(measured.gradient);
+                }
+            }
+            self.vgg.gradient_at(map, gradient).map(Some)
+        };
+        self.vgg.backward_from(&trace, measure).map(Some)
     }
 }
 

@@ -63,7 +63,7 @@ fn every_loss_has_the_gradient_of_its_value() {
         ("custom", Box::new(custom)),
     ];
     for (name, loss) in losses {
-        let gradient = values(loss.measure(at.clone(), 1.0).unwrap().gradient);
+        let gradient = values(loss.measure(at.clone(), 1.0).unwrap().gradient.at(at.clone()));
         assert_close(name, &gradient, &differences(&*loss, &at), 1e-6);
     }
 }
@@ -72,7 +72,7 @@ fn every_loss_has_the_gradient_of_its_value() {
 fn losses_of_one_pixel_and_one_row_are_finite() {
     for shape in [[1, 2, 1, 1], [1, 2, 1, 6], [1, 2, 6, 1]] {
         let at = map(shape, 0.0);
-        let gradient = values(TotalVariation.measure(at.clone(), 1.0).unwrap().gradient);
+        let gradient = values(TotalVariation.measure(at.clone(), 1.0).unwrap().gradient.at(at.clone()));
         assert_eq!(gradient.len(), at.dims().iter().product::<usize>());
         assert!(gradient.iter().all(|value| value.is_finite()));
         assert!(
@@ -109,7 +109,8 @@ fn values_by_hand() {
     // (3 - 1)^2 = 4, gradient (-4, 4).
     let variation = TotalVariation.measure(row([1.0, 3.0]), 1.0).unwrap();
     assert_eq!(values(variation.value), [4.0]);
-    assert_eq!(values(variation.gradient), [-4.0, 4.0]);
+    let gradient = variation.gradient.at(row([1.0, 3.0]));
+    assert_eq!(values(gradient), [-4.0, 4.0]);
 }
 
 fn networks(device: &Device) -> impl Iterator<Item = (String, Vgg)> {

@@ -19,7 +19,7 @@ pub(crate) use self::convolution::{Convolution, ConvolutionShape, ParameterSourc
 pub use self::padding::Padding;
 pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Who computes, with what it keeps between evaluations.
 pub(crate) struct Engine {
@@ -31,6 +31,8 @@ pub(crate) struct Engine {
 /// A feature map between two layers.
 pub(crate) enum FeatureMap {
     Host(host::Map),
+    /// The gradient at the output of an average pooling, to be read as that at its input.
+    HostPooled(host::Map, host::PoolTrace),
     Device(Tensor<4>),
 }
 
@@ -38,7 +40,7 @@ impl FeatureMap {
     /// `[1, C, H, W]`.
     pub(crate) fn shape(&self) -> [usize; 4] {
         match self {
-            Self::Host(map) => map.shape(),
+            Self::Host(map) | Self::HostPooled(map, _) => map.shape(),
             Self::Device(tensor) => tensor.dims(),
         }
     }
@@ -49,6 +51,8 @@ pub(crate) enum Step {
     HostConvolution {
         signs: Option<host::Signs>,
         input: (usize, usize),
+        /// Whether the way back can read a gradient above an average pooling.
+        reads_pooled: bool,
     },
     HostPool(host::PoolTrace),
     DeviceConvolution {
@@ -91,30 +95,72 @@ impl Engine {
     /// Gives a map out as a tensor `[1, C, H, W]`.
     pub(crate) fn leave(&self, map: FeatureMap) -> Tensor<4> {
         match map {
-            FeatureMap::Host(map) => map.into_tensor(&self.device),
+            FeatureMap::Host(map) | FeatureMap::HostPooled(map, _) => map.into_tensor(&self.device),
             FeatureMap::Device(tensor) => tensor,
         }
     }
 
     /// Says that a map is no longer needed.
     pub(crate) fn recycle(&self, map: FeatureMap) {
-        if let FeatureMap::Host(map) = map {
+        if let FeatureMap::Host(map) | FeatureMap::HostPooled(map, _) = map {
             map.recycle(&self.buffers);
         }
     }
 
+    /// Whether [`mix`](Self::mix) serves a map.
+    pub(crate) fn can_mix(&self, map: &Tensor<4>) -> bool {
+        self.in_host_memory && !map.is_autodiff()
+    }
+
+    /// The channels `f` of each pixel replaced by `f A + b`, in the memory of `map` where nobody
+    /// else holds it; a part that is missing is zero.
+    pub(crate) fn mix(
+        &self,
+        map: Tensor<4>,
+        matrix: Option<Tensor<2>>,
+        offset: Option<Tensor<2>>,
+    ) -> Result<Tensor<4>> {
+        let values = |tensor: Option<Tensor<2>>| -> Result<Option<Vec<f32>>> {
+            let values = tensor.map(|tensor| tensor.try_into_vec_as().map_err(Error::device));
+            values.transpose()
+        };
+        let mut map = host::Map::from_tensor(map)?;
+        host::mix(
+            &mut map,
+            values(matrix)?.as_deref(),
+            values(offset)?.as_deref(),
+        );
+        Ok(map.into_tensor(&self.device))
+    }
+
+    /// Whether [`convolve`](Self::convolve) can pool what it computes from such a map.
+    pub(crate) fn can_pool(
+        &self,
+        convolution: &Convolution,
+        pool: &Pool,
+        input: &FeatureMap,
+    ) -> bool {
+        matches!(input, FeatureMap::Host(_)) && pool.halves() && convolution.host.is_winograd()
+    }
+
+    /// A convolution with its rectifier; the average pooling after it too if `pooled`.
     pub(crate) fn convolve(
         &self,
         convolution: &Convolution,
         input: &FeatureMap,
+        pooled: bool,
         traced: bool,
     ) -> (FeatureMap, Option<Step>) {
         let parameters = convolution.parameters();
         match input {
             FeatureMap::Host(map) => {
-                let (output, signs) = convolution.host.forward(parameters, map, &self.buffers);
-                let input = (map.height(), map.width());
-                let step = traced.then_some(Step::HostConvolution { signs, input });
+                let host = &convolution.host;
+                let (output, signs) = host.forward(parameters, map, pooled, &self.buffers);
+                let step = traced.then(|| Step::HostConvolution {
+                    signs,
+                    input: (map.height(), map.width()),
+                    reads_pooled: host.is_winograd(),
+                });
                 (FeatureMap::Host(output), step)
             }
             FeatureMap::Device(tensor) => {
@@ -128,7 +174,14 @@ impl Engine {
                 });
                 (FeatureMap::Device(output), step)
             }
+            FeatureMap::HostPooled(..) => unreachable!("only gradients are read above a pooling"),
         }
+    }
+
+    /// The step of an average pooling that [`convolve`](Self::convolve) did along with a map of
+    /// this height and width.
+    pub(crate) fn pooled(&self, size: (usize, usize)) -> Step {
+        Step::HostPool(host::PoolTrace::of_average(size))
     }
 
     pub(crate) fn pool(
@@ -151,13 +204,16 @@ impl Engine {
                 let step = traced.then_some(Step::DevicePool { input, places });
                 (FeatureMap::Device(output), step)
             }
+            FeatureMap::HostPooled(..) => unreachable!("only gradients are read above a pooling"),
         }
     }
 
     /// The gradient at the deepest map: what its losses say, gated by the map's own rectifier.
     pub(crate) fn start(&self, mut gradient: FeatureMap, step: &Step) -> FeatureMap {
         match &mut gradient {
-            FeatureMap::Host(map) => arrival(None, Some(step)).apply(map),
+            FeatureMap::Host(map) | FeatureMap::HostPooled(map, _) => {
+                arrival(None, Some(step)).apply(map);
+            }
             FeatureMap::Device(tensor) => {
                 *tensor = gated(tensor.clone(), step);
             }
@@ -176,17 +232,18 @@ impl Engine {
         below: Option<&Step>,
     ) -> FeatureMap {
         let parameters = convolution.parameters();
+        let host = |above: &host::Above<'_>, input: (usize, usize), added| {
+            let arrival = arrival(added, below);
+            let host = &convolution.host;
+            FeatureMap::Host(host.input_gradient(parameters, above, input, arrival, &self.buffers))
+        };
         let lower = match (&gradient, step) {
             (FeatureMap::Host(map), Step::HostConvolution { input, .. }) => {
-                let host = &convolution.host;
-                let arrival = arrival(added.as_ref(), below);
-                FeatureMap::Host(host.input_gradient(
-                    parameters,
-                    map,
-                    *input,
-                    &arrival,
-                    &self.buffers,
-                ))
+                host(&host::Above::Map(map), *input, added)
+            }
+            (FeatureMap::HostPooled(map, pool), Step::HostConvolution { input, signs, .. }) => {
+                let above = host::Above::Pooled(map, signs.as_ref(), pool.size());
+                host(&above, *input, added)
             }
             (FeatureMap::Device(tensor), Step::DeviceConvolution { input, .. }) => {
                 let lower = convolution.tensors.input_gradient(
@@ -200,9 +257,6 @@ impl Engine {
             _ => unreachable!("a trace is walked with the engine that made it"),
         };
         self.recycle(gradient);
-        if let Some(added) = added {
-            self.recycle(added);
-        }
         lower
     }
 
@@ -215,37 +269,37 @@ impl Engine {
         added: Option<FeatureMap>,
         below: Option<&Step>,
     ) -> FeatureMap {
-        let lower = match (&gradient, step) {
+        match (gradient, step) {
             (FeatureMap::Host(map), Step::HostPool(trace)) => {
-                let arrival = arrival(added.as_ref(), below);
-                FeatureMap::Host(host::pool_gradient(
-                    pool,
-                    map,
-                    trace,
-                    &arrival,
-                    &self.buffers,
-                ))
+                let reads_pooled = matches!(
+                    below,
+                    Some(Step::HostConvolution {
+                        reads_pooled: true,
+                        ..
+                    })
+                );
+                if reads_pooled && pool.halves() && added.is_none() {
+                    return FeatureMap::HostPooled(map, trace.clone());
+                }
+                let arrival = arrival(added, below);
+                let lower = host::pool_gradient(pool, &map, trace, arrival, &self.buffers);
+                map.recycle(&self.buffers);
+                FeatureMap::Host(lower)
             }
             (FeatureMap::Device(tensor), Step::DevicePool { input, places }) => {
-                let lower =
-                    tensors::pool_gradient(pool, input.clone(), tensor.clone(), places.clone());
+                let lower = tensors::pool_gradient(pool, input.clone(), tensor, places.clone());
                 FeatureMap::Device(arrived(lower, added.as_ref(), below))
             }
             _ => unreachable!("a trace is walked with the engine that made it"),
-        };
-        self.recycle(gradient);
-        if let Some(added) = added {
-            self.recycle(added);
         }
-        lower
     }
 }
 
-fn arrival<'a>(added: Option<&'a FeatureMap>, step: Option<&'a Step>) -> host::Arrival<'a> {
+fn arrival(added: Option<FeatureMap>, step: Option<&Step>) -> host::Arrival<'_> {
     host::Arrival {
         added: added.and_then(|added| match added {
             FeatureMap::Host(map) => Some(map),
-            FeatureMap::Device(_) => None,
+            FeatureMap::HostPooled(..) | FeatureMap::Device(_) => None,
         }),
         signs: step.and_then(|step| match step {
             Step::HostConvolution { signs, .. } => signs.as_ref(),

@@ -32,4 +32,9 @@ impl Pool {
         };
         (axis(height), axis(width))
     }
+
+    /// Whether it averages windows of 2x2 pixels side by side.
+    pub(super) fn halves(&self) -> bool {
+        self.pooling == Pooling::Average && self.kernel == 2 && self.stride == 2
+    }
 }

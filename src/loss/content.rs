@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Loss, Measured};
+use super::{Gradient, Loss, Measured};
 use crate::error::{Error, Result};
 
 /// Distance of a map from a target map, position by position.
@@ -44,7 +44,7 @@ impl Loss for Content {
         let gradient = difference.mul_scalar(weight / count);
         Ok(Measured {
             value: squares.mul_scalar(weight / (2.0 * count)),
-            gradient: gradient.permute([0, 3, 1, 2]),
+            gradient: Gradient::map(gradient.permute([0, 3, 1, 2])),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Loss, Measured};
+use super::{Gradient, Loss, Measured};
 use crate::error::{Error, Result};
 
 /// A loss given as a function of a map, `[1, C, H, W]`, to one number.
@@ -56,7 +56,7 @@ impl<F: Fn(Tensor<4>) -> Tensor<1> + Send> Loss for Custom<F> {
             .reshape(shape);
         Ok(Measured {
             value: value.inner(),
-            gradient,
+            gradient: Gradient::map(gradient),
         })
     }
 }

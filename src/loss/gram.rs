@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Loss, Measured, check_channels, map_of, positions_by_channels, second_moment};
+use super::{Gradient, Loss, Measured, check_channels, positions_by_channels, second_moment};
 use crate::error::Result;
 
 /// The Gram matrix of a map: how strongly channels answer together, wherever they do.
@@ -73,10 +73,9 @@ impl Loss for Gram {
             .sum()
             .mul_scalar(weight / (4.0 * squares));
         let factor = weight / (squares * (height * width) as f64);
-        let gradient = features.matmul(difference.mul_scalar(factor));
         Ok(Measured {
             value,
-            gradient: map_of(gradient, height, width),
+            gradient: Gradient::matrix(difference.mul_scalar(factor)),
         })
     }
 }

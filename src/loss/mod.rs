@@ -2,6 +2,7 @@
 
 mod content;
 mod custom;
+mod gradient;
 mod gram;
 mod moments;
 mod total_variation;
@@ -10,6 +11,8 @@ use burn::tensor::Tensor;
 
 pub use self::content::Content;
 pub use self::custom::Custom;
+pub use self::gradient::Gradient;
+pub(crate) use self::gradient::sum_of_maps;
 pub use self::gram::Gram;
 pub use self::moments::{Covariance, Mean};
 pub use self::total_variation::TotalVariation;
@@ -20,8 +23,8 @@ use crate::error::{Error, Result};
 pub struct Measured {
     /// The value, one number.
     pub value: Tensor<1>,
-    /// Its gradient with respect to what was measured, of the same shape.
-    pub gradient: Tensor<4>,
+    /// Its gradient with respect to what was measured.
+    pub gradient: Gradient,
 }
 
 /// A loss of a map `[1, C, H, W]`: of a layer's features, or of the image itself.

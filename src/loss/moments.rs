@@ -6,7 +6,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Loss, Measured, check_channels, map_of, positions_by_channels, second_moment};
+use super::{Gradient, Loss, Measured, check_channels, positions_by_channels, second_moment};
 use crate::error::Result;
 
 /// Distance of the mean of a map's features from that of another.
@@ -74,16 +74,14 @@ fn covariance(features: &Tensor<2>, mean: &Tensor<2>) -> Tensor<2> {
 
 impl Loss for Mean {
     fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
-        let shape = map.dims();
-        let [_, channels, height, width] = shape;
+        let [_, channels, height, width] = map.dims();
         check_channels(&map, "moments", self.target.dims()[1])?;
         let difference = mean(&positions_by_channels(map)) - self.target.clone();
         let value = difference.clone().square().sum();
         let factor = weight / (channels * height * width) as f64;
-        let gradient = difference.mul_scalar(factor).reshape([1, channels, 1, 1]);
         Ok(Measured {
             value: value.mul_scalar(weight / (2.0 * channels as f64)),
-            gradient: gradient.expand(shape),
+            gradient: Gradient::offset(difference.mul_scalar(factor)),
         })
     }
 }
@@ -102,11 +100,11 @@ impl Loss for Covariance {
             .sum()
             .mul_scalar(weight / (4.0 * squares));
         let scaled = difference.mul_scalar(weight / (squares * (height * width) as f64));
-        // (F - m) D without a copy of the centred features.
-        let gradient = features.matmul(scaled.clone()) - mean.matmul(scaled);
+        // (F - m) D without the centred features.
+        let offset = mean.matmul(scaled.clone()).neg();
         Ok(Measured {
             value,
-            gradient: map_of(gradient, height, width),
+            gradient: Gradient::matrix(scaled).plus(Gradient::offset(offset)),
         })
     }
 }

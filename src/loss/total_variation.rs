@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Loss, Measured};
+use super::{Gradient, Loss, Measured};
 use crate::error::Result;
 
 /// The sum of squared differences of neighbouring pixels, over all channels:
@@ -22,7 +22,7 @@ impl Loss for TotalVariation {
         let (across, across_gradient) = along(&map, 3, weight);
         Ok(Measured {
             value: down + across,
-            gradient: down_gradient + across_gradient,
+            gradient: Gradient::map(down_gradient + across_gradient),
         })
     }
 }

@@ -44,6 +44,7 @@ impl LayerNormalizer {
                     unreachable!("every tap has features");
                 };
                 let gradient = loss.measure(map.clone(), 1.0)?.gradient;
+                let gradient = vgg.gradient_at(map.clone(), gradient)?;
                 let gradient = vgg.backward(Features::from_iter([(*layer, gradient)]), &trace)?;
                 means.push(gradient.abs().mean());
             }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{
     Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Pool, Pooling, Step,
 };
+use crate::loss::{Gradient, sum_of_maps};
 
 /// A VGG network on a device. Cloning shares it.
 ///
@@ -93,15 +94,16 @@ impl Features {
             .find(|(candidate, _)| *candidate == layer)
         {
             Some((_, sum)) => {
-                // In the order of memory, channels last: any other makes copies.
-                let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
-                *sum = (last(sum.clone()) + last(map)).permute([0, 3, 1, 2]);
+                if let Some(total) = sum_of_maps(Some(sum.clone()), Some(map)) {
+                    *sum = total;
+                }
             }
             None => self.maps.push((layer, map)),
         }
     }
 
-    fn take(&mut self, layer: Layer) -> Option<Tensor<4>> {
+    /// Takes the map of a layer out.
+    pub(crate) fn take(&mut self, layer: Layer) -> Option<Tensor<4>> {
         let place = self
             .maps
             .iter()
@@ -284,12 +286,40 @@ impl Vgg {
             steps: Vec::new(),
             shapes: Vec::new(),
         };
-        for (place, (_, weighted)) in self.inner.stages[..=deepest].iter().enumerate() {
-            let (next, step) = match weighted {
-                Weighted::Convolution(convolution) => engine.convolve(convolution, &map, traced),
-                Weighted::Pool(pool) => engine.pool(pool, &map, traced),
+        let mut place = 0;
+        while place <= deepest {
+            let stages = &self.inner.stages[place..=deepest];
+            let input = map.shape();
+            let (next, pooled) = match stages {
+                [
+                    (layer, Weighted::Convolution(convolution)),
+                    (_, Weighted::Pool(pool)),
+                    ..,
+                ] if !taps.contains(layer) && engine.can_pool(convolution, pool, &map) => {
+                    let (next, step) = engine.convolve(convolution, &map, true, traced);
+                    trace.steps.extend(step);
+                    let [_, _, height, width] = input;
+                    let (height, width) = convolution.shape.output(height, width);
+                    trace
+                        .shapes
+                        .push([1, convolution.shape.channels_out, height, width]);
+                    trace
+                        .steps
+                        .extend(traced.then(|| engine.pooled((height, width))));
+                    (next, true)
+                }
+                [(_, Weighted::Convolution(convolution)), ..] => {
+                    let (next, step) = engine.convolve(convolution, &map, false, traced);
+                    trace.steps.extend(step);
+                    (next, false)
+                }
+                [(_, Weighted::Pool(pool)), ..] => {
+                    let (next, step) = engine.pool(pool, &map, traced);
+                    trace.steps.extend(step);
+                    (next, false)
+                }
+                [] => unreachable!("a stage is left"),
             };
-            trace.steps.extend(step);
             trace.shapes.push(next.shape());
             // The map below is free as soon as this one exists, unless it is asked for.
             let below = std::mem::replace(&mut map, next);
@@ -297,6 +327,7 @@ impl Vgg {
                 Some(layer) if taps.contains(&layer) => features.add(layer, engine.leave(below)),
                 _ => engine.recycle(below),
             }
+            place += if pooled { 2 } else { 1 };
         }
         features.add(self.inner.stages[deepest].0, engine.leave(map));
         features
@@ -314,44 +345,53 @@ impl Vgg {
     /// [`Error::Shape`] if a gradient has not the shape of its layer's features, or if there is
     /// none; [`Error::UnknownLayer`] for a layer beyond the forward pass.
     pub fn backward(&self, gradients: Features, trace: &Trace) -> Result<Tensor<4>> {
-        let engine = &self.inner.engine;
         let mut gradients = gradients;
         for (layer, gradient) in gradients.iter() {
-            let place = self.place(layer)?;
-            let expected = trace.shapes.get(place);
-            if expected != Some(&gradient.dims()) {
-                return Err(Error::Shape {
-                    what: format!("the gradient at {layer}"),
-                    found: gradient.dims().to_vec(),
-                    expected: expected.map_or_else(
-                        || "none: the forward pass stopped below that layer".into(),
-                        |shape| format!("{shape:?}"),
-                    ),
-                });
+            check_gradient(layer, gradient, trace.shapes.get(self.place(layer)?))?;
+        }
+        self.backward_from(trace, |layer| Ok(gradients.take(layer)))
+    }
+
+    /// As [`backward`](Self::backward), with each gradient asked for when the way down gets there,
+    /// so that those of several layers need not exist at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if a gradient has not the shape of its layer's features, or if there is
+    /// none; those of `arriving`.
+    pub(crate) fn backward_from(
+        &self,
+        trace: &Trace,
+        mut arriving: impl FnMut(Layer) -> Result<Option<Tensor<4>>>,
+    ) -> Result<Tensor<4>> {
+        let engine = &self.inner.engine;
+        let mut arriving = |place: usize| {
+            let layer = self.inner.stages[place].0;
+            let Some(gradient) = arriving(layer)? else {
+                return Ok(None);
+            };
+            check_gradient(layer, &gradient, trace.shapes.get(place))?;
+            engine.enter(gradient).map(Some)
+        };
+        let mut top = None;
+        for place in (0..trace.steps.len()).rev() {
+            if let Some(gradient) = arriving(place)? {
+                top = Some((place, gradient));
+                break;
             }
         }
-        let places: Result<Vec<usize>> = gradients
-            .iter()
-            .map(|(layer, _)| self.place(layer))
-            .collect();
-        let deepest = places?.into_iter().max();
-        let top = deepest.and_then(|place| gradients.take(self.inner.stages[place].0));
-        let (Some(deepest), Some(top)) = (deepest, top) else {
+        let Some((deepest, top)) = top else {
             return Err(Error::Shape {
                 what: "the list of gradients".into(),
                 found: vec![0],
                 expected: "at least one".into(),
             });
         };
-        let mut gradient = engine.start(engine.enter(top)?, &trace.steps[deepest]);
+        let mut gradient = engine.start(top, &trace.steps[deepest]);
         for place in (0..=deepest).rev() {
             let step = &trace.steps[place];
             let (below, added) = match place.checked_sub(1) {
-                Some(below) => {
-                    let arriving = gradients.take(self.inner.stages[below].0);
-                    let arriving = arriving.map(|map| engine.enter(map)).transpose()?;
-                    (Some(&trace.steps[below]), arriving)
-                }
+                Some(below) => (Some(&trace.steps[below]), arriving(below)?),
                 None => (None, None),
             };
             gradient = match &self.inner.stages[place].1 {
@@ -367,6 +407,20 @@ impl Vgg {
             .plan
             .preprocessing
             .gradient(gradient, engine.device()))
+    }
+
+    /// A gradient at features in full, in their memory where nobody else holds them.
+    pub(crate) fn gradient_at(&self, features: Tensor<4>, gradient: Gradient) -> Result<Tensor<4>> {
+        let engine = &self.inner.engine;
+        if !engine.can_mix(&features) {
+            return Ok(gradient.at(features));
+        }
+        let (map, matrix, offset) = gradient.into_parts();
+        if matrix.is_none() && offset.is_none() {
+            return Ok(map.unwrap_or_else(|| features.zeros_like()));
+        }
+        let mixed = engine.mix(features, matrix, offset)?;
+        Ok(sum_of_maps(map, Some(mixed.clone())).unwrap_or(mixed))
     }
 
     fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<usize> {
@@ -402,6 +456,21 @@ impl Vgg {
             .map(|(_, convolution)| convolution.shape.weights() + convolution.shape.channels_out)
             .sum()
     }
+}
+
+/// Refuses a gradient that has not the shape of its layer's features.
+fn check_gradient(layer: Layer, gradient: &Tensor<4>, expected: Option<&[usize; 4]>) -> Result<()> {
+    if expected == Some(&gradient.dims()) {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: format!("the gradient at {layer}"),
+        found: gradient.dims().to_vec(),
+        expected: expected.map_or_else(
+            || "none: the forward pass stopped below that layer".into(),
+            |shape| format!("{shape:?}"),
+        ),
+    })
 }
 
 impl fmt::Debug for Vgg {

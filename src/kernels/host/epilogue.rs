@@ -1,5 +1,7 @@
 //! What happens to a pixel's channels right after they are computed, while they are in cache.
 
+use pulp::{Arch, Simd, WithSimd, bytemuck};
+
 use super::shared::Shared;
 
 /// Channels that share one word of signs.
@@ -12,8 +14,6 @@ pub(super) fn words(channels: usize) -> usize {
 
 /// The last step of a kernel, applied pixel by pixel.
 pub(super) enum Epilogue<'a> {
-    /// Keep the sum.
-    Plain,
     /// Add the bias: a layer without rectifier.
     Bias(&'a [f32]),
     /// Add the bias, rectify, and note which channels stayed positive.
@@ -21,74 +21,130 @@ pub(super) enum Epilogue<'a> {
         bias: &'a [f32],
         signs: Shared<'a, u16>,
     },
-    /// Add the gradient that arrives at this map from a loss, then keep what the rectifier passed.
-    Gate {
-        added: Option<&'a [f32]>,
-        signs: Option<&'a [u16]>,
-    },
+    /// Keep of a gradient what the rectifier passed.
+    Gate { signs: Option<&'a [u16]> },
 }
 
 impl Epilogue<'_> {
-    /// Finishes the channels of pixel number `pixel`, counted in rows.
+    /// Finishes pixels `[..][channels]` from number `first` on, counted in rows.
     ///
     /// A kernel calls this once for each pixel of its output.
+    pub(super) fn apply(&self, first: usize, channels: usize, values: &mut [f32]) {
+        Arch::new().dispatch(Pixels {
+            epilogue: self,
+            first,
+            channels,
+            values,
+        });
+    }
+
+    /// Finishes the channels from `channel` on that share word number `word` of all signs.
     #[inline(always)]
-    pub(super) fn apply(&self, pixel: usize, values: &mut [f32]) {
+    pub(super) fn apply_word<S: Simd>(
+        &self,
+        simd: S,
+        word: usize,
+        channel: usize,
+        values: &mut [f32],
+    ) {
         match self {
-            Self::Plain => {}
             Self::Bias(bias) => {
-                for (value, bias) in values.iter_mut().zip(*bias) {
+                for (value, bias) in values.iter_mut().zip(&bias[channel..]) {
                     *value += bias;
                 }
             }
             Self::Rectify { bias, signs } => {
-                let words = words(values.len());
-                // SAFETY: each pixel owns its words, and each pixel is finished once.
+                let bits = rectify(simd, values, &bias[channel..][..values.len()]);
+                // SAFETY: each word is finished once, by the kernel that owns its pixel.
                 #[allow(unsafe_code)]
-                let signs = unsafe { signs.part(pixel * words, words) };
-                for ((values, bias), word) in
-                    values.chunks_mut(WORD).zip(bias.chunks(WORD)).zip(signs)
-                {
-                    *word = rectify(values, bias);
+                unsafe {
+                    signs.part(word, 1)[0] = bits;
                 }
             }
-            Self::Gate { added, signs } => {
-                let channels = values.len();
-                if let Some(added) = added {
-                    let added = &added[pixel * channels..][..channels];
-                    for (value, added) in values.iter_mut().zip(added) {
-                        *value += added;
-                    }
-                }
-                if let Some(signs) = signs {
-                    let words = words(channels);
-                    let signs = &signs[pixel * words..][..words];
-                    for (values, &word) in values.chunks_mut(WORD).zip(signs) {
-                        gate(values, word);
-                    }
-                }
+            Self::Gate { signs: Some(signs) } => gate(simd, values, signs[word]),
+            Self::Gate { signs: None } => {}
+        }
+    }
+}
+
+struct Pixels<'a> {
+    epilogue: &'a Epilogue<'a>,
+    first: usize,
+    channels: usize,
+    values: &'a mut [f32],
+}
+
+impl WithSimd for Pixels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let words = words(self.channels);
+        let pixels = self.values.chunks_mut(self.channels).enumerate();
+        for (pixel, values) in pixels {
+            for (word, values) in values.chunks_mut(WORD).enumerate() {
+                let number = (self.first + pixel) * words + word;
+                self.epilogue.apply_word(simd, number, word * WORD, values);
             }
         }
     }
 }
 
+/// Values of the bits of a word.
+const BITS: [u32; WORD] = {
+    let mut bits = [0; WORD];
+    let mut i = 0;
+    while i < WORD {
+        bits[i] = 1 << i;
+        i += 1;
+    }
+    bits
+};
+
+/// A mask of lanes from the low bits of a word.
 #[inline(always)]
-fn rectify(values: &mut [f32], bias: &[f32]) -> u16 {
-    // The full word has its own arm so that its loops have a constant length and vectorise.
-    if let (Ok(values), Ok(bias)) = (
-        <&mut [f32; WORD]>::try_from(&mut *values),
-        <&[f32; WORD]>::try_from(bias),
-    ) {
-        let mut word = 0;
-        for i in 0..WORD {
-            let value = values[i] + bias[i];
+pub(super) fn passed<S: Simd>(simd: S, word: u16) -> S::m32s {
+    let bits = S::as_simd_u32s(&BITS[..S::F32_LANES]).0[0];
+    let word = simd.splat_u32s(u32::from(word));
+    simd.greater_than_or_equal_u32s(simd.and_u32s(word, bits), bits)
+}
+
+/// The low bits of a word from a mask of lanes.
+#[inline(always)]
+fn bits_of<S: Simd>(simd: S, mask: S::m32s) -> u16 {
+    // A mask of 16 lanes is a word of bits already where it is two bytes long (AVX-512).
+    if let Ok(bytes) = <[u8; 2]>::try_from(bytemuck::bytes_of(&mask)) {
+        return u16::from_le_bytes(bytes);
+    }
+    // Sums of distinct powers of two below 2^16 are exact.
+    const POWERS: [f32; WORD] = {
+        let mut powers = [0.0; WORD];
+        let mut i = 0;
+        while i < WORD {
+            powers[i] = BITS[i] as f32;
+            i += 1;
+        }
+        powers
+    };
+    let powers = S::as_simd_f32s(&POWERS[..S::F32_LANES]).0[0];
+    let chosen = simd.select_f32s(mask, powers, simd.splat_f32s(0.0));
+    simd.reduce_sum_f32s(chosen) as u16
+}
+
+#[inline(always)]
+fn rectify<S: Simd>(simd: S, values: &mut [f32], bias: &[f32]) -> u16 {
+    let mut word = 0;
+    if values.len() == WORD {
+        let zero = simd.splat_f32s(0.0);
+        let vectors = S::as_mut_simd_f32s(values).0;
+        for (i, (value, bias)) in vectors.iter_mut().zip(S::as_simd_f32s(bias).0).enumerate() {
+            let sum = simd.add_f32s(*value, *bias);
             // A NaN must stay visible, hence no `max`, which would hide it.
-            values[i] = if value < 0.0 { 0.0 } else { value };
-            word |= u16::from(value > 0.0) << i;
+            *value = simd.select_f32s(simd.less_than_f32s(sum, zero), zero, sum);
+            word |= bits_of(simd, simd.greater_than_f32s(sum, zero)) << (i * S::F32_LANES);
         }
         return word;
     }
-    let mut word = 0;
     for (i, (value, bias)) in values.iter_mut().zip(bias).enumerate() {
         let sum = *value + bias;
         *value = if sum < 0.0 { 0.0 } else { sum };
@@ -98,10 +154,12 @@ fn rectify(values: &mut [f32], bias: &[f32]) -> u16 {
 }
 
 #[inline(always)]
-fn gate(values: &mut [f32], word: u16) {
-    if let Ok(values) = <&mut [f32; WORD]>::try_from(&mut *values) {
-        for (i, value) in values.iter_mut().enumerate() {
-            *value = if word >> i & 1 == 1 { *value } else { 0.0 };
+fn gate<S: Simd>(simd: S, values: &mut [f32], word: u16) {
+    if values.len() == WORD {
+        let zero = simd.splat_f32s(0.0);
+        for (i, value) in S::as_mut_simd_f32s(values).0.iter_mut().enumerate() {
+            let kept = passed(simd, word >> (i * S::F32_LANES));
+            *value = simd.select_f32s(kept, *value, zero);
         }
         return;
     }
@@ -124,17 +182,15 @@ mod tests {
             bias: &bias,
             signs: Shared::new(&mut signs),
         }
-        .apply(0, &mut rectified);
+        .apply(0, 20, &mut rectified);
         for (value, rectified) in values.iter().zip(&rectified) {
             assert_eq!(*rectified, value.max(0.0));
         }
-        let mut gradient = vec![1.0; 20];
-        let added = vec![2.0; 20];
+        let mut gradient = vec![3.0; 20];
         Epilogue::Gate {
-            added: Some(&added),
             signs: Some(&signs),
         }
-        .apply(0, &mut gradient);
+        .apply(0, 20, &mut gradient);
         for (value, gradient) in values.iter().zip(&gradient) {
             assert_eq!(*gradient, if *value > 0.0 { 3.0 } else { 0.0 });
         }
@@ -148,7 +204,7 @@ mod tests {
             bias: &[0.0; WORD],
             signs: Shared::new(&mut signs),
         }
-        .apply(0, &mut values);
+        .apply(0, WORD, &mut values);
         assert!(values.iter().all(|v| v.is_nan()));
     }
 }

@@ -3,7 +3,8 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::epilogue::Epilogue;
+use super::epilogue::{Epilogue, WORD, words};
+use super::sink::margin_number;
 
 /// For each sample of an axis, the padded positions that show it.
 fn showing(sources: &[i32], length: usize) -> Vec<Vec<usize>> {
@@ -16,7 +17,9 @@ fn showing(sources: &[i32], length: usize) -> Vec<Vec<usize>> {
     positions
 }
 
-/// Sums `padded`, `[rows, columns, channels]`, into `output`, `[height, width, channels]`.
+/// Sums `padded`, `[rows, columns, channels]`, into `output`, `[height, width, channels]`, on top
+/// of what it holds if `adds`.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn fold(
     padded: &[f32],
     rows: &[i32],
@@ -24,6 +27,7 @@ pub(super) fn fold(
     (height, width): (usize, usize),
     channels: usize,
     epilogue: &Epilogue<'_>,
+    adds: bool,
     output: &mut [f32],
 ) {
     let (from_rows, from_columns) = (showing(rows, height), showing(columns, width));
@@ -34,8 +38,10 @@ pub(super) fn fold(
         .with_min_len(4)
         .for_each(|(y, line)| {
             Arch::new().dispatch(|| {
+                if !adds {
+                    line.fill(0.0);
+                }
                 for (x, values) in line.chunks_mut(channels).enumerate() {
-                    values.fill(0.0);
                     for row in &from_rows[y] {
                         for column in &from_columns[x] {
                             let start = row * stride + column * channels;
@@ -44,8 +50,54 @@ pub(super) fn fold(
                             }
                         }
                     }
-                    epilogue.apply(y * width + x, values);
                 }
             });
+            epilogue.apply(y * width, channels, line);
         });
+}
+
+/// Adds the gradients of a margin, numbered by [`margin_number`], to the samples that its positions
+/// showed, where the rectifier passed them.
+pub(super) fn fold_margin(
+    strip: &[f32],
+    (rows, columns): (&[i32], &[i32]),
+    (height, width): (usize, usize),
+    channels: usize,
+    signs: Option<&[u16]>,
+    output: &mut [f32],
+) {
+    let margin = (rows.len() - height) / 2;
+    let words = words(channels);
+    for (y, &row) in rows.iter().enumerate() {
+        // Between the rows above and below, only the two ends belong to the margin.
+        let between = (margin..height + margin).contains(&y);
+        let skipped = if between {
+            margin..margin + width
+        } else {
+            0..0
+        };
+        for (x, &column) in columns
+            .iter()
+            .enumerate()
+            .filter(|(x, _)| !skipped.contains(x))
+        {
+            let number = margin_number((y, x), (height, width), margin);
+            let (Some(number), Ok(row), Ok(column)) =
+                (number, usize::try_from(row), usize::try_from(column))
+            else {
+                continue;
+            };
+            let pixel = row * width + column;
+            let target = output[pixel * channels..][..channels].chunks_mut(WORD);
+            let values = strip[number * channels..][..channels].chunks(WORD);
+            for (word, (target, values)) in target.zip(values).enumerate() {
+                let passed = signs.map_or(u16::MAX, |signs| signs[pixel * words + word]);
+                for (i, (sum, value)) in target.iter_mut().zip(values).enumerate() {
+                    if passed >> i & 1 == 1 {
+                        *sum += value;
+                    }
+                }
+            }
+        }
+    }
 }

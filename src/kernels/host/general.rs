@@ -1,185 +1,247 @@
-//! Convolution of any kernel, stride and channel count: gathered patches times weights.
+//! Convolution of any kernel, stride and channel count: products over patches read in place.
 //!
 //! Serves the shapes that the Winograd kernel does not: three input channels, the fully connected
-//! layers (a 7x7 kernel over a 7x7 map), larger kernels and strides.
+//! layers (a 7x7 kernel over a 7x7 map), larger kernels and strides; and all shapes where sums are
+//! asked for without a transform.
 
-use pulp::Arch;
+use std::sync::OnceLock;
+
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::buffers::Buffers;
 use super::epilogue::Epilogue;
-use super::product::{Matrix, multiply};
-use super::view::View;
-use crate::kernels::padding::ZERO;
+use super::map::Map;
+use super::panels::{Left, Panels, multiply};
+use super::source::View;
+use crate::kernels::convolution::{ConvolutionShape, Parameters};
 
-/// Pixels whose patches are gathered before a product: enough to amortise it, few enough that the
-/// patches of a 3x3 kernel over 64 channels stay in a core's own cache.
-const PIXELS: usize = 512;
-
-/// A set of filters `[kernel, kernel, channels in, channels out]`.
+/// A set of filters for both directions, each laid out at its first use.
 pub(super) struct General {
-    kernel: usize,
-    stride: usize,
-    channels_in: usize,
-    channels_out: usize,
-    weights: Vec<f32>,
+    shape: ConvolutionShape,
+    /// `[kernel row, kernel column, channel in][channel out]`.
+    forward: OnceLock<Panels>,
+    /// `[channel out][kernel row, kernel column, channel in]`.
+    backward: OnceLock<Panels>,
 }
 
+/// Lines of the input that a thread takes gradients for at once, at least: those of its neighbours
+/// that it needs too are few beside them.
+const BAND: usize = 16;
+
 impl General {
-    /// Reorders weights given as `[channels out, channels in, kernel, kernel]`.
-    pub(super) fn new(
-        kernel: usize,
-        stride: usize,
-        channels_in: usize,
-        channels_out: usize,
-        given: &[f32],
-    ) -> Self {
-        let mut weights = vec![0.0; given.len()];
-        weights
-            .par_chunks_mut(channels_in * channels_out)
-            .enumerate()
-            .for_each(|(place, chunk)| {
-                for (input, row) in chunk.chunks_mut(channels_out).enumerate() {
-                    for (output, weight) in row.iter_mut().enumerate() {
-                        *weight = given[(output * channels_in + input) * kernel * kernel + place];
-                    }
-                }
-            });
+    pub(super) fn new(shape: ConvolutionShape) -> Self {
         Self {
-            kernel,
-            stride,
-            channels_in,
-            channels_out,
-            weights,
+            shape,
+            forward: OnceLock::new(),
+            backward: OnceLock::new(),
         }
     }
 
+    /// Values of a patch.
     fn patch(&self) -> usize {
-        self.kernel * self.kernel * self.channels_in
+        self.shape.kernel * self.shape.kernel * self.shape.channels_in
+    }
+
+    /// The weight of a value of a patch for an output.
+    fn weight(&self, parameters: &Parameters, place: usize, output: usize) -> f32 {
+        let channels = self.shape.channels_in;
+        let (tap, input) = (place / channels, place % channels);
+        let taps = self.shape.kernel * self.shape.kernel;
+        parameters.weight[(output * channels + input) * taps + tap]
     }
 
     /// Filters `view` into `output`, `[height, width, channels out]`.
     pub(super) fn correlate(
         &self,
+        parameters: &Parameters,
         view: &View<'_>,
         width: usize,
         epilogue: &Epilogue<'_>,
         output: &mut [f32],
         buffers: &Buffers,
     ) {
-        let row = width * self.channels_out;
-        let rows = PIXELS.div_ceil(width);
-        output
-            .par_chunks_mut(rows * row)
+        let ConvolutionShape {
+            kernel,
+            stride,
+            channels_in,
+            channels_out,
+            ..
+        } = self.shape;
+        let weights = self.forward.get_or_init(|| {
+            Panels::pack(self.patch(), channels_out, |place, output| {
+                [self.weight(parameters, place, output)]
+            })
+        });
+        let line = view.columns.len() * channels_in;
+        let mut padded = buffers.take(view.rows.len() * line);
+        padded
+            .par_chunks_mut(line)
             .enumerate()
-            .for_each(|(block, output)| {
-                let pixels = output.len() / self.channels_out;
-                let mut patches = buffers.take(pixels * self.patch());
-                let first = block * rows;
+            .with_min_len(8)
+            .for_each(|(y, line)| copy_line(view, y, line));
+        output
+            .par_chunks_mut(width * channels_out)
+            .enumerate()
+            .for_each(|(y, output)| {
+                let left = Left {
+                    data: &padded[y * stride * line..],
+                    rows: width,
+                    stride: stride * channels_in,
+                    segments: kernel,
+                    segment_stride: line,
+                    length: kernel * channels_in,
+                };
+                let mut products = buffers.take(width * weights.count() * weights.width());
+                products_of(&left, weights, &mut products);
                 Arch::new().dispatch(|| {
-                    for (pixel, patch) in patches.chunks_mut(self.patch()).enumerate() {
-                        self.gather(view, first + pixel / width, pixel % width, patch);
+                    let products = products.chunks(weights.count() * weights.width());
+                    for (values, products) in output.chunks_mut(channels_out).zip(products) {
+                        values.copy_from_slice(&products[..channels_out]);
                     }
                 });
-                multiply(
-                    (pixels, self.patch(), self.channels_out),
-                    Matrix::rows(&patches, self.patch()),
-                    Matrix::rows(&self.weights, self.channels_out),
-                    output,
-                );
-                Arch::new().dispatch(|| {
-                    for (pixel, values) in output.chunks_mut(self.channels_out).enumerate() {
-                        epilogue.apply(first * width + pixel, values);
-                    }
-                });
-                buffers.give(patches);
+                epilogue.apply(y * width, channels_out, output);
+                buffers.give(products);
             });
+        buffers.give(padded);
     }
 
-    #[inline(always)]
-    fn gather(&self, view: &View<'_>, y: usize, x: usize, patch: &mut [f32]) {
-        let channels = self.channels_in;
-        let mut places = patch.chunks_mut(channels);
-        for row in &view.rows[y * self.stride..][..self.kernel] {
-            for column in &view.columns[x * self.stride..][..self.kernel] {
-                let Some(place) = places.next() else { return };
-                if *row == ZERO || *column == ZERO {
-                    place.fill(0.0);
-                } else {
-                    let start = (*row as usize * view.width + *column as usize) * channels;
-                    place.copy_from_slice(&view.data[start..][..channels]);
-                }
-            }
-        }
-    }
-
-    /// The gradient at the padded input, `[padded height, padded width, channels in]`, from the
-    /// gradient at the output, `[height, width, channels out]`.
+    /// The gradient at the padded input, `[padded height, padded width, channels in]`, from that at
+    /// the output.
     pub(super) fn padded_gradient(
         &self,
-        gradient: &[f32],
-        (height, width): (usize, usize),
+        parameters: &Parameters,
+        gradient: &Map,
         padded_width: usize,
         padded: &mut [f32],
         buffers: &Buffers,
     ) {
-        let row = padded_width * self.channels_in;
-        let rows = PIXELS.div_ceil(padded_width).max(2 * self.kernel);
+        let ConvolutionShape {
+            kernel,
+            stride,
+            channels_in,
+            channels_out,
+            ..
+        } = self.shape;
+        let weights = self.backward.get_or_init(|| {
+            Panels::pack(channels_out, self.patch(), |output, place| {
+                [self.weight(parameters, place, output)]
+            })
+        });
+        let Map { height, width, .. } = *gradient;
+        let line = padded_width * channels_in;
+        let threads = rayon::current_num_threads();
+        let band = (padded.len() / line).div_ceil(4 * threads).max(BAND);
         padded
-            .par_chunks_mut(rows * row)
+            .par_chunks_mut(band * line)
             .enumerate()
-            .for_each(|(band, padded)| {
+            .for_each(|(number, padded)| {
                 padded.fill(0.0);
-                let top = band * rows;
-                let bottom = top + padded.len() / row;
-                // Output rows whose window reaches into rows top..bottom.
-                let first = (top + 1).saturating_sub(self.kernel).div_ceil(self.stride);
-                let last = ((bottom - 1) / self.stride + 1).min(height);
-                if first >= last {
-                    return;
+                let top = number * band;
+                let bottom = top + padded.len() / line;
+                // Output lines whose window reaches into lines top..bottom.
+                let first = (top + 1).saturating_sub(kernel).div_ceil(stride);
+                let last = ((bottom - 1) / stride + 1).min(height);
+                let per_pixel = weights.count() * weights.width();
+                let mut patches = buffers.take(width * per_pixel);
+                for y in first..last {
+                    let values = &gradient.data[y * width * channels_out..];
+                    let left = Left::matrix(values, width, channels_out, channels_out);
+                    products_of(&left, weights, &mut patches);
+                    let run = kernel * channels_in;
+                    let lines = (y * stride).max(top)..(y * stride + kernel).min(bottom);
+                    Arch::new().dispatch(|| {
+                        for target in lines {
+                            let values = &patches[(target - y * stride) * run..];
+                            let target = &mut padded[(target - top) * line..][..line];
+                            add_runs(values, per_pixel, target, stride * channels_in, run, width);
+                        }
+                    });
                 }
-                let pixels = (last - first) * width;
-                let mut patches = buffers.take(pixels * self.patch());
-                multiply(
-                    (pixels, self.channels_out, self.patch()),
-                    Matrix::rows(
-                        &gradient[first * width * self.channels_out..],
-                        self.channels_out,
-                    ),
-                    Matrix::transposed(&self.weights, self.channels_out),
-                    &mut patches,
-                );
-                Arch::new().dispatch(|| {
-                    for (pixel, patch) in patches.chunks(self.patch()).enumerate() {
-                        let (y, x) = (first + pixel / width, pixel % width);
-                        self.scatter(patch, y, x, top, bottom, row, padded);
-                    }
-                });
                 buffers.give(patches);
             });
     }
+}
 
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    fn scatter(
-        &self,
-        patch: &[f32],
-        y: usize,
-        x: usize,
-        top: usize,
-        bottom: usize,
-        row: usize,
-        padded: &mut [f32],
-    ) {
-        let run = self.kernel * self.channels_in;
-        for (dy, values) in patch.chunks(run).enumerate() {
-            let line = y * self.stride + dy;
-            if (top..bottom).contains(&line) {
-                let start = (line - top) * row + x * self.stride * self.channels_in;
-                for (sum, value) in padded[start..][..run].iter_mut().zip(values) {
-                    *sum += value;
-                }
+fn copy_line(view: &View<'_>, y: usize, line: &mut [f32]) {
+    let Some(row) = View::pixel(view.rows, y) else {
+        line.fill(0.0);
+        return;
+    };
+    let channels = view.channels;
+    for (x, values) in line.chunks_mut(channels).enumerate() {
+        match View::pixel(view.columns, x) {
+            Some(column) => {
+                let start = (row * view.width + column) * channels;
+                values.copy_from_slice(&view.data[start..][..channels]);
             }
+            None => values.fill(0.0),
+        }
+    }
+}
+
+/// Adds `count` runs of values, `from_stride` apart, to overlapping places `to_stride` apart.
+#[inline(always)]
+fn add_runs(
+    from: &[f32],
+    from_stride: usize,
+    to: &mut [f32],
+    to_stride: usize,
+    run: usize,
+    count: usize,
+) {
+    /// A run of three pixels of three channels: of known length, so that it takes two additions.
+    const FIRST_LAYER: usize = 9;
+    for i in 0..count {
+        let (from, to) = (&from[i * from_stride..], &mut to[i * to_stride..]);
+        if run == FIRST_LAYER {
+            for (sum, value) in to[..FIRST_LAYER].iter_mut().zip(&from[..FIRST_LAYER]) {
+                *sum += value;
+            }
+        } else {
+            for (sum, value) in to[..run].iter_mut().zip(&from[..run]) {
+                *sum += value;
+            }
+        }
+    }
+}
+
+/// `left * right` in rows as wide as all panels of `right`.
+fn products_of(left: &Left<'_>, right: &Panels, products: &mut [f32]) {
+    struct Product<'a> {
+        left: &'a Left<'a>,
+        right: &'a Panels,
+        panel: usize,
+        out: &'a mut [f32],
+        stride: usize,
+    }
+    impl WithSimd for Product<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let place = (0, self.panel);
+            multiply(simd, self.left, self.right, place, self.out, self.stride);
+        }
+    }
+    let stride = right.count() * right.width();
+    let product = |(panel, out): (usize, &mut [f32])| {
+        Arch::new().dispatch(Product {
+            left,
+            right,
+            panel,
+            out,
+            stride,
+        });
+    };
+    if left.rows == 1 {
+        // A fully connected layer at one position: its panels are all there is to share out.
+        products
+            .par_chunks_mut(right.width())
+            .enumerate()
+            .for_each(product);
+    } else {
+        for panel in 0..right.count() {
+            product((panel, &mut products[panel * right.width()..]));
         }
     }
 }

@@ -42,6 +42,16 @@ impl Map {
         [1, self.channels, self.height, self.width]
     }
 
+    /// A map of unspecified content.
+    pub(super) fn take(height: usize, width: usize, channels: usize, buffers: &Buffers) -> Self {
+        Self {
+            data: buffers.take(height * width * channels),
+            height,
+            width,
+            channels,
+        }
+    }
+
     pub(crate) fn height(&self) -> usize {
         self.height
     }

@@ -1,10 +1,10 @@
-//! Kernels on slices of host memory: threads by rayon, vectors by pulp, products by gemm.
+//! Kernels on slices of host memory: threads by rayon, vectors by pulp.
 //!
 //! ```text
-//! convolution ──> winograd ──┐
-//!            └──> general  ──┼──> view (padding by index), product (gemm), epilogue, shared
-//!            └──> fold       │
-//! pool ──────────────────────┘    buffers: what is reused between evaluations
+//! convolution ──> winograd ──> source (what is read), sink (where it goes) ──┐
+//!            ├──> general  ──> panels (products), epilogue, shared  <────────┘
+//!            └──> fold
+//! pool, mix                    buffers: what is reused between evaluations
 //! ```
 
 mod buffers;
@@ -13,16 +13,20 @@ mod epilogue;
 mod fold;
 mod general;
 mod map;
+mod mix;
+mod panels;
 mod pool;
-mod product;
 mod shared;
-mod view;
+mod sink;
+mod source;
 mod winograd;
 
 pub(super) use self::buffers::Buffers;
-pub(super) use self::convolution::HostConvolution;
+pub(super) use self::convolution::{Above, HostConvolution};
 pub(super) use self::map::Map;
 pub(super) use self::pool::PoolTrace;
+
+use rayon::prelude::*;
 
 use self::epilogue::Epilogue;
 use super::pooling::Pool;
@@ -33,7 +37,7 @@ pub(crate) type Signs = Vec<u16>;
 /// What joins a gradient on its way down, at the map it arrives at.
 pub(super) struct Arrival<'a> {
     /// The gradient of the losses at this map.
-    pub(super) added: Option<&'a Map>,
+    pub(super) added: Option<Map>,
     /// The rectifier that made this map.
     pub(super) signs: Option<&'a Signs>,
 }
@@ -41,18 +45,43 @@ pub(super) struct Arrival<'a> {
 impl Arrival<'_> {
     fn epilogue(&self) -> Epilogue<'_> {
         Epilogue::Gate {
-            added: self.added.map(|map| map.data.as_slice()),
             signs: self.signs.map(Vec::as_slice),
+        }
+    }
+
+    /// Where the gradient goes, and whether it adds to what is there: into the memory of what
+    /// joins it, if something does.
+    fn target(
+        &mut self,
+        height: usize,
+        width: usize,
+        channels: usize,
+        buffers: &Buffers,
+    ) -> (Map, bool) {
+        match self.added.take() {
+            Some(map) => {
+                assert_eq!(map.shape(), [1, channels, height, width]);
+                (map, true)
+            }
+            None => (Map::take(height, width, channels, buffers), false),
         }
     }
 
     /// Applies to a gradient that no kernel produced: that of the deepest map.
     pub(super) fn apply(&self, gradient: &mut Map) {
         let epilogue = self.epilogue();
-        for (pixel, values) in gradient.data.chunks_mut(gradient.channels).enumerate() {
-            epilogue.apply(pixel, values);
-        }
+        let (width, channels) = (gradient.width, gradient.channels);
+        gradient
+            .data
+            .par_chunks_mut(width * channels)
+            .enumerate()
+            .for_each(|(y, line)| epilogue.apply(y * width, channels, line));
     }
+}
+
+/// Replaces the channels `f` of each pixel by `f A + b`; a part that is missing is zero.
+pub(super) fn mix(map: &mut Map, matrix: Option<&[f32]>, offset: Option<&[f32]>) {
+    mix::mix(map, matrix, offset);
 }
 
 pub(super) fn pool(pool: &Pool, input: &Map, buffers: &Buffers) -> (Map, PoolTrace) {
@@ -63,8 +92,8 @@ pub(super) fn pool_gradient(
     pool: &Pool,
     gradient: &Map,
     trace: &PoolTrace,
-    arrival: &Arrival<'_>,
+    arrival: Arrival<'_>,
     buffers: &Buffers,
 ) -> Map {
-    pool::gradient(pool, gradient, trace, &arrival.epilogue(), buffers)
+    pool::gradient(pool, gradient, trace, arrival, buffers)
 }

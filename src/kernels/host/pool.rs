@@ -3,12 +3,13 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::Arrival;
 use super::buffers::Buffers;
-use super::epilogue::Epilogue;
 use super::map::Map;
 use crate::kernels::pooling::{Pool, Pooling};
 
 /// What the gradient of a pooling step needs to know of its forward step.
+#[derive(Clone)]
 pub(crate) struct PoolTrace {
     pub(super) height: usize,
     pub(super) width: usize,
@@ -16,15 +17,26 @@ pub(crate) struct PoolTrace {
     pub(super) winners: Vec<u8>,
 }
 
+impl PoolTrace {
+    /// Of an average pooling of a map of this height and width.
+    pub(crate) fn of_average((height, width): (usize, usize)) -> Self {
+        Self {
+            height,
+            width,
+            winners: Vec::new(),
+        }
+    }
+
+    /// Height and width of the map that was pooled.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+}
+
 pub(super) fn forward(pool: &Pool, input: &Map, buffers: &Buffers) -> (Map, PoolTrace) {
     let (height, width) = pool.output(input.height, input.width);
     let channels = input.channels;
-    let mut output = Map {
-        data: buffers.take(height * width * channels),
-        height,
-        width,
-        channels,
-    };
+    let mut output = Map::take(height, width, channels, buffers);
     let row = width * channels;
     let winners = match pool.pooling {
         Pooling::Average => {
@@ -102,16 +114,12 @@ pub(super) fn gradient(
     pool: &Pool,
     gradient: &Map,
     trace: &PoolTrace,
-    epilogue: &Epilogue<'_>,
+    mut arrival: Arrival<'_>,
     buffers: &Buffers,
 ) -> Map {
     let channels = gradient.channels;
-    let mut output = Map {
-        data: buffers.take(trace.height * trace.width * channels),
-        height: trace.height,
-        width: trace.width,
-        channels,
-    };
+    let (mut output, adds) = arrival.target(trace.height, trace.width, channels, buffers);
+    let epilogue = arrival.epilogue();
     let share = 1.0 / (pool.kernel * pool.kernel) as f32;
     // Windows that cover position `i` of an axis with `count` windows, and its place in each.
     let covering = |i: usize, count: usize| {
@@ -128,7 +136,9 @@ pub(super) fn gradient(
         .enumerate()
         .for_each(|(y, line)| {
             Arch::new().dispatch(|| {
-                line.fill(0.0);
+                if !adds {
+                    line.fill(0.0);
+                }
                 for (row, dy) in covering(y, gradient.height) {
                     for (values, columns) in line.chunks_mut(channels).zip(&columns) {
                         for (column, dx) in columns {
@@ -155,10 +165,8 @@ pub(super) fn gradient(
                         }
                     }
                 }
-                for (x, values) in line.chunks_mut(channels).enumerate() {
-                    epilogue.apply(y * trace.width + x, values);
-                }
             });
+            epilogue.apply(y * trace.width, channels, line);
         });
     output
 }

@@ -1,0 +1,209 @@
+//! The three transforms of F(4x4, 3x3), on filters, input tiles and products.
+
+use pulp::{Simd, WithSimd};
+
+use super::{ELEMENTS, Grid, WINDOW};
+use crate::kernels::host::epilogue::WORD;
+use crate::kernels::host::shared::Shared;
+use crate::kernels::host::sink::{Block, Sink, TILE};
+use crate::kernels::host::source::{Source, View, vector};
+
+/// `G g G'` of a filter in rows.
+pub(super) fn transform_filter(filter: &[f32; 9]) -> [f32; ELEMENTS] {
+    // In f64, since it happens once for each network and its error would stay in every result.
+    let column = |g: [f64; 3]| {
+        let (sum, odd) = (g[0] + g[2], g[1]);
+        let (wide, wide_odd) = (g[0] + 4.0 * g[2], 2.0 * g[1]);
+        [
+            g[0] / 4.0,
+            -(sum + odd) / 6.0,
+            -(sum - odd) / 6.0,
+            (wide + wide_odd) / 24.0,
+            (wide - wide_odd) / 24.0,
+            g[2],
+        ]
+    };
+    let g = filter.map(f64::from);
+    let columns: [[f64; 6]; 3] = std::array::from_fn(|x| column([g[x], g[3 + x], g[6 + x]]));
+    let mut out = [0.0; ELEMENTS];
+    for y in 0..WINDOW {
+        let row = column([columns[0][y], columns[1][y], columns[2][y]]);
+        for x in 0..WINDOW {
+            out[y * WINDOW + x] = row[x] as f32;
+        }
+    }
+    out
+}
+
+/// Transforms the tiles `first .. first + tiles` of a source.
+pub(super) struct TransformInput<'a, T> {
+    pub(super) source: &'a T,
+    pub(super) grid: &'a Grid,
+    pub(super) first: usize,
+    pub(super) tiles: usize,
+    /// `[element][tile of the block][stride]`.
+    pub(super) transformed: &'a Shared<'a, f32>,
+    pub(super) stride: usize,
+    /// Tiles of the block, and the number of its first one.
+    pub(super) block: (usize, usize),
+}
+
+impl<T: Source> WithSimd for TransformInput<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            source,
+            grid,
+            stride,
+            ..
+        } = self;
+        let view = source.view();
+        let (in_block, block_first) = self.block;
+        for tile in self.first..self.first + self.tiles {
+            let (down, across) = (tile / grid.across, tile % grid.across);
+            // Loops instead of closures throughout: a closure that is not inlined does not know
+            // the instructions that this function may use.
+            let mut places = [None; ELEMENTS];
+            for y in 0..WINDOW {
+                for x in 0..WINDOW {
+                    let row = View::pixel(view.rows, down * TILE + y);
+                    let column = View::pixel(view.columns, across * TILE + x);
+                    if let (Some(row), Some(column)) = (row, column) {
+                        places[y * WINDOW + x] = source.place(row, column);
+                    }
+                }
+            }
+            let start = (tile - block_first) * stride;
+            for channel in (0..view.channels).step_by(S::F32_LANES) {
+                let mut d = [simd.splat_f32s(0.0); ELEMENTS];
+                for y in 0..WINDOW {
+                    let mut row = [simd.splat_f32s(0.0); WINDOW];
+                    for x in 0..WINDOW {
+                        if let Some(place) = places[y * WINDOW + x] {
+                            row[x] = source.load(simd, place, channel);
+                        }
+                    }
+                    d[y * WINDOW..][..WINDOW].copy_from_slice(&transform_six(simd, row));
+                }
+                for x in 0..WINDOW {
+                    let mut column = [d[x]; WINDOW];
+                    for y in 1..WINDOW {
+                        column[y] = d[y * WINDOW + x];
+                    }
+                    let column = transform_six(simd, column);
+                    for y in 0..WINDOW {
+                        let place = (y * WINDOW + x) * in_block * stride + start + channel;
+                        // SAFETY: each tile owns its places.
+                        #[allow(unsafe_code)]
+                        let target = unsafe { self.transformed.part(place, S::F32_LANES) };
+                        S::as_mut_simd_f32s(target).0[0] = column[y];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `B' d` of six values.
+#[inline(always)]
+fn transform_six<S: Simd>(simd: S, d: [S::f32s; WINDOW]) -> [S::f32s; WINDOW] {
+    let add = |a, b| simd.add_f32s(a, b);
+    let sub = |a, b| simd.sub_f32s(a, b);
+    let two = simd.splat_f32s(2.0);
+    let four = simd.splat_f32s(4.0);
+    let minus_four = simd.splat_f32s(-4.0);
+    let minus_five = simd.splat_f32s(-5.0);
+    let fma = |a, b, c| simd.mul_add_e_f32s(a, b, c);
+    let even = fma(minus_four, d[2], d[4]);
+    let odd = fma(minus_four, d[1], d[3]);
+    let near = sub(d[4], d[2]);
+    let far = sub(d[3], d[1]);
+    [
+        fma(four, d[0], fma(minus_five, d[2], d[4])),
+        add(even, odd),
+        sub(even, odd),
+        fma(two, far, near),
+        sub(near, simd.mul_f32s(two, far)),
+        fma(four, d[1], fma(minus_five, d[3], d[5])),
+    ]
+}
+
+/// Transforms the products of the tiles `first .. first + tiles` back, and hands them on.
+pub(super) struct TransformOutput<'a, T> {
+    pub(super) sink: &'a T,
+    pub(super) grid: &'a Grid,
+    pub(super) first: usize,
+    pub(super) tiles: usize,
+    /// `[element][panel][tile of the block][width of a panel]`, of some panels.
+    pub(super) products: &'a [f32],
+    pub(super) panels: usize,
+    pub(super) width: usize,
+    /// Floats from the products of one element and panel to the next.
+    pub(super) product: usize,
+    /// The channels that the products hold, in words.
+    pub(super) words: std::ops::Range<usize>,
+    /// Tiles of the block, and the number of its first one.
+    pub(super) block: (usize, usize),
+}
+
+impl<T: Sink> WithSimd for TransformOutput<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (_, block_first) = self.block;
+        let per_element = self.panels * self.product;
+        for tile in self.first..self.first + self.tiles {
+            let (down, across) = (tile / self.grid.across, tile % self.grid.across);
+            let start = (tile - block_first) * self.width;
+            for (nth, word) in self.words.clone().enumerate() {
+                let mut block: Block = [[0.0; WORD]; TILE * TILE];
+                for lane in (0..WORD).step_by(S::F32_LANES) {
+                    let channel = nth * WORD + lane;
+                    let place = channel / self.width * self.product + start + channel % self.width;
+                    let products = &self.products[place..];
+                    let mut half = [simd.splat_f32s(0.0); TILE * WINDOW];
+                    for x in 0..WINDOW {
+                        let mut column = [simd.splat_f32s(0.0); WINDOW];
+                        for y in 0..WINDOW {
+                            column[y] = vector::<S>(&products[(y * WINDOW + x) * per_element..]);
+                        }
+                        let column = transform_four(simd, column);
+                        for y in 0..TILE {
+                            half[y * WINDOW + x] = column[y];
+                        }
+                    }
+                    for y in 0..TILE {
+                        let mut row = [half[y * WINDOW]; WINDOW];
+                        row.copy_from_slice(&half[y * WINDOW..][..WINDOW]);
+                        let row = transform_four(simd, row);
+                        for x in 0..TILE {
+                            let target = &mut block[y * TILE + x][lane..][..S::F32_LANES];
+                            S::as_mut_simd_f32s(target).0[0] = row[x];
+                        }
+                    }
+                }
+                self.sink
+                    .take(simd, down * TILE, across * TILE, word, &mut block);
+            }
+        }
+    }
+}
+
+/// `A' m` of six values.
+#[inline(always)]
+fn transform_four<S: Simd>(simd: S, m: [S::f32s; WINDOW]) -> [S::f32s; TILE] {
+    let add = |a, b| simd.add_f32s(a, b);
+    let sub = |a, b| simd.sub_f32s(a, b);
+    let fma = |a: f32, b, c| simd.mul_add_e_f32s(simd.splat_f32s(a), b, c);
+    let (near, near_odd) = (add(m[1], m[2]), sub(m[1], m[2]));
+    let (far, far_odd) = (add(m[3], m[4]), sub(m[3], m[4]));
+    [
+        add(m[0], add(near, far)),
+        fma(2.0, far_odd, near_odd),
+        fma(4.0, far, near),
+        add(m[5], fma(8.0, far_odd, near_odd)),
+    ]
+}
