@@ -25,7 +25,7 @@ fn evaluation(criterion: &mut Criterion) {
                 .expect("room");
             let mut objective = Objective::new(&vgg);
             for (layer, map) in exemplar.iter() {
-                let target = Gram::of(map.clone());
+                let target = Gram::of(map.clone()).expect("a map");
                 objective = objective.at_layer("style", layer, 1.0, target);
             }
             let image = support::picture(size, 0.0, &device);

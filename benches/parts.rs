@@ -4,7 +4,7 @@ mod support;
 
 use burn::tensor::Tensor;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use ranvgg::loss::Loss;
+use ranvgg::loss::{Loss, Observation};
 use ranvgg::{Gram, Lbfgs, LbfgsOptions};
 
 /// Channels and side of each style layer's map for a 256x256 image.
@@ -17,12 +17,14 @@ fn gram(criterion: &mut Criterion) {
             // Channels last in memory, as networks give them.
             let map = Tensor::<4>::ones([1, side, side, channels], &device) * 0.5;
             let map = map.permute([0, 3, 1, 2]);
-            let target = Gram::of(map.clone() * 1.1);
+            let target = Gram::of(map.clone() * 1.1).expect("a map");
             let id = BenchmarkId::new(&name, format!("{channels} channels, {side}x{side}"));
             group.bench_function(id, |bencher| {
                 bencher.iter(|| {
-                    let measured = target.measure(map.clone(), 1.0).expect("a loss");
-                    support::wait(measured.gradient.at(map.clone()).sum());
+                    let mut observation = Observation::from(map.clone());
+                    let measured = target.measure(&mut observation, 1.0).expect("a loss");
+                    let gradient = measured.gradient.at(observation).expect("a gradient");
+                    support::wait(gradient.sum());
                 });
             });
         }

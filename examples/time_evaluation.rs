@@ -51,7 +51,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         let exemplar = picture(size, 0, &device);
         let mut objective = Objective::new(&vgg);
         for (layer, map) in vgg.features(exemplar, &taps)?.iter() {
-            let target = Gram::of(map.clone());
+            let target = Gram::of(map.clone())?;
             objective = objective.at_layer(layer.to_string(), layer, 1.0, target);
         }
         let mut whole = Vec::new();
@@ -89,9 +89,9 @@ fn run(arguments: &Arguments) -> support::Result<()> {
 }
 
 fn time_forward(vgg: &Vgg, image: Tensor<4>, taps: &[Layer]) -> support::Result<()> {
-    let (features, _trace) = vgg.forward(image, taps)?;
-    for (_, map) in features.iter() {
-        let gram = Gram::of(map.clone()).matrix().clone();
+    let (mut features, _trace) = vgg.forward(image, taps)?;
+    for map in taps.iter().filter_map(|tap| features.take(*tap)) {
+        let gram = Gram::of(map)?.matrix().clone();
         gram.sum()
             .try_into_data()
             .map_err(|error| format!("{error:?}"))?;

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 
 use crate::error::{Error, Result, not_negative};
 use crate::imaging::Halving;
-use crate::loss::{Gradient, Loss};
+use crate::loss::{Gradient, Loss, Observation};
 use crate::network::{Layer, LayerNormalizer, Vgg};
 
 /// A sum of weighted losses of one image.
@@ -21,7 +21,7 @@ use crate::network::{Layer, LayerNormalizer, Vgg};
 /// let vgg = RandomVgg::vgg19().init(&device::by_name("flex")?)?;
 /// let layer = vgg.layer("conv2_1")?;
 /// let exemplar = Tensor::full([1, 3, 32, 32], 0.5, vgg.device());
-/// let target = Gram::of(vgg.features(exemplar.clone(), &[layer])?.get(layer).unwrap().clone());
+/// let target = Gram::of(vgg.features(exemplar.clone(), &[layer])?.get(layer).unwrap().clone())?;
 ///
 /// let objective = Objective::new(&vgg)
 ///     .at_layer("style conv2_1", layer, 1.0, target)
@@ -209,8 +209,9 @@ impl Objective {
         let at_image = |term: &&Term| term.place == Place::Image;
         let mut means = Vec::new();
         for term in self.terms.iter().filter(at_image) {
-            let gradient = term.loss.measure(image.clone(), 1.0)?.gradient;
-            means.push(gradient.at(image.clone()).abs().mean());
+            let mut observation = Observation::from(image.clone());
+            let gradient = term.loss.measure(&mut observation, 1.0)?.gradient;
+            means.push(gradient.at(observation)?.abs().mean());
         }
         let normalizer = LayerNormalizer::from_means(means)?;
         let indices = self
@@ -251,9 +252,10 @@ impl Objective {
         }
         for (term, value) in self.terms.iter().zip(&mut values) {
             if term.place == Place::Image {
-                let measured = term.loss.measure(image.clone(), term.weight)?;
+                let mut observation = Observation::from(image.clone());
+                let measured = term.loss.measure(&mut observation, term.weight)?;
                 *value = Some(measured.value);
-                gradient = sum(gradient, Some(measured.gradient.at(image.clone())));
+                gradient = sum(gradient, Some(measured.gradient.at(observation)?));
             }
         }
         Ok(Evaluation {
@@ -285,15 +287,16 @@ impl Objective {
             let Some(map) = features.take(layer) else {
                 return Ok(None);
             };
+            let mut observation = Observation::from(map);
             let mut gradient = Gradient::default();
             for (index, at, term) in self.at(octave) {
                 if at == layer {
-                    let measured = term.loss.measure(map.clone(), term.weight)?;
+                    let measured = term.loss.measure(&mut observation, term.weight)?;
                     values[index] = Some(measured.value);
                     gradient = gradient.plus(measured.gradient);
                 }
             }
-            self.vgg.gradient_at(map, gradient).map(Some)
+            gradient.at(observation).map(Some)
         };
         self.vgg.backward_from(&trace, measure).map(Some)
     }

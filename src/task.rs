@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::imaging::Size;
-use crate::loss::{Covariance, Gram, Mean, TotalVariation};
+use crate::loss::{Covariance, Gram, Mean, Observation, TotalVariation};
 use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
 
@@ -71,27 +71,27 @@ pub(crate) fn with_style(
 ) -> Result<Objective> {
     let mut exemplar = exemplar;
     for octave in 0..=octaves {
-        let features = vgg.features(exemplar.clone(), layers)?;
-        for (layer, map) in features.iter() {
+        let mut features = vgg.features(exemplar.clone(), layers)?;
+        for &layer in layers {
+            let Some(map) = features.take(layer) else {
+                continue;
+            };
             let name = |what: &str| match octave {
                 0 => format!("{what} {layer}"),
                 _ => format!("{what} {layer} octave {octave}"),
             };
-            let (add, map) = (objective, map.clone());
+            let mut map = Observation::from(map);
             objective = match statistics {
                 Statistics::Gram => {
-                    add.at_octave(octave, name("gram"), layer, weight, Gram::of(map))
+                    let gram = Gram::of(map)?;
+                    objective.at_octave(octave, name("gram"), layer, weight, gram)
                 }
                 Statistics::Moments => {
-                    let mean = Mean::of(map.clone());
-                    add.at_octave(octave, name("mean"), layer, weight, mean)
-                        .at_octave(
-                            octave,
-                            name("covariance"),
-                            layer,
-                            weight,
-                            Covariance::of(map),
-                        )
+                    let mean = Mean::observed(&mut map)?;
+                    let covariance = Covariance::observed(&mut map)?;
+                    objective
+                        .at_octave(octave, name("mean"), layer, weight, mean)
+                        .at_octave(octave, name("covariance"), layer, weight, covariance)
                 }
             };
         }

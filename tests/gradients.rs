@@ -25,7 +25,7 @@ fn differences(loss: &dyn Loss, at: &Tensor<4>) -> Vec<f32> {
     let values: Vec<f64> = at.clone().try_into_vec_as().unwrap();
     let value = |values: Vec<f64>| -> f64 {
         let map = Tensor::from_data(TensorData::new(values, shape), (&flex(), DType::F64));
-        loss.measure(map, 1.0)
+        loss.measure(&mut map.into(), 1.0)
             .unwrap()
             .value
             .try_into_scalar()
@@ -48,22 +48,28 @@ fn every_loss_has_the_gradient_of_its_value() {
     let at = map([1, 3, 4, 5], 0.0);
     let custom = Custom::new(|map: Tensor<4>| (map.clone().square() * map).sum());
     let losses: [(&str, Box<dyn Loss>); 7] = [
-        ("mean", Box::new(Mean::of(map([1, 3, 6, 2], 1.0)))),
+        ("mean", Box::new(Mean::of(map([1, 3, 6, 2], 1.0)).unwrap())),
         (
             "covariance",
-            Box::new(Covariance::of(map([1, 3, 6, 2], 1.0))),
+            Box::new(Covariance::of(map([1, 3, 6, 2], 1.0)).unwrap()),
         ),
         ("content", Box::new(Content::new(map([1, 3, 4, 5], 1.0)))),
-        ("gram", Box::new(Gram::of(map([1, 3, 4, 5], 1.0)))),
+        ("gram", Box::new(Gram::of(map([1, 3, 4, 5], 1.0)).unwrap())),
         (
             "gram of another size",
-            Box::new(Gram::of(map([1, 3, 7, 2], 2.0))),
+            Box::new(Gram::of(map([1, 3, 7, 2], 2.0)).unwrap()),
         ),
         ("total variation", Box::new(TotalVariation)),
         ("custom", Box::new(custom)),
     ];
     for (name, loss) in losses {
-        let gradient = values(loss.measure(at.clone(), 1.0).unwrap().gradient.at(at.clone()));
+        let gradient = values(
+            loss.measure(&mut at.clone().into(), 1.0)
+                .unwrap()
+                .gradient
+                .at(at.clone().into())
+                .unwrap(),
+        );
         assert_close(name, &gradient, &differences(&*loss, &at), 1e-6);
     }
 }
@@ -72,11 +78,18 @@ fn every_loss_has_the_gradient_of_its_value() {
 fn losses_of_one_pixel_and_one_row_are_finite() {
     for shape in [[1, 2, 1, 1], [1, 2, 1, 6], [1, 2, 6, 1]] {
         let at = map(shape, 0.0);
-        let gradient = values(TotalVariation.measure(at.clone(), 1.0).unwrap().gradient.at(at.clone()));
+        let gradient = values(
+            TotalVariation
+                .measure(&mut at.clone().into(), 1.0)
+                .unwrap()
+                .gradient
+                .at(at.clone().into())
+                .unwrap(),
+        );
         assert_eq!(gradient.len(), at.dims().iter().product::<usize>());
         assert!(gradient.iter().all(|value| value.is_finite()));
         assert!(
-            values(Gram::of(at).matrix().clone())
+            values(Gram::of(at).unwrap().matrix().clone())
                 .iter()
                 .all(|value| value.is_finite())
         );
@@ -88,28 +101,37 @@ fn values_by_hand() {
     // F = (1, 3), F0 = (0, 1): (1 + 4) / (2 * 1 * 2) = 1.25.
     let row = |values: [f32; 2]| Tensor::<4>::from_floats([[[values]]], &flex());
     let content = Content::new(row([0.0, 1.0]))
-        .measure(row([1.0, 3.0]), 1.0)
+        .measure(&mut row([1.0, 3.0]).into(), 1.0)
         .unwrap();
     assert_eq!(values(content.value), [1.25]);
     // G(1, 3) = (1 + 9) / 2 = 5, G(0, 1) = 0.5: 4.5^2 / 4 = 5.0625.
     let gram = Gram::of(row([0.0, 1.0]))
-        .measure(row([1.0, 3.0]), 1.0)
+        .unwrap()
+        .measure(&mut row([1.0, 3.0]).into(), 1.0)
         .unwrap();
     assert_eq!(values(gram.value), [5.0625]);
     // Means 2 and 0.5: 1.5^2 / 2 = 1.125. Variances 1 and 0.25: 0.75^2 / 4 = 0.140625.
     let mean = Mean::of(row([0.0, 1.0]))
-        .measure(row([1.0, 3.0]), 1.0)
+        .unwrap()
+        .measure(&mut row([1.0, 3.0]).into(), 1.0)
         .unwrap();
     assert_eq!(values(mean.value), [1.125]);
-    let covariance = Covariance::of(row([0.0, 1.0]));
+    let covariance = Covariance::of(row([0.0, 1.0])).unwrap();
     assert_eq!(
-        values(covariance.measure(row([1.0, 3.0]), 1.0).unwrap().value),
+        values(
+            covariance
+                .measure(&mut row([1.0, 3.0]).into(), 1.0)
+                .unwrap()
+                .value
+        ),
         [0.140_625]
     );
     // (3 - 1)^2 = 4, gradient (-4, 4).
-    let variation = TotalVariation.measure(row([1.0, 3.0]), 1.0).unwrap();
+    let variation = TotalVariation
+        .measure(&mut row([1.0, 3.0]).into(), 1.0)
+        .unwrap();
     assert_eq!(values(variation.value), [4.0]);
-    let gradient = variation.gradient.at(row([1.0, 3.0]));
+    let gradient = variation.gradient.at(row([1.0, 3.0]).into()).unwrap();
     assert_eq!(values(gradient), [-4.0, 4.0]);
 }
 
@@ -204,13 +226,13 @@ fn an_objective_descends_as_its_gradient_says() {
     let mut objective = Objective::new(&vgg).at_image("variation", 0.1, TotalVariation);
     let half = halve(picture(40, 33, 2.0, &flex())).unwrap();
     for (layer, map) in vgg.features(half, &taps).unwrap().iter() {
-        let target = Covariance::of(map.clone());
+        let target = Covariance::of(map.clone()).unwrap();
         objective = objective.at_octave(1, "half", layer, 1.0, target);
     }
     for (layer, map) in target.iter() {
         objective = objective
             .at_layer("content", layer, 1.0, Content::new(map.clone()))
-            .at_layer("style", layer, 1.0, Gram::of(map.clone()));
+            .at_layer("style", layer, 1.0, Gram::of(map.clone()).unwrap());
     }
     let image = picture(40, 33, 0.0, &flex());
     objective.normalize(image.clone()).unwrap();

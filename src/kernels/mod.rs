@@ -7,6 +7,7 @@
 //! Weights are frozen, so the way back needs little of the way forward: which channels the
 //! rectifier passed, and for maximum pooling where the maxima were.
 
+mod channels;
 mod convolution;
 mod host;
 mod padding;
@@ -15,11 +16,12 @@ mod tensors;
 
 use burn::tensor::{Device, Int, Tensor};
 
+pub(crate) use self::channels::{Moments, mix, moments};
 pub(crate) use self::convolution::{Convolution, ConvolutionShape, ParameterSource, Parameters};
 pub use self::padding::Padding;
 pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Who computes, with what it keeps between evaluations.
 pub(crate) struct Engine {
@@ -105,32 +107,6 @@ impl Engine {
         if let FeatureMap::Host(map) | FeatureMap::HostPooled(map, _) = map {
             map.recycle(&self.buffers);
         }
-    }
-
-    /// Whether [`mix`](Self::mix) serves a map.
-    pub(crate) fn can_mix(&self, map: &Tensor<4>) -> bool {
-        self.in_host_memory && !map.is_autodiff()
-    }
-
-    /// The channels `f` of each pixel replaced by `f A + b`, in the memory of `map` where nobody
-    /// else holds it; a part that is missing is zero.
-    pub(crate) fn mix(
-        &self,
-        map: Tensor<4>,
-        matrix: Option<Tensor<2>>,
-        offset: Option<Tensor<2>>,
-    ) -> Result<Tensor<4>> {
-        let values = |tensor: Option<Tensor<2>>| -> Result<Option<Vec<f32>>> {
-            let values = tensor.map(|tensor| tensor.try_into_vec_as().map_err(Error::device));
-            values.transpose()
-        };
-        let mut map = host::Map::from_tensor(map)?;
-        host::mix(
-            &mut map,
-            values(matrix)?.as_deref(),
-            values(offset)?.as_deref(),
-        );
-        Ok(map.into_tensor(&self.device))
     }
 
     /// Whether [`convolve`](Self::convolve) can pool what it computes from such a map.

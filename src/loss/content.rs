@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gradient, Loss, Measured};
+use super::{Gradient, Loss, Measured, Observation};
 use crate::error::{Error, Result};
 
 /// Distance of a map from a target map, position by position.
@@ -28,7 +28,8 @@ impl Content {
 }
 
 impl Loss for Content {
-    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
+    fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
+        let map = observation.map();
         if map.dims() != self.target.dims() {
             return Err(Error::Shape {
                 what: "the map compared with a content target".into(),

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gradient, Loss, Measured};
+use super::{Gradient, Loss, Measured, Observation};
 use crate::error::{Error, Result};
 
 /// A loss given as a function of a map, `[1, C, H, W]`, to one number.
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 ///
 /// let brightest = Custom::new(|map: Tensor<4>| -map.mean());
 /// let map = Tensor::<4>::ones([1, 3, 2, 2], &Device::flex());
-/// let measured = brightest.measure(map, 1.0)?;
+/// let measured = brightest.measure(&mut map.into(), 1.0)?;
 /// assert_eq!(measured.value.into_scalar::<f32>(), -1.0);
 /// # }
 /// # Ok::<(), ranvgg::Error>(())
@@ -34,7 +34,8 @@ impl<F: Fn(Tensor<4>) -> Tensor<1> + Send> Custom<F> {
 }
 
 impl<F: Fn(Tensor<4>) -> Tensor<1> + Send> Loss for Custom<F> {
-    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
+    fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
+        let map = observation.map();
         let shape = map.dims();
         let watched = map.autodiff().require_grad();
         let value = (self.function)(watched.clone()).mul_scalar(weight);

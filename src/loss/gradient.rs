@@ -2,7 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{map_of, positions_by_channels};
+use super::Observation;
+use crate::error::Result;
+use crate::kernels::mix;
 
 /// The gradient of a loss with respect to a map `F`, `[1, N, H, W]`: the sum of up to three parts,
 ///
@@ -55,44 +57,35 @@ impl Gradient {
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
-            map: sum_of_maps(self.map, other.map),
+            map: sum(self.map, other.map, sum_of_maps),
             matrix: sum(self.matrix, other.matrix, |a, b| a + b),
             offset: sum(self.offset, other.offset, |a, b| a + b),
         }
     }
 
-    /// The gradient in full, `[1, N, H, W]`, at the map that was measured.
-    #[must_use]
-    pub fn at(self, map: Tensor<4>) -> Tensor<4> {
-        let shape = map.dims();
-        let [_, channels, height, width] = shape;
-        let mixed = match (self.matrix, self.offset) {
-            (Some(matrix), offset) => {
-                let mixed = positions_by_channels(map.clone()).matmul(matrix);
-                let mixed = match offset {
-                    Some(offset) => mixed + offset,
-                    None => mixed,
-                };
-                Some(map_of(mixed, height, width))
-            }
-            (None, Some(offset)) => Some(offset.reshape([1, channels, 1, 1]).expand(shape)),
-            (None, None) => None,
-        };
-        sum_of_maps(self.map, mixed).unwrap_or_else(|| map.zeros_like())
-    }
-
-    /// Its parts: in full, matrix, row.
-    pub(crate) fn into_parts(self) -> (Option<Tensor<4>>, Option<Tensor<2>>, Option<Tensor<2>>) {
-        (self.map, self.matrix, self.offset)
+    /// The gradient in full, `[1, N, H, W]`, at what was measured; in the memory of the map where
+    /// nobody else holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if the device fails.
+    pub fn at(self, observation: Observation) -> Result<Tensor<4>> {
+        let map = observation.into_map();
+        if let (Some(gradient), None, None) = (&self.map, &self.matrix, &self.offset) {
+            return Ok(gradient.clone());
+        }
+        let mixed = mix(map, self.matrix, self.offset)?;
+        Ok(match self.map {
+            Some(gradient) => sum_of_maps(gradient, mixed),
+            None => mixed,
+        })
     }
 }
 
-/// The sum of maps in the order of their memory, channels last: any other makes copies.
-pub(crate) fn sum_of_maps(a: Option<Tensor<4>>, b: Option<Tensor<4>>) -> Option<Tensor<4>> {
-    sum(a, b, |a, b| {
-        let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
-        (last(a) + last(b)).permute([0, 3, 1, 2])
-    })
+/// The sum of two maps in the order of their memory, channels last: any other makes copies.
+pub(crate) fn sum_of_maps(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
+    (last(a) + last(b)).permute([0, 3, 1, 2])
 }
 
 fn sum<T>(a: Option<T>, b: Option<T>, add: impl FnOnce(T, T) -> T) -> Option<T> {

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gradient, Loss, Measured, check_channels, positions_by_channels, second_moment};
+use super::{Gradient, Loss, Measured, Observation, check_channels};
 use crate::error::Result;
 
 /// The Gram matrix of a map: how strongly channels answer together, wherever they do.
@@ -32,9 +32,9 @@ use crate::error::Result;
 /// // Two channels over two positions: (1, 0) and (1, 2). G = [[1, 0], [1, 2]] times its
 /// // transpose, halved: [[0.5, 0.5], [0.5, 2.5]].
 /// let map = Tensor::<4>::from_floats([[[[1., 0.]], [[1., 2.]]]], &Device::flex());
-/// let gram = Gram::of(map.clone());
+/// let gram = Gram::of(map.clone())?;
 /// assert_eq!(gram.matrix().to_data().to_vec::<f32>().unwrap(), [0.5, 0.5, 0.5, 2.5]);
-/// assert_eq!(gram.measure(map, 1.0)?.value.into_scalar::<f32>(), 0.0);
+/// assert_eq!(gram.measure(&mut map.into(), 1.0)?.value.into_scalar::<f32>(), 0.0);
 /// # }
 /// # Ok::<(), ranvgg::Error>(())
 /// ```
@@ -45,12 +45,13 @@ pub struct Gram {
 
 impl Gram {
     /// The Gram matrix of a map `[1, N, H, W]`.
-    #[must_use]
-    pub fn of(map: Tensor<4>) -> Self {
-        let features = positions_by_channels(map);
-        Self {
-            matrix: second_moment(&features),
-        }
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
+    pub fn of(map: impl Into<Observation>) -> Result<Self> {
+        let matrix = map.into().second_moment()?;
+        Ok(Self { matrix })
     }
 
     /// The matrix, `[N, N]`.
@@ -61,11 +62,10 @@ impl Gram {
 }
 
 impl Loss for Gram {
-    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
-        let [_, channels, height, width] = map.dims();
-        check_channels(&map, "a Gram matrix", self.matrix.dims()[0])?;
-        let features = positions_by_channels(map);
-        let difference = second_moment(&features) - self.matrix.clone();
+    fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
+        let [_, channels, height, width] = observation.dims();
+        check_channels(observation, "a Gram matrix", self.matrix.dims()[0])?;
+        let difference = observation.second_moment()? - self.matrix.clone();
         let squares = (channels * channels) as f64;
         let value = difference
             .clone()

@@ -5,6 +5,7 @@ mod custom;
 mod gradient;
 mod gram;
 mod moments;
+mod observation;
 mod total_variation;
 
 use burn::tensor::Tensor;
@@ -15,6 +16,7 @@ pub use self::gradient::Gradient;
 pub(crate) use self::gradient::sum_of_maps;
 pub use self::gram::Gram;
 pub use self::moments::{Covariance, Mean};
+pub use self::observation::Observation;
 pub use self::total_variation::TotalVariation;
 use crate::error::{Error, Result};
 
@@ -31,7 +33,7 @@ pub struct Measured {
 ///
 /// Value and gradient come from one call, since they share their work.
 pub trait Loss: Send {
-    /// Measures `map`; value and gradient are `weight` times those of the loss.
+    /// Measures a map; value and gradient are `weight` times those of the loss.
     ///
     /// The weight goes in, since losses apply it where it is cheap: to a small matrix instead of to
     /// a gradient as large as the map.
@@ -39,42 +41,17 @@ pub trait Loss: Send {
     /// # Errors
     ///
     /// [`Error::Shape`] if the map does not fit the target.
-    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured>;
-}
-
-/// The map as a matrix `[H * W, C]`: free, where memory is channels last.
-fn positions_by_channels(map: Tensor<4>) -> Tensor<2> {
-    let [_, channels, height, width] = map.dims();
-    map.permute([0, 2, 3, 1])
-        .reshape([height * width, channels])
-}
-
-/// Back from `[H * W, C]` to `[1, C, H, W]`.
-fn map_of(matrix: Tensor<2>, height: usize, width: usize) -> Tensor<4> {
-    let [_, channels] = matrix.dims();
-    matrix
-        .reshape([1, height, width, channels])
-        .permute([0, 3, 1, 2])
-}
-
-/// `F' F / M` of features `[M, N]`: the mean over positions of products of channels.
-fn second_moment(features: &Tensor<2>) -> Tensor<2> {
-    let [positions, _] = features.dims();
-    features
-        .clone()
-        .transpose()
-        .matmul(features.clone())
-        .div_scalar(positions as f64)
+    fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured>;
 }
 
 /// Refuses a map that has not as many channels as the target it is compared with.
-fn check_channels(map: &Tensor<4>, target: &str, expected: usize) -> Result<()> {
-    if map.dims()[1] == expected {
+fn check_channels(observation: &Observation, target: &str, expected: usize) -> Result<()> {
+    if observation.dims()[1] == expected {
         return Ok(());
     }
     Err(Error::Shape {
         what: format!("the map compared with {target}"),
-        found: map.dims().to_vec(),
+        found: observation.dims().to_vec(),
         expected: format!("[1, {expected}, height, width]"),
     })
 }

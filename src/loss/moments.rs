@@ -6,7 +6,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gradient, Loss, Measured, check_channels, positions_by_channels, second_moment};
+use super::{Gradient, Loss, Measured, Observation, check_channels};
 use crate::error::Result;
 
 /// Distance of the mean of a map's features from that of another.
@@ -37,23 +37,43 @@ pub struct Covariance {
 
 impl Mean {
     /// The mean over the positions of a map `[1, N, H, W]`.
-    #[must_use]
-    pub fn of(map: Tensor<4>) -> Self {
-        Self {
-            target: mean(&positions_by_channels(map)),
-        }
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
+    pub fn of(map: impl Into<Observation>) -> Result<Self> {
+        Self::observed(&mut map.into())
+    }
+
+    /// The mean of a map that other losses measure too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
+    pub fn observed(observation: &mut Observation) -> Result<Self> {
+        let target = observation.mean()?;
+        Ok(Self { target })
     }
 }
 
 impl Covariance {
     /// The covariance over the positions of a map `[1, N, H, W]`.
-    #[must_use]
-    pub fn of(map: Tensor<4>) -> Self {
-        let features = positions_by_channels(map);
-        let mean = mean(&features);
-        Self {
-            target: covariance(&features, &mean),
-        }
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
+    pub fn of(map: impl Into<Observation>) -> Result<Self> {
+        Self::observed(&mut map.into())
+    }
+
+    /// The covariance of a map that other losses measure too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
+    pub fn observed(observation: &mut Observation) -> Result<Self> {
+        let target = observation.covariance()?;
+        Ok(Self { target })
     }
 
     /// The matrix, `[N, N]`.
@@ -63,20 +83,11 @@ impl Covariance {
     }
 }
 
-/// `[1, N]` of features `[M, N]`.
-fn mean(features: &Tensor<2>) -> Tensor<2> {
-    features.clone().mean_dim(0)
-}
-
-fn covariance(features: &Tensor<2>, mean: &Tensor<2>) -> Tensor<2> {
-    second_moment(features) - mean.clone().transpose().matmul(mean.clone())
-}
-
 impl Loss for Mean {
-    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
-        let [_, channels, height, width] = map.dims();
-        check_channels(&map, "moments", self.target.dims()[1])?;
-        let difference = mean(&positions_by_channels(map)) - self.target.clone();
+    fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
+        let [_, channels, height, width] = observation.dims();
+        check_channels(observation, "moments", self.target.dims()[1])?;
+        let difference = observation.mean()? - self.target.clone();
         let value = difference.clone().square().sum();
         let factor = weight / (channels * height * width) as f64;
         Ok(Measured {
@@ -87,12 +98,10 @@ impl Loss for Mean {
 }
 
 impl Loss for Covariance {
-    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
-        let [_, channels, height, width] = map.dims();
-        check_channels(&map, "moments", self.target.dims()[0])?;
-        let features = positions_by_channels(map);
-        let mean = mean(&features);
-        let difference = covariance(&features, &mean) - self.target.clone();
+    fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
+        let [_, channels, height, width] = observation.dims();
+        check_channels(observation, "moments", self.target.dims()[0])?;
+        let difference = observation.covariance()? - self.target.clone();
         let squares = (channels * channels) as f64;
         let value = difference
             .clone()
@@ -101,7 +110,7 @@ impl Loss for Covariance {
             .mul_scalar(weight / (4.0 * squares));
         let scaled = difference.mul_scalar(weight / (squares * (height * width) as f64));
         // (F - m) D without the centred features.
-        let offset = mean.matmul(scaled.clone()).neg();
+        let offset = observation.mean()?.matmul(scaled.clone()).neg();
         Ok(Measured {
             value,
             gradient: Gradient::matrix(scaled).plus(Gradient::offset(offset)),

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gradient, Loss, Measured};
+use super::{Gradient, Loss, Measured, Observation};
 use crate::error::Result;
 
 /// The sum of squared differences of neighbouring pixels, over all channels:
@@ -17,7 +17,8 @@ use crate::error::Result;
 pub struct TotalVariation;
 
 impl Loss for TotalVariation {
-    fn measure(&self, map: Tensor<4>, weight: f64) -> Result<Measured> {
+    fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
+        let map = observation.map();
         let (down, down_gradient) = along(&map, 2, weight);
         let (across, across_gradient) = along(&map, 3, weight);
         Ok(Measured {

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{Features, Layer, Vgg};
 use crate::error::{Error, Result};
-use crate::loss::Loss;
+use crate::loss::{Loss, Observation};
 
 /// The weights that make losses at different layers pull equally hard on the image.
 ///
@@ -43,8 +43,9 @@ impl LayerNormalizer {
                 let Some(map) = features.get(*layer) else {
                     unreachable!("every tap has features");
                 };
-                let gradient = loss.measure(map.clone(), 1.0)?.gradient;
-                let gradient = vgg.gradient_at(map.clone(), gradient)?;
+                let mut observation = Observation::from(map.clone());
+                let gradient = loss.measure(&mut observation, 1.0)?.gradient;
+                let gradient = gradient.at(observation)?;
                 let gradient = vgg.backward(Features::from_iter([(*layer, gradient)]), &trace)?;
                 means.push(gradient.abs().mean());
             }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{
     Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Pool, Pooling, Step,
 };
-use crate::loss::{Gradient, sum_of_maps};
+use crate::loss::sum_of_maps;
 
 /// A VGG network on a device. Cloning shares it.
 ///
@@ -94,16 +94,14 @@ impl Features {
             .find(|(candidate, _)| *candidate == layer)
         {
             Some((_, sum)) => {
-                if let Some(total) = sum_of_maps(Some(sum.clone()), Some(map)) {
-                    *sum = total;
-                }
+                *sum = sum_of_maps(sum.clone(), map);
             }
             None => self.maps.push((layer, map)),
         }
     }
 
-    /// Takes the map of a layer out.
-    pub(crate) fn take(&mut self, layer: Layer) -> Option<Tensor<4>> {
+    /// Takes the map of a layer out, whose memory can then be reused.
+    pub fn take(&mut self, layer: Layer) -> Option<Tensor<4>> {
         let place = self
             .maps
             .iter()
@@ -407,20 +405,6 @@ impl Vgg {
             .plan
             .preprocessing
             .gradient(gradient, engine.device()))
-    }
-
-    /// A gradient at features in full, in their memory where nobody else holds them.
-    pub(crate) fn gradient_at(&self, features: Tensor<4>, gradient: Gradient) -> Result<Tensor<4>> {
-        let engine = &self.inner.engine;
-        if !engine.can_mix(&features) {
-            return Ok(gradient.at(features));
-        }
-        let (map, matrix, offset) = gradient.into_parts();
-        if matrix.is_none() && offset.is_none() {
-            return Ok(map.unwrap_or_else(|| features.zeros_like()));
-        }
-        let mixed = engine.mix(features, matrix, offset)?;
-        Ok(sum_of_maps(map, Some(mixed.clone())).unwrap_or(mixed))
     }
 
     fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<usize> {

@@ -91,6 +91,7 @@ impl General {
                     segments: kernel,
                     segment_stride: line,
                     length: kernel * channels_in,
+                    column_stride: 1,
                 };
                 let mut products = buffers.take(width * weights.count() * weights.width());
                 products_of(&left, weights, &mut products);

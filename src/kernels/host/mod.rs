@@ -4,7 +4,7 @@
 //! convolution ──> winograd ──> source (what is read), sink (where it goes) ──┐
 //!            ├──> general  ──> panels (products), epilogue, shared  <────────┘
 //!            └──> fold
-//! pool, mix                    buffers: what is reused between evaluations
+//! pool, mix, moments           buffers: what is reused between evaluations
 //! ```
 
 mod buffers;
@@ -14,6 +14,7 @@ mod fold;
 mod general;
 mod map;
 mod mix;
+mod moments;
 mod panels;
 mod pool;
 mod shared;
@@ -82,6 +83,11 @@ impl Arrival<'_> {
 /// Replaces the channels `f` of each pixel by `f A + b`; a part that is missing is zero.
 pub(super) fn mix(map: &mut Map, matrix: Option<&[f32]>, offset: Option<&[f32]>) {
     mix::mix(map, matrix, offset);
+}
+
+/// The mean of each channel, and of each product of two, over positions.
+pub(super) fn moments(map: &Map) -> (Vec<f32>, Vec<f32>) {
+    moments::moments(map)
 }
 
 pub(super) fn pool(pool: &Pool, input: &Map, buffers: &Buffers) -> (Map, PoolTrace) {

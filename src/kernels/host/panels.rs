@@ -53,6 +53,32 @@ impl Panels {
         }
     }
 
+    /// Room for one matrix of this many columns, still without rows.
+    pub(super) fn empty(columns: usize) -> Self {
+        let width = panel_width();
+        Self {
+            rows: 0,
+            count: columns.div_ceil(width),
+            width,
+            data: Vec::new(),
+        }
+    }
+
+    /// Packs the one matrix anew, from rows `[..][columns]`.
+    pub(super) fn assign(&mut self, values: &[f32], columns: usize) {
+        self.rows = values.len() / columns;
+        self.data.resize(self.count * self.rows * self.width, 0.0);
+        let panels = self.data.chunks_mut(self.rows * self.width).enumerate();
+        for (panel, data) in panels {
+            let first = panel * self.width;
+            let width = self.width.min(columns - first);
+            for (place, row) in data.chunks_mut(self.width).zip(values.chunks(columns)) {
+                place[..width].copy_from_slice(&row[first..][..width]);
+                place[width..].fill(0.0);
+            }
+        }
+    }
+
     pub(super) fn count(&self) -> usize {
         self.count
     }
@@ -61,7 +87,7 @@ impl Panels {
         self.width
     }
 
-    fn panel(&self, matrix: usize, panel: usize) -> &[f32] {
+    pub(super) fn panel(&self, matrix: usize, panel: usize) -> &[f32] {
         let length = self.rows * self.width;
         &self.data[(matrix * self.count + panel) * length..][..length]
     }
@@ -101,7 +127,7 @@ fn many_registers<S: Simd>() -> bool {
 }
 
 /// A left factor where it lies: row `r`, column `s * length + j` at
-/// `r * stride + s * segment_stride + j`.
+/// `r * stride + s * segment_stride + j * column_stride`.
 ///
 /// A plain matrix has one segment. The patches of a kernel over an image have one for each line of
 /// the kernel, and rows that overlap, so a convolution needs no copy of its patches.
@@ -113,6 +139,7 @@ pub(super) struct Left<'a> {
     pub(super) segments: usize,
     pub(super) segment_stride: usize,
     pub(super) length: usize,
+    pub(super) column_stride: usize,
 }
 
 impl<'a> Left<'a> {
@@ -125,6 +152,7 @@ impl<'a> Left<'a> {
             segments: 1,
             segment_stride: 0,
             length: columns,
+            column_stride: 1,
         }
     }
 }
@@ -146,7 +174,10 @@ pub(super) fn multiply<S: Simd>(
     if rows == 0 || left.length == 0 {
         return;
     }
-    let last = (rows - 1) * stride + (left.segments - 1) * left.segment_stride + left.length;
+    let last = (rows - 1) * stride
+        + (left.segments - 1) * left.segment_stride
+        + (left.length - 1) * left.column_stride
+        + 1;
     assert!(last <= left.data.len() && (rows - 1) * out_stride + right.width <= out.len());
     let steps = rows.div_ceil(step_of::<S>());
     let panel = right.panel(matrix, panel);
@@ -230,16 +261,18 @@ impl<S: Simd> Steps<'_, S> {
             let mut right = self.right.as_ptr();
             let first = self.left.data.as_ptr().add(self.done * stride);
             for segment in 0..self.left.segments {
-                let left = first.add(segment * self.left.segment_stride);
-                for column in 0..self.left.length {
+                let mut left = first.add(segment * self.left.segment_stride);
+                for _ in 0..self.left.length {
                     let a = right.cast::<S::f32s>().read_unaligned();
                     let b = right.add(lanes).cast::<S::f32s>().read_unaligned();
                     prefetch(ahead);
                     for (row, sums) in sums.iter_mut().enumerate() {
-                        let value = simd.splat_f32s(*left.add(row * stride + column));
+                        let value = simd.splat_f32s(*left.add(row * stride));
                         sums[0] = simd.mul_add_e_f32s(value, a, sums[0]);
                         sums[1] = simd.mul_add_e_f32s(value, b, sums[1]);
                     }
+                    // Wrapping, since the last step may leave the matrix by more than one.
+                    left = left.wrapping_add(self.left.column_stride);
                     right = right.add(2 * lanes);
                     ahead = ahead.wrapping_add(self.ahead_step);
                 }

@@ -21,16 +21,6 @@ pub(super) trait Sink: Sync {
     fn take<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block);
 }
 
-/// The pixels of a tile at `(y, x)` that are inside `(height, width)`: their places in the tile.
-#[inline(always)]
-fn inside(
-    (y, x): (usize, usize),
-    (height, width): (usize, usize),
-) -> impl Iterator<Item = (usize, usize)> {
-    let (high, wide) = (TILE.min(height - y), TILE.min(width - x));
-    (0..high).flat_map(move |dy| (0..wide).map(move |dx| (dy, dx)))
-}
-
 /// A map `[height, width, channels]`, finished by an epilogue.
 pub(super) struct Whole<'a> {
     pub(super) output: Shared<'a, f32>,
@@ -67,9 +57,11 @@ impl Sink for Whole<'_> {
 
     #[inline(always)]
     fn take<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
-        for (dy, dx) in inside((y, x), (self.height, self.width)) {
-            let pixel = (y + dy) * self.width + x + dx;
-            self.put(simd, pixel, word, &mut block[dy * TILE + dx]);
+        for dy in 0..TILE.min(self.height - y) {
+            for dx in 0..TILE.min(self.width - x) {
+                let pixel = (y + dy) * self.width + x + dx;
+                self.put(simd, pixel, word, &mut block[dy * TILE + dx]);
+            }
         }
     }
 }
@@ -92,10 +84,12 @@ impl Sink for Halved<'_> {
     #[inline(always)]
     fn take<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
         let words = words(self.channels);
-        for (dy, dx) in inside((y, x), (self.height, self.width)) {
-            let number = ((y + dy) * self.width + x + dx) * words + word;
-            let values = &mut block[dy * TILE + dx];
-            self.epilogue.apply_word(simd, number, word * WORD, values);
+        for dy in 0..TILE.min(self.height - y) {
+            for dx in 0..TILE.min(self.width - x) {
+                let number = ((y + dy) * self.width + x + dx) * words + word;
+                let values = &mut block[dy * TILE + dx];
+                self.epilogue.apply_word(simd, number, word * WORD, values);
+            }
         }
         // A last odd line belongs to no window.
         let (height, width) = (self.height / 2, self.width / 2);
@@ -170,20 +164,22 @@ impl Sink for Margined<'_> {
             ..
         } = self.inner;
         let (padded_height, padded_width, _) = self.size();
-        for (dy, dx) in inside((y, x), (padded_height, padded_width)) {
-            let (y, x) = (y + dy, x + dx);
-            let values = &mut block[dy * TILE + dx];
-            match margin_number((y, x), (height, width), self.margin) {
-                None => {
-                    let pixel = (y - self.margin) * width + x - self.margin;
-                    self.inner.put(simd, pixel, word, values);
-                }
-                Some(number) => {
-                    let start = number * channels + word * WORD;
-                    // SAFETY: each word of each position is taken once.
-                    #[allow(unsafe_code)]
-                    let target = unsafe { self.strip.part(start, WORD) };
-                    target.copy_from_slice(values);
+        for dy in 0..TILE.min(padded_height - y) {
+            for dx in 0..TILE.min(padded_width - x) {
+                let (y, x) = (y + dy, x + dx);
+                let values = &mut block[dy * TILE + dx];
+                match margin_number((y, x), (height, width), self.margin) {
+                    None => {
+                        let pixel = (y - self.margin) * width + x - self.margin;
+                        self.inner.put(simd, pixel, word, values);
+                    }
+                    Some(number) => {
+                        let start = number * channels + word * WORD;
+                        // SAFETY: each word of each position is taken once.
+                        #[allow(unsafe_code)]
+                        let target = unsafe { self.strip.part(start, WORD) };
+                        target.copy_from_slice(values);
+                    }
                 }
             }
         }

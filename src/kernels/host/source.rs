@@ -33,20 +33,40 @@ pub(super) struct Spread<'a> {
 
 /// Something the Winograd kernel can read tiles of.
 pub(super) trait Source: Sync {
-    /// Where a position's channels are.
+    /// Where a pixel's channels are.
     type Place: Copy;
 
     fn view(&self) -> &View<'_>;
 
-    /// The place of pixel `(row, column)`; `None` if it shows zeros.
-    fn place(&self, row: usize, column: usize) -> Option<Self::Place>;
+    /// Asserts that every pixel that its axes show is one of the map.
+    fn check(&self);
+
+    /// The place of a pixel; of zeros, if it has no row or column.
+    ///
+    /// # Safety
+    ///
+    /// The source was checked, and the pixel is one that its axes show.
+    #[allow(unsafe_code)]
+    unsafe fn place(&self, row: Option<usize>, column: Option<usize>) -> Self::Place;
 
     /// A vector of channels from `channel` on.
-    fn load<S: Simd>(&self, simd: S, place: Self::Place, channel: usize) -> S::f32s;
+    ///
+    /// # Safety
+    ///
+    /// The place is one of this source, and every lane is one of its channels.
+    #[allow(unsafe_code)]
+    unsafe fn load<S: Simd>(&self, simd: S, place: Self::Place, channel: usize) -> S::f32s;
 }
 
+/// Channels of a pixel, and a mask for their numbers: without bits where all are zero.
+type Channels = (*const f32, usize);
+
+/// What positions beyond a map show.
+static ZEROS: [f32; WORD] = [0.0; WORD];
+const BEYOND: Channels = (ZEROS.as_ptr(), 0);
+
 impl View<'_> {
-    /// Rows and columns at a position of the padded map; tiles reach beyond its end.
+    /// The row or column at a position of the padded map; tiles reach beyond its end.
     #[inline(always)]
     pub(super) fn pixel(sources: &[i32], position: usize) -> Option<usize> {
         match sources.get(position) {
@@ -54,62 +74,121 @@ impl View<'_> {
             _ => None,
         }
     }
+
+    /// Asserts that the axes show pixels of a map of this size only.
+    fn check_axes(&self, height: usize, width: usize) {
+        let within = |axis: &[i32], length: usize| {
+            axis.iter()
+                .all(|&source| source == ZERO || (0..length as i32).contains(&source))
+        };
+        assert!(within(self.rows, height) && within(self.columns, width));
+    }
 }
 
 impl Source for View<'_> {
-    type Place = usize;
+    type Place = Channels;
 
     fn view(&self) -> &View<'_> {
         self
     }
 
-    #[inline(always)]
-    fn place(&self, row: usize, column: usize) -> Option<usize> {
-        Some((row * self.width + column) * self.channels)
+    fn check(&self) {
+        let row = self.width * self.channels;
+        assert!(row > 0 && self.data.len().is_multiple_of(row));
+        self.check_axes(self.data.len() / row, self.width);
     }
 
+    #[allow(unsafe_code)]
     #[inline(always)]
-    fn load<S: Simd>(&self, _: S, place: usize, channel: usize) -> S::f32s {
-        vector::<S>(&self.data[place + channel..])
+    unsafe fn place(&self, row: Option<usize>, column: Option<usize>) -> Channels {
+        let (Some(row), Some(column)) = (row, column) else {
+            return BEYOND;
+        };
+        // SAFETY: the pixel is inside, as the caller promises.
+        let start = unsafe {
+            self.data
+                .as_ptr()
+                .add((row * self.width + column) * self.channels)
+        };
+        (start, usize::MAX)
+    }
+
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn load<S: Simd>(&self, _: S, (start, mask): Channels, channel: usize) -> S::f32s {
+        // SAFETY: the lanes are channels of the pixel, or the first of 16 zeros.
+        unsafe { start.add(channel & mask).cast::<S::f32s>().read_unaligned() }
     }
 }
 
 impl Source for Spread<'_> {
-    type Place = (usize, usize);
+    /// The channels of the window, and the words of the pixel.
+    type Place = (Channels, *const u16);
 
     fn view(&self) -> &View<'_> {
         &self.view
     }
 
+    fn check(&self) {
+        let (height, width) = self.pooled;
+        let channels = self.view.channels;
+        assert_eq!(self.view.data.len(), height * width * channels);
+        let rows = 2 * height + 1;
+        self.view.check_axes(rows, self.view.width);
+        if let Some(signs) = self.signs {
+            let row = self.view.width * (channels / WORD);
+            assert!(signs.len().is_multiple_of(row));
+            self.view.check_axes(signs.len() / row, self.view.width);
+        }
+    }
+
+    #[allow(unsafe_code)]
     #[inline(always)]
-    fn place(&self, row: usize, column: usize) -> Option<(usize, usize)> {
+    unsafe fn place(&self, row: Option<usize>, column: Option<usize>) -> Self::Place {
+        let beyond = (BEYOND, EVERY.as_ptr());
+        let (Some(row), Some(column)) = (row, column) else {
+            return beyond;
+        };
         let (height, width) = self.pooled;
         // The last line of an odd map is in no window.
         if row / 2 >= height || column / 2 >= width {
-            return None;
+            return beyond;
         }
         let channels = self.view.channels;
-        let words = channels / WORD;
-        Some((
-            (row / 2 * width + column / 2) * channels,
-            (row * self.view.width + column) * words,
-        ))
-    }
-
-    #[inline(always)]
-    fn load<S: Simd>(&self, simd: S, (place, words): (usize, usize), channel: usize) -> S::f32s {
-        let value = vector::<S>(&self.view.data[place + channel..]);
-        let share = simd.splat_f32s(0.25);
-        match self.signs {
-            None => simd.mul_f32s(value, share),
-            Some(signs) => {
-                let word = signs[words + channel / WORD] >> (channel % WORD);
-                let kept = passed(simd, word);
-                simd.select_f32s(kept, simd.mul_f32s(value, share), simd.splat_f32s(0.0))
-            }
+        // SAFETY: the window and the pixel are inside, as the caller promises.
+        unsafe {
+            let window = (row / 2 * width + column / 2) * channels;
+            let pixel = (row * self.view.width + column) * (channels / WORD);
+            let words = match self.signs {
+                Some(signs) => signs.as_ptr().add(pixel),
+                None => EVERY.as_ptr(),
+            };
+            ((self.view.data.as_ptr().add(window), usize::MAX), words)
         }
     }
+
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn load<S: Simd>(
+        &self,
+        simd: S,
+        (place, words): Self::Place,
+        channel: usize,
+    ) -> S::f32s {
+        let mask = if self.signs.is_some() { place.1 } else { 0 };
+        // SAFETY: as above; the word is one of the pixel's, or the only one of `EVERY`.
+        let (value, word) = unsafe {
+            let value = self.view.load(simd, place, channel);
+            (value, *words.add((channel / WORD) & mask))
+        };
+        let share = simd.mul_f32s(value, simd.splat_f32s(0.25));
+        let kept = passed(simd, word >> (channel % WORD));
+        simd.select_f32s(kept, share, simd.splat_f32s(0.0))
+    }
 }
+
+/// The signs of a pixel whose every channel passed.
+static EVERY: [u16; 1] = [u16::MAX];
 
 #[inline(always)]
 pub(super) fn vector<S: Simd>(values: &[f32]) -> S::f32s {

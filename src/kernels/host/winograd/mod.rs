@@ -41,6 +41,8 @@ const GROUP: usize = 64;
 const FEW_WEIGHTS: usize = 9 * 128 * 256;
 /// Floats of a thread's own block that stay in its core's cache beside the weights.
 const OWN_BUDGET: usize = 320 * 1024;
+/// Tiles whose products take about as long as reading the weights for a block.
+const WEIGHTS_IN_TILES: usize = 14;
 /// Floats of a block that all threads work on together.
 const SHARED_BUDGET: usize = 5 * 1024 * 1024;
 /// Floats between the rows of transformed tiles, and between the products of one element and
@@ -81,6 +83,7 @@ impl Winograd {
     /// Filters `source` into `sink`.
     pub(super) fn correlate(&self, source: &impl Source, sink: &impl Sink, buffers: &Buffers) {
         let (height, width, channels) = sink.size();
+        source.check();
         assert_eq!(source.view().channels, self.channels_in);
         assert_eq!(channels, self.channels_out);
         let grid = Grid {
@@ -120,12 +123,13 @@ impl Winograd {
         let group = GROUP.min(self.channels_out).div_ceil(self.weights.width());
         let per_tile = ELEMENTS * (self.stride() + group * self.weights.width());
         let most = (OWN_BUDGET / per_tile / step_rows()).max(1);
-        // Of the blocks that fit, those that leave a thread the least to wait for the others.
+        // Of the blocks that fit, those done first: reading the weights for a block takes about as
+        // long as the products of some tiles, and no thread should wait long for the others.
         let block = (1..=most)
             .map(|steps| steps * step_rows())
             .min_by_key(|block| {
                 let rounds = grid.tiles.div_ceil(*block).div_ceil(threads);
-                (rounds * block, usize::MAX - block)
+                rounds * (block + WEIGHTS_IN_TILES)
             })
             .unwrap_or(1);
         (0..grid.tiles.div_ceil(block))
@@ -304,11 +308,30 @@ mod timing {
     #[test]
     #[ignore]
     fn layers() {
-        for (ci, co, side) in [(64, 64, 256), (64, 128, 128), (128, 128, 128), (128, 256, 64), (256, 256, 64), (256, 512, 32), (512, 512, 32), (512, 512, 16), (64,64,512),(128,128,256),(256,256,128),(512,512,64)] {
+        for (ci, co, side) in [
+            (64, 64, 256),
+            (64, 128, 128),
+            (128, 128, 128),
+            (128, 256, 64),
+            (256, 256, 64),
+            (256, 512, 32),
+            (512, 512, 32),
+            (512, 512, 16),
+            (64, 64, 512),
+            (128, 128, 256),
+            (256, 256, 128),
+            (512, 512, 64),
+        ] {
             let w = Winograd::new(ci, co, |_, _| [0.1; 9]);
             let data = vec![0.5; side * side * ci];
             let rows = Padding::Zero.sources(side, 1);
-            let view = View { data: &data, width: side, channels: ci, rows: &rows, columns: &rows };
+            let view = View {
+                data: &data,
+                width: side,
+                channels: ci,
+                rows: &rows,
+                columns: &rows,
+            };
             let mut out = vec![0.0; side * side * co];
             let mut signs = vec![0u16; side * side * words(co)];
             let bias = vec![0.0; co];
@@ -317,7 +340,17 @@ mod timing {
             let mut all = vec![];
             for _ in 0..(8 + 256 * 8 / side) {
                 let t = Instant::now();
-                let sink = Whole { output: Shared::new(&mut out), height: side, width: side, channels: co, adds: false, epilogue: Epilogue::Rectify { bias: &bias, signs: Shared::new(&mut signs) } };
+                let sink = Whole {
+                    output: Shared::new(&mut out),
+                    height: side,
+                    width: side,
+                    channels: co,
+                    adds: false,
+                    epilogue: Epilogue::Rectify {
+                        bias: &bias,
+                        signs: Shared::new(&mut signs),
+                    },
+                };
                 w.correlate(&view, &sink, &buffers);
                 let s = t.elapsed().as_secs_f64();
                 best = best.min(s);
@@ -327,24 +360,56 @@ mod timing {
             let med = all[all.len() / 2];
             let flop = 2.0 * 9.0 * (ci * co * side * side) as f64;
             // phases, one thread
-            let grid = Grid { across: side.div_ceil(TILE), tiles: side.div_ceil(TILE).pow(2) };
+            let grid = Grid {
+                across: side.div_ceil(TILE),
+                tiles: side.div_ceil(TILE).pow(2),
+            };
             let t = grid.tiles.min(56);
             let tiles = 0..t;
             let mut tr = vec![0.0; ELEMENTS * t * w.stride()];
             let mut pr = vec![0.0; ELEMENTS * w.weights.count() * w.product(t)];
             let mut ph = [f64::MAX; 3];
-            let sink = Whole { output: Shared::new(&mut out), height: side, width: side, channels: co, adds: false, epilogue: Epilogue::Rectify { bias: &bias, signs: Shared::new(&mut signs) } };
+            let sink = Whole {
+                output: Shared::new(&mut out),
+                height: side,
+                width: side,
+                channels: co,
+                adds: false,
+                epilogue: Epilogue::Rectify {
+                    bias: &bias,
+                    signs: Shared::new(&mut signs),
+                },
+            };
             for _ in 0..5 {
                 let t0 = Instant::now();
                 w.transform(&view, &grid, &tiles, &tiles, &Shared::new(&mut tr));
                 let t1 = Instant::now();
-                Arch::new().dispatch(Products { winograd: &w, transformed: &tr, tiles: t, elements: 0..36, panels: 0..w.weights.count(), products: &mut pr });
+                Arch::new().dispatch(Products {
+                    winograd: &w,
+                    transformed: &tr,
+                    tiles: t,
+                    elements: 0..36,
+                    panels: 0..w.weights.count(),
+                    products: &mut pr,
+                });
                 let t2 = Instant::now();
                 w.finish(&sink, &grid, &tiles, &tiles, &pr, 0..w.weights.count());
                 let t3 = Instant::now();
-                for (p, d) in ph.iter_mut().zip([t1 - t0, t2 - t1, t3 - t2]) { *p = p.min(d.as_secs_f64() * 1e3 * grid.tiles as f64 / t as f64); }
+                for (p, d) in ph.iter_mut().zip([t1 - t0, t2 - t1, t3 - t2]) {
+                    *p = p.min(d.as_secs_f64() * 1e3 * grid.tiles as f64 / t as f64);
+                }
             }
-            println!("{ci}->{co} at {side}: min {:.2} median {:.2} ms; {:.0} GF/s direct, {:.0} winograd; one thread: in {:.2} mul {:.2} out {:.2} ms ({:.0} GF/s mul)", best * 1e3, med * 1e3, flop / best / 1e9, flop / 4.0 / best / 1e9, ph[0], ph[1], ph[2], flop / 4.0 / ph[1] / 1e6);
+            println!(
+                "{ci}->{co} at {side}: min {:.2} median {:.2} ms; {:.0} GF/s direct, {:.0} winograd; one thread: in {:.2} mul {:.2} out {:.2} ms ({:.0} GF/s mul)",
+                best * 1e3,
+                med * 1e3,
+                flop / best / 1e9,
+                flop / 4.0 / best / 1e9,
+                ph[0],
+                ph[1],
+                ph[2],
+                flop / 4.0 / ph[1] / 1e6
+            );
         }
     }
 }

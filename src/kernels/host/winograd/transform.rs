@@ -37,6 +37,7 @@ pub(super) fn transform_filter(filter: &[f32; 9]) -> [f32; ELEMENTS] {
 
 /// Transforms the tiles `first .. first + tiles` of a source.
 pub(super) struct TransformInput<'a, T> {
+    /// Checked.
     pub(super) source: &'a T,
     pub(super) grid: &'a Grid,
     pub(super) first: usize,
@@ -48,62 +49,94 @@ pub(super) struct TransformInput<'a, T> {
     pub(super) block: (usize, usize),
 }
 
+/// Channels that are transformed along rows before they are along columns: their 36 elements stay
+/// in the first cache.
+const STRETCH: usize = 8 * WORD;
+
 impl<T: Source> WithSimd for TransformInput<'_, T> {
     type Output = ();
 
+    // Loops instead of closures: a closure that is not inlined does not know the instructions that
+    // this function may use.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self {
-            source,
-            grid,
-            stride,
-            ..
-        } = self;
-        let view = source.view();
+        let view = self.source.view();
         let (in_block, block_first) = self.block;
+        let mut half = [[0.0f32; STRETCH]; ELEMENTS];
         for tile in self.first..self.first + self.tiles {
-            let (down, across) = (tile / grid.across, tile % grid.across);
-            // Loops instead of closures throughout: a closure that is not inlined does not know
-            // the instructions that this function may use.
-            let mut places = [None; ELEMENTS];
+            let (down, across) = (tile / self.grid.across, tile % self.grid.across);
+            // SAFETY: the source was checked, and these are pixels that its axes show.
+            #[allow(unsafe_code)]
+            let mut places = unsafe { [self.source.place(None, None); ELEMENTS] };
             for y in 0..WINDOW {
                 for x in 0..WINDOW {
                     let row = View::pixel(view.rows, down * TILE + y);
                     let column = View::pixel(view.columns, across * TILE + x);
-                    if let (Some(row), Some(column)) = (row, column) {
-                        places[y * WINDOW + x] = source.place(row, column);
+                    // SAFETY: as above.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        places[y * WINDOW + x] = self.source.place(row, column);
                     }
                 }
             }
-            let start = (tile - block_first) * stride;
-            for channel in (0..view.channels).step_by(S::F32_LANES) {
-                let mut d = [simd.splat_f32s(0.0); ELEMENTS];
-                for y in 0..WINDOW {
-                    let mut row = [simd.splat_f32s(0.0); WINDOW];
-                    for x in 0..WINDOW {
-                        if let Some(place) = places[y * WINDOW + x] {
-                            row[x] = source.load(simd, place, channel);
+            let start = (tile - block_first) * self.stride;
+            for stretch in (0..view.channels).step_by(STRETCH) {
+                let length = STRETCH.min(view.channels - stretch);
+                for lane in (0..length).step_by(S::F32_LANES) {
+                    for y in 0..WINDOW {
+                        let mut row = [simd.splat_f32s(0.0); WINDOW];
+                        for x in 0..WINDOW {
+                            // SAFETY: channels are a multiple of a vector's lanes.
+                            #[allow(unsafe_code)]
+                            unsafe {
+                                let place = places[y * WINDOW + x];
+                                row[x] = self.source.load(simd, place, stretch + lane);
+                            }
+                        }
+                        let row = transform_six(simd, row);
+                        for x in 0..WINDOW {
+                            store::<S>(&mut half[y * WINDOW + x], lane, row[x]);
                         }
                     }
-                    d[y * WINDOW..][..WINDOW].copy_from_slice(&transform_six(simd, row));
                 }
+                // Column by column, and all channels of one before the next: each element of the
+                // result lies in a page of its own, and there are more than a core can keep track
+                // of while it stores.
                 for x in 0..WINDOW {
-                    let mut column = [d[x]; WINDOW];
-                    for y in 1..WINDOW {
-                        column[y] = d[y * WINDOW + x];
-                    }
-                    let column = transform_six(simd, column);
+                    let mut targets: [&mut [f32]; WINDOW] = Default::default();
                     for y in 0..WINDOW {
-                        let place = (y * WINDOW + x) * in_block * stride + start + channel;
+                        let element = y * WINDOW + x;
+                        let place = element * in_block * self.stride + start + stretch;
                         // SAFETY: each tile owns its places.
                         #[allow(unsafe_code)]
-                        let target = unsafe { self.transformed.part(place, S::F32_LANES) };
-                        S::as_mut_simd_f32s(target).0[0] = column[y];
+                        unsafe {
+                            targets[y] = self.transformed.part(place, length);
+                        }
+                    }
+                    for lane in (0..length).step_by(S::F32_LANES) {
+                        let mut column = [simd.splat_f32s(0.0); WINDOW];
+                        for y in 0..WINDOW {
+                            column[y] = load::<S>(&half[y * WINDOW + x], lane);
+                        }
+                        let column = transform_six(simd, column);
+                        for y in 0..WINDOW {
+                            store::<S>(targets[y], lane, column[y]);
+                        }
                     }
                 }
             }
         }
     }
+}
+
+#[inline(always)]
+fn load<S: Simd>(values: &[f32], lane: usize) -> S::f32s {
+    vector::<S>(&values[lane..])
+}
+
+#[inline(always)]
+fn store<S: Simd>(values: &mut [f32], lane: usize, value: S::f32s) {
+    S::as_mut_simd_f32s(&mut values[lane..][..S::F32_LANES]).0[0] = value;
 }
 
 /// `B' d` of six values.
@@ -163,12 +196,19 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
                 for lane in (0..WORD).step_by(S::F32_LANES) {
                     let channel = nth * WORD + lane;
                     let place = channel / self.width * self.product + start + channel % self.width;
-                    let products = &self.products[place..];
+                    let last = place + (ELEMENTS - 1) * per_element + S::F32_LANES;
+                    assert!(last <= self.products.len());
                     let mut half = [simd.splat_f32s(0.0); TILE * WINDOW];
                     for x in 0..WINDOW {
                         let mut column = [simd.splat_f32s(0.0); WINDOW];
                         for y in 0..WINDOW {
-                            column[y] = vector::<S>(&products[(y * WINDOW + x) * per_element..]);
+                            let place = place + (y * WINDOW + x) * per_element;
+                            // SAFETY: the last of these vectors is inside, as asserted.
+                            #[allow(unsafe_code)]
+                            unsafe {
+                                let products = self.products.as_ptr().add(place);
+                                column[y] = products.cast::<S::f32s>().read_unaligned();
+                            }
                         }
                         let column = transform_four(simd, column);
                         for y in 0..TILE {
@@ -180,8 +220,7 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
                         row.copy_from_slice(&half[y * WINDOW..][..WINDOW]);
                         let row = transform_four(simd, row);
                         for x in 0..TILE {
-                            let target = &mut block[y * TILE + x][lane..][..S::F32_LANES];
-                            S::as_mut_simd_f32s(target).0[0] = row[x];
+                            store::<S>(&mut block[y * TILE + x], lane, row[x]);
                         }
                     }
                 }
