@@ -44,7 +44,7 @@ const OWN_BUDGET: usize = 320 * 1024;
 /// Tiles whose products take about as long as reading the weights for a block.
 const WEIGHTS_IN_TILES: usize = 14;
 /// Floats of a block that all threads work on together.
-const SHARED_BUDGET: usize = 5 * 1024 * 1024;
+const SHARED_BUDGET: usize = 2560 * 1024;
 /// Floats between the rows of transformed tiles, and between the products of one element and
 /// panel and the next, beyond their length: what is a power of two apart competes for the same
 /// places of the cache, and all 36 elements of a tile are read together.
