@@ -2,11 +2,10 @@
 
 use crate::error::Result;
 use crate::imaging::{Picture, from_rgb, resize};
-use crate::loss::Content;
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{deepest, size_of, with_total_variation};
+use crate::task::{deepest, size_of, with_content, with_total_variation};
 
 /// Options of [`invert`].
 #[derive(Clone, Debug)]
@@ -83,12 +82,8 @@ pub fn invert_observed(
     run::run(vgg, &sizes, start, mean, &options.run, observer, |scale| {
         let small = size.halved(halvings - scale);
         let picture = resize(&picture, small.width, small.height);
-        let features = vgg.features(from_rgb(&picture, vgg.device()), &[layer])?;
-        let mut objective = Objective::new(vgg);
-        for (layer, map) in features.iter() {
-            let target = Content::new(map.clone());
-            objective = objective.at_layer(format!("content {layer}"), layer, 1.0, target);
-        }
+        let picture = from_rgb(&picture, vgg.device());
+        let objective = with_content(Objective::new(vgg), vgg, picture, layer, 1.0)?;
         Ok(with_total_variation(
             objective,
             options.total_variation_weight,

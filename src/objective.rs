@@ -59,6 +59,10 @@ enum Place {
 /// the last gave the closest patch statistics on pebbles and scales (`docs/QUALITY.md`).
 const OCTAVE_SHARE: f64 = 0.25;
 
+/// Pixels of an image from which the first layer's features are computed twice instead of being
+/// kept: at 64 channels of f32 they take 128 MiB from here on.
+const RECOMPUTED_FROM: usize = 512 * 1024;
+
 /// The terms of an objective at one image, and their gradient.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
@@ -264,6 +268,15 @@ impl Objective {
         })
     }
 
+    /// The layer whose features are not kept between the way up and the way back, but computed
+    /// again: the first, of a large image. Its map is the largest of all, and the cheapest.
+    fn recomputed(&self, taps: &[Layer], image: &Tensor<4>) -> Option<Layer> {
+        let [.., height, width] = image.dims();
+        let first = self.vgg.architecture().layers().into_iter().next()?;
+        let large = height * width >= RECOMPUTED_FROM;
+        (large && taps.len() > 1 && taps.contains(&first)).then_some(first)
+    }
+
     /// The terms at one octave, into their places in `values`, and the gradient at its image.
     fn evaluate_octave(
         &self,
@@ -280,11 +293,21 @@ impl Objective {
         if taps.is_empty() {
             return Ok(None);
         }
-        let (mut features, trace) = self.vgg.forward(image.clone(), &taps)?;
+        let recomputed = self.recomputed(&taps, image);
+        let kept: Vec<Layer> = taps
+            .into_iter()
+            .filter(|layer| Some(*layer) != recomputed)
+            .collect();
+        let (mut features, trace) = self.vgg.forward(image.clone(), &kept)?;
         // Each layer's losses are measured when the way back gets there, and its features freed:
         // at the shallow layers each gradient is as large as all the deep layers together.
         let measure = |layer: Layer| -> Result<Option<Tensor<4>>> {
-            let Some(map) = features.take(layer) else {
+            let map = if Some(layer) == recomputed {
+                self.vgg.features(image.clone(), &[layer])?.take(layer)
+            } else {
+                features.take(layer)
+            };
+            let Some(map) = map else {
                 return Ok(None);
             };
             let mut observation = Observation::from(map);

@@ -2,12 +2,12 @@
 
 use crate::error::{Result, not_negative, positive};
 use crate::imaging::{Picture, Size, from_rgb, resize};
-use crate::loss::Content;
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
 use crate::task::{
-    self, SHALLOW_LAYERS, Statistics, deepest, size_of, with_style, with_total_variation,
+    self, SHALLOW_LAYERS, Statistics, deepest, size_of, with_content, with_style,
+    with_total_variation,
 };
 
 /// What style transfer starts from.
@@ -163,12 +163,9 @@ pub fn transfer_style_observed(
         };
         let mut objective = Objective::new(vgg);
         if options.content_weight > 0.0 {
-            let features = vgg.features(at_scale(&content, size), &[content_layer])?;
-            for (layer, map) in features.iter() {
-                let target = Content::new(map.clone());
-                let name = format!("content {layer}");
-                objective = objective.at_layer(name, layer, options.content_weight, target);
-            }
+            let content = at_scale(&content, size);
+            let weight = options.content_weight;
+            objective = with_content(objective, vgg, content, content_layer, weight)?;
         }
         let octaves = if options.every_octave { scale } else { 0 };
         let kind = (options.statistics, octaves, options.style_weight);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::imaging::Size;
-use crate::loss::{Covariance, Gram, Mean, Observation, TotalVariation};
+use crate::loss::{Content, Covariance, Gram, Mean, Observation, TotalVariation};
 use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
 
@@ -71,10 +71,10 @@ pub(crate) fn with_style(
 ) -> Result<Objective> {
     let mut exemplar = exemplar;
     for octave in 0..=octaves {
-        let mut features = vgg.features(exemplar.clone(), layers)?;
+        // One layer at a time: a pass costs little, the maps of all layers much memory.
         for &layer in layers {
-            let Some(map) = features.take(layer) else {
-                continue;
+            let Some(map) = vgg.features(exemplar.clone(), &[layer])?.take(layer) else {
+                unreachable!("every tap has features");
             };
             let name = |what: &str| match octave {
                 0 => format!("{what} {layer}"),
@@ -100,6 +100,21 @@ pub(crate) fn with_style(
         }
     }
     Ok(objective)
+}
+
+/// Adds the distance from the features of `picture` at a layer.
+pub(crate) fn with_content(
+    objective: Objective,
+    vgg: &Vgg,
+    picture: Tensor<4>,
+    layer: Layer,
+    weight: f64,
+) -> Result<Objective> {
+    let Some(map) = vgg.features(picture, &[layer])?.take(layer) else {
+        unreachable!("every tap has features");
+    };
+    let name = format!("content {layer}");
+    Ok(objective.at_layer(name, layer, weight, Content::of(map)?))
 }
 
 /// Adds the total variation of the image, unless its weight is zero.

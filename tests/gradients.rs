@@ -53,7 +53,10 @@ fn every_loss_has_the_gradient_of_its_value() {
             "covariance",
             Box::new(Covariance::of(map([1, 3, 6, 2], 1.0)).unwrap()),
         ),
-        ("content", Box::new(Content::new(map([1, 3, 4, 5], 1.0)))),
+        (
+            "content",
+            Box::new(Content::of(map([1, 3, 4, 5], 1.0)).unwrap()),
+        ),
         ("gram", Box::new(Gram::of(map([1, 3, 4, 5], 1.0)).unwrap())),
         (
             "gram of another size",
@@ -100,7 +103,8 @@ fn losses_of_one_pixel_and_one_row_are_finite() {
 fn values_by_hand() {
     // F = (1, 3), F0 = (0, 1): (1 + 4) / (2 * 1 * 2) = 1.25.
     let row = |values: [f32; 2]| Tensor::<4>::from_floats([[[values]]], &flex());
-    let content = Content::new(row([0.0, 1.0]))
+    let content = Content::of(row([0.0, 1.0]))
+        .unwrap()
         .measure(&mut row([1.0, 3.0]).into(), 1.0)
         .unwrap();
     assert_eq!(values(content.value), [1.25]);
@@ -231,7 +235,7 @@ fn an_objective_descends_as_its_gradient_says() {
     }
     for (layer, map) in target.iter() {
         objective = objective
-            .at_layer("content", layer, 1.0, Content::new(map.clone()))
+            .at_layer("content", layer, 1.0, Content::of(map.clone()).unwrap())
             .at_layer("style", layer, 1.0, Gram::of(map.clone()).unwrap());
     }
     let image = picture(40, 33, 0.0, &flex());

@@ -94,7 +94,7 @@ fn compare(
         );
         if golden.contains_key(&format!("{key}.{name}.content_loss")) {
             let content =
-                Objective::new(&vgg).at_layer("content", layer, 1.0, Content::new(target));
+                Objective::new(&vgg).at_layer("content", layer, 1.0, Content::of(target).unwrap());
             let evaluation = content.evaluate(image.clone()).unwrap();
             check("content_loss", &values(evaluation.values), GRADIENTS);
             check(

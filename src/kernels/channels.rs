@@ -2,6 +2,7 @@
 
 use burn::tensor::{DType, Tensor, TensorData};
 
+use super::held::Held;
 use super::host;
 use crate::device::is_in_host_memory;
 use crate::error::{Error, Result};
@@ -16,7 +17,7 @@ pub(crate) struct Moments {
 }
 
 /// Whether the kernels on slices serve a map: f32 in host memory.
-fn on_host(map: &Tensor<4>) -> bool {
+pub(super) fn on_host(map: &Tensor<4>) -> bool {
     is_in_host_memory(&map.device()) && !map.is_autodiff() && map.dtype() == DType::F32
 }
 
@@ -49,42 +50,67 @@ pub(crate) fn moments(map: Tensor<4>) -> Result<(Tensor<4>, Moments)> {
     Ok((map.into_tensor(&device), moments))
 }
 
-/// `f A + b` of the channels `f` of each position, in the memory of `map` where nobody else holds
-/// it; a part that is missing is zero.
-pub(crate) fn mix(
-    map: Tensor<4>,
-    matrix: Option<Tensor<2>>,
-    offset: Option<Tensor<2>>,
-) -> Result<Tensor<4>> {
-    if !on_host(&map) {
-        return Ok(mix_tensors(map, matrix, offset));
+/// A function of the channels `f` of a position, `f A + b + sum c (f - f0)`, of parts any of which
+/// may be missing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Affine {
+    /// `A`, `[N, N]`.
+    pub(crate) matrix: Option<Tensor<2>>,
+    /// `b`, `[1, N]`.
+    pub(crate) offset: Option<Tensor<2>>,
+    /// Maps `f0`, each with its factor `c`.
+    pub(crate) pulls: Vec<(Held, f64)>,
+}
+
+/// The function at each position of a map; in the memory of `map` where nobody else holds it.
+pub(crate) fn mix(map: Tensor<4>, affine: Affine) -> Result<Tensor<4>> {
+    let on_device = |(held, _): &(Held, f64)| matches!(held, Held::Device(_));
+    if !on_host(&map) || affine.pulls.iter().any(on_device) {
+        return Ok(mix_tensors(map, affine));
     }
     let device = map.device();
     let values = |tensor: Option<Tensor<2>>| -> Result<Option<Vec<f32>>> {
         let values = tensor.map(|tensor| tensor.try_into_vec_as().map_err(Error::device));
         values.transpose()
     };
+    let (matrix, offset) = (values(affine.matrix)?, values(affine.offset)?);
+    let pulls: Vec<(&host::Map, f32)> = affine
+        .pulls
+        .iter()
+        .filter_map(|(held, factor)| match held {
+            Held::Host(map) => Some((&**map, *factor as f32)),
+            Held::Device(_) => None,
+        })
+        .collect();
     let mut map = host::Map::from_tensor(map)?;
-    let (matrix, offset) = (values(matrix)?, values(offset)?);
-    host::mix(&mut map, matrix.as_deref(), offset.as_deref());
+    host::mix(&mut map, matrix.as_deref(), offset.as_deref(), &pulls);
     Ok(map.into_tensor(&device))
 }
 
-fn mix_tensors(map: Tensor<4>, matrix: Option<Tensor<2>>, offset: Option<Tensor<2>>) -> Tensor<4> {
-    let shape = map.dims();
-    let [_, channels, height, width] = shape;
-    let Some(matrix) = matrix else {
-        return match offset {
-            Some(offset) => offset.reshape([1, channels, 1, 1]).expand(shape),
-            None => map.zeros_like(),
-        };
+fn mix_tensors(map: Tensor<4>, affine: Affine) -> Tensor<4> {
+    let [_, channels, height, width] = map.dims();
+    // In the order of memory, channels last: any other makes copies.
+    let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
+    let mut sum: Option<Tensor<4>> = None;
+    let mut add = |part: Tensor<4>| {
+        sum = Some(match sum.take() {
+            Some(sum) => sum + part,
+            None => part,
+        });
     };
-    let mixed = positions_by_channels(map).matmul(matrix);
-    let mixed = match offset {
-        Some(offset) => mixed + offset,
-        None => mixed,
-    };
-    mixed
-        .reshape([1, height, width, channels])
-        .permute([0, 3, 1, 2])
+    if let Some(matrix) = affine.matrix {
+        let mixed = positions_by_channels(map.clone()).matmul(matrix);
+        add(mixed.reshape([1, height, width, channels]));
+    }
+    for (held, factor) in affine.pulls {
+        add((last(map.clone()) - last(held.tensor(&map))).mul_scalar(factor));
+    }
+    if let Some(offset) = affine.offset {
+        let offset = offset.reshape([1, 1, 1, channels]);
+        add(offset.expand([1, height, width, channels]));
+    }
+    match sum {
+        Some(sum) => sum.permute([0, 3, 1, 2]),
+        None => map.zeros_like(),
+    }
 }

@@ -9,6 +9,7 @@
 
 mod channels;
 mod convolution;
+mod held;
 mod host;
 mod padding;
 mod pooling;
@@ -16,8 +17,9 @@ mod tensors;
 
 use burn::tensor::{Device, Int, Tensor};
 
-pub(crate) use self::channels::{Moments, mix, moments};
+pub(crate) use self::channels::{Affine, Moments, mix, moments};
 pub(crate) use self::convolution::{Convolution, ConvolutionShape, ParameterSource, Parameters};
+pub(crate) use self::held::Held;
 pub use self::padding::Padding;
 pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;

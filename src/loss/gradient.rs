@@ -4,16 +4,16 @@ use burn::tensor::Tensor;
 
 use super::Observation;
 use crate::error::Result;
-use crate::kernels::mix;
+use crate::kernels::{Affine, Held, mix};
 
-/// The gradient of a loss with respect to a map `F`, `[1, N, H, W]`: the sum of up to three parts,
+/// The gradient of a loss with respect to a map `F`, `[1, N, H, W]`: the sum of up to four parts,
 ///
 /// ```text
-/// D + F A + b
+/// D + F A + b + c (F - F0)
 /// ```
 ///
 /// with `D` as large as the map, `A` an `N x N` matrix that mixes the channels of each position,
-/// and `b` a row of `N` values that every position gets.
+/// `b` a row of `N` values that every position gets, and `F0` the map of a content.
 ///
 /// The statistics of a style have gradients of the second and third kind only. Kept in that form
 /// they take no memory to speak of, those of several losses at a layer add up before they are
@@ -21,8 +21,7 @@ use crate::kernels::mix;
 #[derive(Clone, Debug, Default)]
 pub struct Gradient {
     map: Option<Tensor<4>>,
-    matrix: Option<Tensor<2>>,
-    offset: Option<Tensor<2>>,
+    rest: Option<Affine>,
 }
 
 impl Gradient {
@@ -31,26 +30,41 @@ impl Gradient {
     pub fn map(map: Tensor<4>) -> Self {
         Self {
             map: Some(map),
-            ..Self::default()
+            rest: None,
+        }
+    }
+
+    fn affine(affine: Affine) -> Self {
+        Self {
+            map: None,
+            rest: Some(affine),
         }
     }
 
     /// `F A` for a matrix `[N, N]`: column `j` says how much of each channel goes to channel `j`.
     #[must_use]
     pub fn matrix(matrix: Tensor<2>) -> Self {
-        Self {
+        Self::affine(Affine {
             matrix: Some(matrix),
-            ..Self::default()
-        }
+            ..Affine::default()
+        })
     }
 
     /// The same row `[1, N]` at every position.
     #[must_use]
     pub fn offset(offset: Tensor<2>) -> Self {
-        Self {
+        Self::affine(Affine {
             offset: Some(offset),
-            ..Self::default()
-        }
+            ..Affine::default()
+        })
+    }
+
+    /// `factor (F - target)`.
+    pub(super) fn pull(target: Held, factor: f64) -> Self {
+        Self::affine(Affine {
+            pulls: vec![(target, factor)],
+            ..Affine::default()
+        })
     }
 
     /// The sum of two gradients of the same map.
@@ -58,8 +72,14 @@ impl Gradient {
     pub fn plus(self, other: Self) -> Self {
         Self {
             map: sum(self.map, other.map, sum_of_maps),
-            matrix: sum(self.matrix, other.matrix, |a, b| a + b),
-            offset: sum(self.offset, other.offset, |a, b| a + b),
+            rest: sum(self.rest, other.rest, |mut a, b| {
+                a.pulls.extend(b.pulls);
+                Affine {
+                    matrix: sum(a.matrix, b.matrix, |a, b| a + b),
+                    offset: sum(a.offset, b.offset, |a, b| a + b),
+                    pulls: a.pulls,
+                }
+            }),
         }
     }
 
@@ -70,14 +90,15 @@ impl Gradient {
     ///
     /// [`Error::Device`](crate::Error::Device) if the device fails.
     pub fn at(self, observation: Observation) -> Result<Tensor<4>> {
-        let map = observation.into_map();
-        if let (Some(gradient), None, None) = (&self.map, &self.matrix, &self.offset) {
-            return Ok(gradient.clone());
-        }
-        let mixed = mix(map, self.matrix, self.offset)?;
-        Ok(match self.map {
-            Some(gradient) => sum_of_maps(gradient, mixed),
-            None => mixed,
+        Ok(match (self.map, self.rest) {
+            (Some(map), None) => map,
+            (map, rest) => {
+                let mixed = mix(observation.into_map(), rest.unwrap_or_default())?;
+                match map {
+                    Some(map) => sum_of_maps(map, mixed),
+                    None => mixed,
+                }
+            }
         })
     }
 }

@@ -71,29 +71,35 @@ impl Observation {
     pub fn into_map(self) -> Tensor<4> {
         match self.map {
             Some(map) => map,
-            None => unreachable!("the map is only away while its moments are computed"),
+            None => unreachable!("the map is only away while it is lent"),
         }
     }
 
     fn held(&self) -> &Tensor<4> {
         match &self.map {
             Some(map) => map,
-            None => unreachable!("the map is only away while its moments are computed"),
+            None => unreachable!("the map is only away while it is lent"),
         }
     }
 
+    /// Lends the map to `work` alone, so that its memory can be read without a copy.
+    pub(super) fn lend<T>(
+        &mut self,
+        work: impl FnOnce(Tensor<4>) -> Result<(Tensor<4>, T)>,
+    ) -> Result<T> {
+        let Some(map) = self.map.take() else {
+            unreachable!("the map is only away while it is lent");
+        };
+        let (map, result) = work(map)?;
+        self.map = Some(map);
+        Ok(result)
+    }
+
     fn moments(&mut self) -> Result<&Moments> {
-        if self.moments.is_none() {
-            // Lent out alone, so that its memory can be read without a copy.
-            if let Some(map) = self.map.take() {
-                let (map, moments) = moments(map)?;
-                self.map = Some(map);
-                self.moments = Some(moments);
-            }
-        }
-        match &self.moments {
-            Some(moments) => Ok(moments),
-            None => unreachable!("they were just computed"),
-        }
+        let moments = match self.moments.take() {
+            Some(moments) => moments,
+            None => self.lend(moments)?,
+        };
+        Ok(self.moments.insert(moments))
     }
 }

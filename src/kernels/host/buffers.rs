@@ -11,6 +11,10 @@ pub(crate) struct Buffers {
 /// More idle buffers than a trunk ever has in flight: beyond it the smallest is dropped.
 const MOST_IDLE: usize = 12;
 
+/// Floats from which an idle buffer is freed when a larger one is needed: at this size (64 MiB)
+/// asking the system for memory again costs little beside the work done in it.
+const LARGE: usize = 16 * 1024 * 1024;
+
 impl Buffers {
     /// A buffer of `length` values of unspecified content.
     pub(crate) fn take(&self, length: usize) -> Vec<f32> {
@@ -21,7 +25,14 @@ impl Buffers {
             .filter(|(_, buffer)| buffer.capacity() >= length)
             .min_by_key(|(_, buffer)| buffer.capacity())
             .map(|(index, _)| index);
-        let mut buffer = fitting.map_or_else(Vec::new, |index| idle.swap_remove(index));
+        let mut buffer = match fitting {
+            Some(index) => idle.swap_remove(index),
+            None => {
+                // What lies idle is too small. Where that is much, its memory is wanted elsewhere.
+                idle.retain(|buffer| buffer.capacity() < LARGE);
+                Vec::new()
+            }
+        };
         drop(idle);
         // `resize` writes only what lies beyond the old length: nothing when a buffer of this
         // size comes back.

@@ -52,6 +52,11 @@ impl Map {
         }
     }
 
+    /// `[height, width, channels]`.
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.data
+    }
+
     pub(crate) fn height(&self) -> usize {
         self.height
     }

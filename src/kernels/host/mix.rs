@@ -10,43 +10,89 @@ use super::panels::{Left, Panels, multiply, step_rows};
 /// then stays in the first cache.
 const STEPS: usize = 2;
 
-/// Replaces the channels `f` of each pixel by `f A + b`; without a matrix by `b`.
-pub(super) fn mix(map: &mut Map, matrix: Option<&[f32]>, offset: Option<&[f32]>) {
-    let channels = map.channels;
+/// Replaces the channels `f` of each pixel by `f A + b + sum c (f - f0)`; without a matrix the
+/// first part is zero, as is the second without an offset.
+pub(super) fn mix(
+    map: &mut Map,
+    matrix: Option<&[f32]>,
+    offset: Option<&[f32]>,
+    pulls: &[(&Map, f32)],
+) {
+    let (channels, shape) = (map.channels, map.shape());
     let zeros = vec![0.0; channels];
     let offset = offset.unwrap_or(&zeros);
     assert_eq!(offset.len(), channels);
-    let block = STEPS * step_rows() * channels;
-    let Some(matrix) = matrix else {
-        map.data.par_chunks_mut(block).for_each(|rows| {
-            rows.chunks_mut(channels)
-                .for_each(|row| row.copy_from_slice(offset))
-        });
-        return;
-    };
-    assert_eq!(matrix.len(), channels * channels);
-    let panels = Panels::pack(channels, channels, |row, column| {
-        [matrix[row * channels + column]]
+    for (target, _) in pulls {
+        assert_eq!(target.shape(), shape);
+    }
+    let panels = matrix.map(|matrix| {
+        assert_eq!(matrix.len(), channels * channels);
+        Panels::pack(channels, channels, |row, column| {
+            [matrix[row * channels + column]]
+        })
     });
-    let width = panels.count() * panels.width();
-    map.data.par_chunks_mut(block).for_each_init(
+    let width = match &panels {
+        Some(panels) => panels.count() * panels.width(),
+        None => channels,
+    };
+    let block = STEPS * step_rows() * channels;
+    map.data.par_chunks_mut(block).enumerate().for_each_init(
         || vec![0.0; STEPS * step_rows() * width],
-        |products, rows| {
-            let count = rows.len() / channels;
-            Arch::new().dispatch(Product {
-                left: Left::matrix(rows, count, channels, channels),
-                panels: &panels,
-                products,
-            });
+        |products, (number, rows)| {
+            if let Some(panels) = &panels {
+                Arch::new().dispatch(Product {
+                    left: Left::matrix(rows, rows.len() / channels, channels, channels),
+                    panels,
+                    products,
+                });
+            }
             Arch::new().dispatch(|| {
-                for (row, product) in rows.chunks_mut(channels).zip(products.chunks(width)) {
-                    for ((value, product), offset) in row.iter_mut().zip(product).zip(offset) {
-                        *value = product + offset;
+                let products = products.chunks_mut(width);
+                for (nth, (row, product)) in rows.chunks_mut(channels).zip(products).enumerate() {
+                    let start = number * block + nth * channels;
+                    for (target, factor) in pulls {
+                        let target = &target.data[start..][..channels];
+                        for ((sum, value), target) in product.iter_mut().zip(&*row).zip(target) {
+                            *sum += factor * (value - target);
+                        }
+                    }
+                    for ((value, sum), offset) in row.iter_mut().zip(&*product).zip(offset) {
+                        *value = sum + offset;
+                    }
+                    if panels.is_none() {
+                        product.fill(0.0);
                     }
                 }
             });
         },
     );
+}
+
+/// Values whose squares are summed before the sums are: fixed, so that the result does not depend
+/// on the number of threads, and short, so that it rounds little.
+const STRETCH: usize = 4096;
+
+/// `sum (a - b)^2` of two maps of the same shape.
+pub(super) fn squared_distance(a: &Map, b: &Map) -> f32 {
+    assert_eq!(a.shape(), b.shape());
+    let sums: Vec<f64> = a
+        .data
+        .par_chunks(STRETCH)
+        .zip(b.data.par_chunks(STRETCH))
+        .map(|(a, b)| {
+            Arch::new().dispatch(|| {
+                // Side by side, since additions in a row would wait for one another.
+                let mut sums = [0.0f32; 64];
+                for (a, b) in a.chunks(64).zip(b.chunks(64)) {
+                    for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                        *sum += (a - b) * (a - b);
+                    }
+                }
+                sums.iter().map(|sum| f64::from(*sum)).sum()
+            })
+        })
+        .collect();
+    sums.iter().sum::<f64>() as f32
 }
 
 struct Product<'a> {
@@ -82,9 +128,17 @@ mod tests {
             width: 2,
             channels: 2,
         };
-        mix(&mut map, Some(&[1., 10., 100., 0.]), Some(&[5., 6.]));
+        let target = Map {
+            data: vec![1., 1., 1., 1.],
+            ..map
+        };
+        assert_eq!(squared_distance(&map, &target), 2.0);
+        mix(&mut map, Some(&[1., 10., 100., 0.]), Some(&[5., 6.]), &[]);
         assert_eq!(map.data, [206., 16., 105., 6.]);
-        mix(&mut map, None, Some(&[1., -1.]));
-        assert_eq!(map.data, [1., -1., 1., -1.]);
+        // 2 ((206 16) - (1 1)) + (0 -1) = (410 29)
+        mix(&mut map, None, Some(&[0., -1.]), &[(&target, 2.0)]);
+        assert_eq!(map.data, [410., 29., 208., 9.]);
+        mix(&mut map, None, None, &[]);
+        assert_eq!(map.data, [0.; 4]);
     }
 }

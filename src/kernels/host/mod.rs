@@ -80,9 +80,20 @@ impl Arrival<'_> {
     }
 }
 
-/// Replaces the channels `f` of each pixel by `f A + b`; a part that is missing is zero.
-pub(super) fn mix(map: &mut Map, matrix: Option<&[f32]>, offset: Option<&[f32]>) {
-    mix::mix(map, matrix, offset);
+/// Replaces the channels `f` of each pixel by `f A + b + sum c (f - f0)`; a part that is missing is
+/// zero.
+pub(super) fn mix(
+    map: &mut Map,
+    matrix: Option<&[f32]>,
+    offset: Option<&[f32]>,
+    pulls: &[(&Map, f32)],
+) {
+    mix::mix(map, matrix, offset, pulls);
+}
+
+/// `sum (a - b)^2` of two maps of the same shape.
+pub(super) fn squared_distance(a: &Map, b: &Map) -> f32 {
+    mix::squared_distance(a, b)
 }
 
 /// The mean of each channel, and of each product of two, over positions.
