@@ -27,37 +27,26 @@ pub struct LayerNormalizer {
 impl LayerNormalizer {
     /// Measures each of `losses`, at features of its layer, at `image`, `[1, 3, H, W]`.
     ///
-    /// The cost is a forward pass for each layer, a backward pass for each loss, and one read from
-    /// the device; the features of one layer are in memory at a time. A loss whose gradient vanishes
-    /// gets weight 1.
+    /// The cost is a forward and a backward pass for each loss, and one read from the device; the
+    /// features of one layer are in memory at a time. A loss whose gradient vanishes gets weight 1.
     ///
     /// # Errors
     ///
     /// Those of [`Vgg::forward`] and of the losses; [`Error::NotFinite`] for a loss whose gradient
     /// is NaN or infinite.
     pub fn measure(vgg: &Vgg, image: Tensor<4>, losses: &[(Layer, &dyn Loss)]) -> Result<Self> {
-        let mut means = vec![None; losses.len()];
-        for (first, (layer, _)) in losses.iter().enumerate() {
-            if means[first].is_some() {
-                continue;
-            }
+        let mut means = Vec::new();
+        for (layer, loss) in losses {
             let (mut features, trace) = vgg.forward(image.clone(), &[*layer])?;
             let Some(map) = features.take(*layer) else {
                 unreachable!("every tap has features");
             };
             let mut observation = Observation::from(map);
-            for ((_, loss), mean) in losses
-                .iter()
-                .zip(&mut means)
-                .filter(|((at, _), _)| at == layer)
-            {
-                let gradient = loss.measure(&mut observation, 1.0)?.gradient;
-                let gradient = gradient.at(observation.clone())?;
-                let gradient = vgg.backward(Features::from_iter([(*layer, gradient)]), &trace)?;
-                *mean = Some(gradient.abs().mean());
-            }
+            let gradient = loss.measure(&mut observation, 1.0)?.gradient;
+            let gradient = gradient.at(observation)?;
+            let gradient = vgg.backward(Features::from_iter([(*layer, gradient)]), &trace)?;
+            means.push(gradient.abs().mean());
         }
-        let means = means.into_iter().flatten().collect();
         Self::from_means(means)
     }
 

@@ -10,30 +10,32 @@ pub(crate) struct Buffers {
 
 /// More idle buffers than a trunk ever has in flight: beyond it the smallest is dropped.
 const MOST_IDLE: usize = 12;
-
-/// Floats from which an idle buffer is freed when a larger one is needed: at this size (64 MiB)
-/// asking the system for memory again costs little beside the work done in it.
-const LARGE: usize = 16 * 1024 * 1024;
+/// Floats above which a buffer goes back to the system, and none is kept beside it (64 MiB: the
+/// largest map of a 512x512 image). Above it a few maps are most of a run's memory, and never all
+/// needed at once.
+const MOST_KEPT: usize = 16 * 1024 * 1024;
+/// A buffer this many times larger than what is asked for is left for what needs it.
+const TOO_LARGE: usize = 8;
 
 impl Buffers {
     /// A buffer of `length` values of unspecified content.
     pub(crate) fn take(&self, length: usize) -> Vec<f32> {
         let mut idle = self.lock();
+        if length > MOST_KEPT {
+            idle.clear();
+        }
         let fitting = idle
             .iter()
             .enumerate()
-            .filter(|(_, buffer)| buffer.capacity() >= length)
+            .filter(|(_, buffer)| (length..=length * TOO_LARGE).contains(&buffer.capacity()))
             .min_by_key(|(_, buffer)| buffer.capacity())
             .map(|(index, _)| index);
-        let mut buffer = match fitting {
-            Some(index) => idle.swap_remove(index),
-            None => {
-                // What lies idle is too small. Where that is much, its memory is wanted elsewhere.
-                idle.retain(|buffer| buffer.capacity() < LARGE);
-                Vec::new()
-            }
-        };
+        let mut buffer = fitting.map_or_else(Vec::new, |index| idle.swap_remove(index));
         drop(idle);
+        if buffer.capacity() == 0 {
+            // Fresh memory comes as zeros: nothing is written to it here.
+            return vec![0.0; length];
+        }
         // `resize` writes only what lies beyond the old length: nothing when a buffer of this
         // size comes back.
         buffer.resize(length, 0.0);
@@ -42,7 +44,7 @@ impl Buffers {
 
     /// Gives a buffer back.
     pub(crate) fn give(&self, buffer: Vec<f32>) {
-        if buffer.capacity() == 0 {
+        if buffer.capacity() == 0 || buffer.capacity() > MOST_KEPT {
             return;
         }
         let mut idle = self.lock();
@@ -82,6 +84,9 @@ mod tests {
         buffers.give(small);
         let taken = buffers.take(8);
         assert_eq!(taken.as_ptr(), address);
+        // The other is too large for ten values, and serves five hundred.
+        assert_eq!(buffers.take(10).len(), 10);
+        assert_eq!(buffers.lock().len(), 1);
         assert_eq!(buffers.take(500).len(), 500);
         assert_eq!(buffers.lock().len(), 0);
     }
