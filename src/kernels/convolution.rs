@@ -53,7 +53,7 @@ impl Parameters {
 }
 
 /// Where a convolution's parameters come from.
-pub(crate) type ParameterSource = Box<dyn Fn() -> Arc<Parameters> + Send + Sync>;
+pub(crate) type ParameterSource = Arc<dyn Fn() -> Arc<Parameters> + Send + Sync>;
 
 /// A convolution whose parameters are made when first needed.
 ///
@@ -75,6 +75,18 @@ impl Convolution {
             parameters: OnceLock::new(),
             host: HostConvolution::new(shape),
             tensors: TensorConvolution::new(shape),
+        }
+    }
+
+    /// The same convolution with sums of products in place of the Winograd transform, where the
+    /// device would use that.
+    pub(crate) fn direct(&self) -> Self {
+        Self {
+            shape: self.shape,
+            source: Arc::clone(&self.source),
+            parameters: self.parameters.clone(),
+            host: HostConvolution::direct(self.shape),
+            tensors: TensorConvolution::new(self.shape),
         }
     }
 

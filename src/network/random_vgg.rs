@@ -179,7 +179,7 @@ impl RandomVgg {
                 let seed = self.layer_seeds.get(&layer).copied().unwrap_or(self.seed);
                 let stream = index;
                 index += 1;
-                Box::new(move || Arc::new(draw(shape, seed, stream, bias_sigma)))
+                Arc::new(move || Arc::new(draw(shape, seed, stream, bias_sigma)))
             },
         ))
     }

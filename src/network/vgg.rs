@@ -165,6 +165,32 @@ impl Vgg {
         }
     }
 
+    /// The same network with every convolution computed as plain sums of products on CPU devices.
+    ///
+    /// By default wide 3x3 layers go through the Winograd transform there, which is several times
+    /// faster and rounds a little more (figures in `docs/ACCURACY.md`). On other devices nothing
+    /// changes.
+    #[must_use]
+    pub fn precise(&self) -> Self {
+        let stages = self.inner.stages.iter().map(|(layer, weighted)| {
+            let weighted = match weighted {
+                Weighted::Convolution(convolution) => {
+                    Weighted::Convolution(Box::new(convolution.direct()))
+                }
+                Weighted::Pool(pool) => Weighted::Pool(*pool),
+            };
+            (*layer, weighted)
+        });
+        Self {
+            inner: Arc::new(Inner {
+                plan: self.inner.plan,
+                stages: stages.collect(),
+                engine: Engine::new(self.device()),
+                recipe: self.inner.recipe.clone(),
+            }),
+        }
+    }
+
     /// The network's plan.
     #[must_use]
     pub fn architecture(&self) -> Architecture {

@@ -116,7 +116,7 @@ impl WeightFile {
                 unreachable!("the network ends below the first absent layer");
             };
             let read = Arc::new(read);
-            Box::new(move || Arc::clone(&read))
+            Arc::new(move || Arc::clone(&read))
         }))
     }
 }

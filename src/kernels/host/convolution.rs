@@ -18,6 +18,7 @@ use crate::kernels::padding::{Padding, zero_sources};
 /// A convolution's weights in the forms its kernels read, each made at its first use.
 pub(crate) struct HostConvolution {
     shape: ConvolutionShape,
+    winograd: bool,
     /// Wide 3x3 layers, one set of weights for each direction.
     forward: OnceLock<Winograd>,
     backward: OnceLock<Winograd>,
@@ -36,8 +37,18 @@ pub(crate) enum Above<'a> {
 
 impl HostConvolution {
     pub(crate) fn new(shape: ConvolutionShape) -> Self {
+        let suits = Winograd::suits(shape.channels_in, shape.channels_out);
+        Self {
+            winograd: shape.kernel == 3 && shape.stride == 1 && suits,
+            ..Self::direct(shape)
+        }
+    }
+
+    /// Without the Winograd transform, whatever the shape.
+    pub(crate) fn direct(shape: ConvolutionShape) -> Self {
         Self {
             shape,
+            winograd: false,
             forward: OnceLock::new(),
             backward: OnceLock::new(),
             general: General::new(shape),
@@ -47,10 +58,7 @@ impl HostConvolution {
     /// Whether Winograd's kernel serves this convolution, which can pool what it computes, and
     /// read a gradient that is pooled.
     pub(crate) fn is_winograd(&self) -> bool {
-        let shape = &self.shape;
-        shape.kernel == 3
-            && shape.stride == 1
-            && Winograd::suits(shape.channels_in, shape.channels_out)
+        self.winograd
     }
 
     fn forward_weights(&self, parameters: &Parameters) -> &Winograd {

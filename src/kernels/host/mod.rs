@@ -9,6 +9,8 @@
 
 mod buffers;
 mod convolution;
+#[cfg(test)]
+mod convolution_tests;
 mod epilogue;
 mod fold;
 mod general;

@@ -226,6 +226,10 @@ fn step_of<S: Simd>() -> usize {
     if many_registers::<S>() { 14 } else { 6 }
 }
 
+/// Terms that are summed in registers before they join what was summed before: sums of sums round
+/// less than long sums.
+const RUN: usize = 256;
+
 struct Steps<'a, S> {
     simd: S,
     left: &'a Left<'a>,
@@ -253,35 +257,64 @@ impl<S: Simd> Steps<'_, S> {
     unsafe fn step<const ROWS: usize>(&mut self) {
         let simd = self.simd;
         let lanes = S::F32_LANES;
-        let mut sums = [[simd.splat_f32s(0.0); 2]; ROWS];
-        let stride = self.left.stride;
+        let zeros = [[simd.splat_f32s(0.0); 2]; ROWS];
+        let Left {
+            stride,
+            segments,
+            segment_stride,
+            length,
+            column_stride,
+            ..
+        } = *self.left;
         let mut ahead = self.ahead;
+        let mut sums = zeros;
+        let mut terms = 0;
+        let mut adds = false;
         // SAFETY: inside the slices by the caller's promise; vectors need no alignment here.
         unsafe {
             let mut right = self.right.as_ptr();
             let first = self.left.data.as_ptr().add(self.done * stride);
-            for segment in 0..self.left.segments {
-                let mut left = first.add(segment * self.left.segment_stride);
-                for _ in 0..self.left.length {
-                    let a = right.cast::<S::f32s>().read_unaligned();
-                    let b = right.add(lanes).cast::<S::f32s>().read_unaligned();
-                    prefetch(ahead);
-                    for (row, sums) in sums.iter_mut().enumerate() {
-                        let value = simd.splat_f32s(*left.add(row * stride));
-                        sums[0] = simd.mul_add_e_f32s(value, a, sums[0]);
-                        sums[1] = simd.mul_add_e_f32s(value, b, sums[1]);
-                    }
-                    // Wrapping, since the last step may leave the matrix by more than one.
-                    left = left.wrapping_add(self.left.column_stride);
-                    right = right.add(2 * lanes);
-                    ahead = ahead.wrapping_add(self.ahead_step);
-                }
-            }
             let out = self.out.as_mut_ptr().add(self.done * self.out_stride);
-            for (row, sums) in sums.into_iter().enumerate() {
-                let out = out.add(row * self.out_stride);
-                out.cast::<S::f32s>().write_unaligned(sums[0]);
-                out.add(lanes).cast::<S::f32s>().write_unaligned(sums[1]);
+            for segment in 0..segments {
+                let mut left = first.add(segment * segment_stride);
+                let mut done = 0;
+                while done < length {
+                    let run = RUN.min(length - done);
+                    for _ in 0..run {
+                        let a = right.cast::<S::f32s>().read_unaligned();
+                        let b = right.add(lanes).cast::<S::f32s>().read_unaligned();
+                        prefetch(ahead);
+                        for (row, sums) in sums.iter_mut().enumerate() {
+                            let value = simd.splat_f32s(*left.add(row * stride));
+                            sums[0] = simd.mul_add_e_f32s(value, a, sums[0]);
+                            sums[1] = simd.mul_add_e_f32s(value, b, sums[1]);
+                        }
+                        // Wrapping, since the last step may leave the matrix by more than one.
+                        left = left.wrapping_add(column_stride);
+                        right = right.add(2 * lanes);
+                        ahead = ahead.wrapping_add(self.ahead_step);
+                    }
+                    done += run;
+                    terms += run;
+                    let last = segment + 1 == segments && done == length;
+                    if last || terms >= RUN / 2 {
+                        for (row, sums) in sums.into_iter().enumerate() {
+                            for (half, sum) in sums.into_iter().enumerate() {
+                                let out = out.add(row * self.out_stride + half * lanes);
+                                let out = out.cast::<S::f32s>();
+                                let sum = if adds {
+                                    simd.add_f32s(out.read_unaligned(), sum)
+                                } else {
+                                    sum
+                                };
+                                out.write_unaligned(sum);
+                            }
+                        }
+                        sums = zeros;
+                        terms = 0;
+                        adds = true;
+                    }
+                }
             }
         }
         self.ahead = ahead;
