@@ -21,6 +21,8 @@ mod texture;
 pub use error::{Error, Result};
 pub use imaging::{Picture, Scales, Size};
 pub use invert::{InvertOptions, invert, invert_observed};
+#[doc(hidden)]
+pub use kernels::LayerBench;
 pub use kernels::{Padding, Pooling};
 pub use loss::Gram;
 pub use network::{

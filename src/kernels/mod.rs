@@ -7,6 +7,7 @@
 //! Weights are frozen, so the way back needs little of the way forward: which channels the
 //! rectifier passed, and for maximum pooling where the maxima were.
 
+mod bench;
 mod channels;
 mod convolution;
 mod held;
@@ -17,6 +18,7 @@ mod tensors;
 
 use burn::tensor::{Device, Int, Tensor};
 
+pub use self::bench::LayerBench;
 pub(crate) use self::channels::{Affine, Moments, mix, moments};
 pub(crate) use self::convolution::{Convolution, ConvolutionShape, ParameterSource, Parameters};
 pub(crate) use self::held::Held;

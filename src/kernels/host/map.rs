@@ -42,6 +42,17 @@ impl Map {
         [1, self.channels, self.height, self.width]
     }
 
+    /// From `[height, width, channels]` values.
+    pub(crate) fn new(height: usize, width: usize, channels: usize, data: Vec<f32>) -> Self {
+        assert_eq!(data.len(), height * width * channels);
+        Self {
+            data,
+            height,
+            width,
+            channels,
+        }
+    }
+
     /// A map of unspecified content.
     pub(super) fn take(height: usize, width: usize, channels: usize, buffers: &Buffers) -> Self {
         Self {
