@@ -13,7 +13,7 @@ const CHUNK: usize = 256;
 /// not depend on the number of threads.
 const PARTS: usize = 16;
 /// Floats that the sums of all parts may take together.
-const SUMS_BUDGET: usize = 4 * 1024 * 1024;
+const SUMS_BUDGET: usize = 2 * 1024 * 1024;
 
 /// Sums over some positions.
 struct Sums {
