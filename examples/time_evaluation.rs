@@ -27,6 +27,10 @@ struct Arguments {
     /// How convolutions continue their input: zero, as PyTorch's baseline does, or reflect
     #[arg(long, default_value = "zero")]
     padding: String,
+
+    /// On a CPU, plain sums in place of Winograd's transform
+    #[arg(long)]
+    precise: bool,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +48,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         other => return Err(format!("--padding is `{other}`; allowed: zero, reflect").into()),
     };
     let vgg = RandomVgg::vgg19().with_padding(padding).init(&device)?;
+    let vgg = if arguments.precise { vgg.precise() } else { vgg };
     let names = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
     let taps: ranvgg::Result<Vec<Layer>> = names.iter().map(|name| vgg.layer(name)).collect();
     let taps = taps?;

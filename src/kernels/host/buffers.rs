@@ -8,7 +8,8 @@ pub(crate) struct Buffers {
     idle: Mutex<Vec<Vec<f32>>>,
 }
 
-/// More idle buffers than a trunk ever has in flight: beyond it the smallest is dropped.
+/// More idle buffers than a trunk ever has in flight, scratch of threads not counted: beyond it the
+/// smallest is dropped.
 const MOST_IDLE: usize = 12;
 /// Floats above which a buffer goes back to the system, and none is kept beside it (64 MiB: the
 /// largest map of a 512x512 image). Above it a few maps are most of a run's memory, and never all
@@ -49,7 +50,7 @@ impl Buffers {
         }
         let mut idle = self.lock();
         idle.push(buffer);
-        if idle.len() > MOST_IDLE {
+        if idle.len() > MOST_IDLE + rayon::current_num_threads() {
             let smallest = (0..idle.len()).min_by_key(|&i| idle[i].capacity());
             if let Some(index) = smallest {
                 idle.swap_remove(index);
