@@ -48,7 +48,11 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         other => return Err(format!("--padding is `{other}`; allowed: zero, reflect").into()),
     };
     let vgg = RandomVgg::vgg19().with_padding(padding).init(&device)?;
-    let vgg = if arguments.precise { vgg.precise() } else { vgg };
+    let vgg = if arguments.precise {
+        vgg.precise()
+    } else {
+        vgg
+    };
     let names = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
     let taps: ranvgg::Result<Vec<Layer>> = names.iter().map(|name| vgg.layer(name)).collect();
     let taps = taps?;
