@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 
 use crate::error::{Error, Result, not_negative};
 use crate::imaging::Halving;
+use crate::kernels::Padding;
 use crate::loss::{Gradient, Loss, Observation};
 use crate::network::{Layer, LayerNormalizer, Vgg};
 
@@ -172,7 +173,8 @@ impl Objective {
         if let Some(halving) = halvings.iter().find(|halving| halving.input() == size) {
             return Ok(halving.clone());
         }
-        let halving = halving_of(image)?;
+        let wraps = self.vgg.padding() == Padding::Circular;
+        let halving = halving_of(image, wraps)?;
         halvings.push(halving.clone());
         Ok(halving)
     }
@@ -338,10 +340,10 @@ fn sum(a: Option<Tensor<4>>, b: Option<Tensor<4>>) -> Option<Tensor<4>> {
 ///
 /// [`Error::Shape`] for an image with a side below 2 pixels.
 pub fn halve(image: Tensor<4>) -> Result<Tensor<4>> {
-    Ok(halving_of(&image)?.apply(image))
+    Ok(halving_of(&image, false)?.apply(image))
 }
 
-fn halving_of(image: &Tensor<4>) -> Result<Halving> {
+fn halving_of(image: &Tensor<4>, wraps: bool) -> Result<Halving> {
     let [.., height, width] = image.dims();
     if height.min(width) < 2 {
         return Err(Error::Shape {
@@ -350,5 +352,5 @@ fn halving_of(image: &Tensor<4>) -> Result<Halving> {
             expected: "sides of at least 2 pixels".into(),
         });
     }
-    Ok(Halving::new([height, width], &image.device()))
+    Ok(Halving::new([height, width], wraps, &image.device()))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::imaging::Size;
+use crate::kernels::Padding;
 use crate::loss::{Content, Covariance, Gram, Mean, Observation, TotalVariation};
 use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
@@ -62,6 +63,9 @@ pub(crate) fn deepest(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]) -> R
 }
 
 /// Adds the statistics of `exemplar` at `layers`, on the image and on its first `octaves` halvings.
+///
+/// A network that wraps makes a result that tiles. The exemplar need not tile: read as if it did, its
+/// own seam would be part of its statistics, so it is read by reflection then.
 pub(crate) fn with_style(
     mut objective: Objective,
     vgg: &Vgg,
@@ -70,10 +74,14 @@ pub(crate) fn with_style(
     (statistics, octaves, weight): (Statistics, usize, f64),
 ) -> Result<Objective> {
     let mut exemplar = exemplar;
+    let reader = match vgg.padding() {
+        Padding::Circular => vgg.with_padding(Padding::Reflect),
+        _ => vgg.clone(),
+    };
     for octave in 0..=octaves {
         // One layer at a time: a pass costs little, the maps of all layers much memory.
         for &layer in layers {
-            let Some(map) = vgg.features(exemplar.clone(), &[layer])?.take(layer) else {
+            let Some(map) = reader.features(exemplar.clone(), &[layer])?.take(layer) else {
                 unreachable!("every tap has features");
             };
             let name = |what: &str| match octave {

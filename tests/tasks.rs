@@ -51,6 +51,47 @@ fn inversions_come_back_as_far_as_the_layer_knows() {
     }
 }
 
+/// How far apart neighbouring columns are at most, and how far the last and the first, as means over
+/// their pixels; then the same of rows.
+fn steps(image: &DynamicImage) -> [(f32, f32); 2] {
+    let image = image.to_rgb32f();
+    let (width, height) = image.dimensions();
+    let apart = |a: (u32, u32), b: (u32, u32)| {
+        let (a, b) = (image.get_pixel(a.0, a.1).0, image.get_pixel(b.0, b.1).0);
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>()
+    };
+    let column = |x: u32, next: u32| {
+        (0..height).map(|y| apart((x, y), (next, y))).sum::<f32>() / height as f32
+    };
+    let row = |y: u32, next: u32| {
+        (0..width).map(|x| apart((x, y), (x, next))).sum::<f32>() / width as f32
+    };
+    let columns = (1..width).map(|x| column(x - 1, x)).fold(0.0, f32::max);
+    let rows = (1..height).map(|y| row(y - 1, y)).fold(0.0, f32::max);
+    [(columns, column(width - 1, 0)), (rows, row(height - 1, 0))]
+}
+
+#[test]
+fn a_texture_through_a_network_that_wraps_tiles() {
+    let gravel = bundled("gravel.png", 112);
+    let options = TextureOptions {
+        run: run(120),
+        ..TextureOptions::default()
+    };
+    let seams = |padding: Padding| {
+        let vgg = RandomVgg::vgg19()
+            .with_padding(padding)
+            .init(&flex())
+            .unwrap();
+        let outcome = synthesize_texture(&vgg, &gravel, &options).unwrap();
+        steps(&outcome.image()).map(|(inside, seam)| seam / inside)
+    };
+    let (wrapped, reflected) = (seams(Padding::Circular), seams(Padding::Reflect));
+    println!("seams over the largest steps: wrapped {wrapped:?}, reflected {reflected:?}");
+    assert!(wrapped.iter().all(|ratio| *ratio <= 1.0), "{wrapped:?}");
+    assert!(reflected.iter().all(|ratio| *ratio > 1.0), "{reflected:?}");
+}
+
 #[test]
 fn a_texture_has_the_exemplars_patches_but_not_its_pixels() {
     let gravel = bundled("gravel.png", 128);

@@ -11,7 +11,7 @@ const LOBES: f64 = 3.0;
 /// Shrinks images `[1, C, H, W]` of one size to half of it, odd sizes rounded down.
 ///
 /// Each output sample is a mean of input samples weighted by Lanczos' kernel, widened to the
-/// output's spacing; beyond the border nothing counts.
+/// output's spacing; beyond the border nothing counts, or, of images that wrap, the other side.
 #[derive(Clone, Debug)]
 pub(crate) struct Halving {
     /// `[1, 1, H / 2, H]`.
@@ -22,10 +22,10 @@ pub(crate) struct Halving {
 
 impl Halving {
     /// For images of this size, at least two pixels on each side.
-    pub(crate) fn new([height, width]: [usize; 2], device: &Device) -> Self {
+    pub(crate) fn new([height, width]: [usize; 2], wraps: bool, device: &Device) -> Self {
         Self {
-            rows: matrix(height, device),
-            columns: matrix(width, device).swap_dims(2, 3),
+            rows: matrix(height, wraps, device),
+            columns: matrix(width, wraps, device).swap_dims(2, 3),
         }
     }
 
@@ -47,14 +47,21 @@ impl Halving {
 }
 
 /// `[1, 1, length / 2, length]`: one output sample a row.
-fn matrix(length: usize, device: &Device) -> Tensor<4> {
+fn matrix(length: usize, wraps: bool, device: &Device) -> Tensor<4> {
     let half = length / 2;
     let spacing = length as f64 / half as f64;
     let mut values = Vec::with_capacity(half * length);
     for output in 0..half {
         let centre = (output as f64 + 0.5) * spacing - 0.5;
+        let at = |place: f64| lanczos((place - centre) / spacing);
+        // Of a period below the kernel's width more than one repetition is in reach.
+        let periods = if wraps { (2.0 * LOBES) as i32 } else { 0 };
         let weights: Vec<f64> = (0..length)
-            .map(|input| lanczos((input as f64 - centre) / spacing))
+            .map(|input| {
+                let repeated = (-periods..=periods)
+                    .map(|period| at(input as f64 + f64::from(period) * length as f64));
+                repeated.sum()
+            })
             .collect();
         let sum: f64 = weights.iter().sum();
         values.extend(weights.into_iter().map(|weight| (weight / sum) as f32));
@@ -84,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_flat_image_stays_flat_and_a_ramp_a_ramp() {
-        let halving = Halving::new([9, 40], &Device::flex());
+        let halving = Halving::new([9, 40], false, &Device::flex());
         assert_eq!(halving.input(), [9, 40]);
         let ramp: Vec<f32> = (0..9 * 40).map(|i| (i % 40) as f32).collect();
         let ramp = Tensor::from_data(TensorData::new(ramp, [1, 1, 9, 40]), &Device::flex());
@@ -105,12 +112,32 @@ mod tests {
     #[test]
     fn the_gradient_is_the_adjoint() {
         // <A x, y> = <x, A' y>
-        let halving = Halving::new([7, 12], &Device::flex());
-        let (x, y) = (numbers([1, 3, 7, 12], 0.0), numbers([1, 3, 3, 6], 1.0));
-        let left = (halving.apply(x.clone()) * y.clone())
-            .sum()
-            .into_scalar::<f32>();
-        let right = (halving.gradient(y) * x).sum().into_scalar::<f32>();
-        assert!((left - right).abs() < 1e-5, "{left} {right}");
+        for wraps in [false, true] {
+            let halving = Halving::new([7, 12], wraps, &Device::flex());
+            let (x, y) = (numbers([1, 3, 7, 12], 0.0), numbers([1, 3, 3, 6], 1.0));
+            let left = (halving.apply(x.clone()) * y.clone())
+                .sum()
+                .into_scalar::<f32>();
+            let right = (halving.gradient(y) * x).sum().into_scalar::<f32>();
+            assert!((left - right).abs() < 1e-5, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn an_image_that_wraps_may_be_shifted_before_or_after() {
+        let halving = Halving::new([4, 12], true, &Device::flex());
+        let image = numbers([1, 3, 4, 12], 0.0);
+        let shift = |image: Tensor<4>, by: usize| {
+            let [.., width] = image.dims();
+            let parts = vec![
+                image.clone().narrow(3, by, width - by),
+                image.narrow(3, 0, by),
+            ];
+            Tensor::cat(parts, 3)
+        };
+        let first = halving.apply(shift(image.clone(), 2));
+        let after = shift(halving.apply(image), 1);
+        let apart = (first - after).abs().max().into_scalar::<f32>();
+        assert!(apart < 1e-6, "{apart}");
     }
 }

@@ -78,15 +78,19 @@ impl Convolution {
         }
     }
 
-    /// The same convolution with sums of products in place of the Winograd transform, where the
-    /// device would use that.
-    pub(crate) fn direct(&self) -> Self {
+    /// The same parameters in a convolution of another shape or way: `direct` means sums of products
+    /// where the device would use the Winograd transform.
+    pub(crate) fn remade(&self, shape: ConvolutionShape, direct: bool) -> Self {
         Self {
-            shape: self.shape,
+            shape,
             source: Arc::clone(&self.source),
             parameters: self.parameters.clone(),
-            host: HostConvolution::direct(self.shape),
-            tensors: TensorConvolution::new(self.shape),
+            host: if direct {
+                HostConvolution::direct(shape)
+            } else {
+                HostConvolution::new(shape)
+            },
+            tensors: TensorConvolution::new(shape),
         }
     }
 

@@ -167,6 +167,7 @@ impl RandomVgg {
             pooling: self.pooling,
             padding: self.padding,
             preprocessing: self.preprocessing,
+            precise: false,
         };
         let mut index = 0;
         let bias_sigma = self.bias_sigma as f32;

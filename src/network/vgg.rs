@@ -58,6 +58,8 @@ pub(super) struct Plan {
     pub(super) pooling: Pooling,
     pub(super) padding: Padding,
     pub(super) preprocessing: Preprocessing,
+    /// Whether CPU kernels do without the Winograd transform.
+    pub(super) precise: bool,
 }
 
 enum Weighted {
@@ -172,10 +174,37 @@ impl Vgg {
     /// changes.
     #[must_use]
     pub fn precise(&self) -> Self {
+        let plan = Plan {
+            precise: true,
+            ..self.inner.plan
+        };
+        self.remade(plan, self.inner.recipe.clone())
+    }
+
+    /// The same network with convolutions that continue their input in another way.
+    ///
+    /// An exemplar that does not tile, for instance, is read by a network that reflects, while its
+    /// texture is made through one that wraps.
+    #[must_use]
+    pub fn with_padding(&self, padding: Padding) -> Self {
+        let plan = Plan {
+            padding,
+            ..self.inner.plan
+        };
+        let recipe = self.inner.recipe.clone();
+        self.remade(plan, recipe.map(|recipe| recipe.with_padding(padding)))
+    }
+
+    /// The same weights in another plan of the same architecture.
+    fn remade(&self, plan: Plan, recipe: Option<RandomVgg>) -> Self {
         let stages = self.inner.stages.iter().map(|(layer, weighted)| {
             let weighted = match weighted {
                 Weighted::Convolution(convolution) => {
-                    Weighted::Convolution(Box::new(convolution.direct()))
+                    let shape = ConvolutionShape {
+                        mode: plan.padding,
+                        ..convolution.shape
+                    };
+                    Weighted::Convolution(Box::new(convolution.remade(shape, plan.precise)))
                 }
                 Weighted::Pool(pool) => Weighted::Pool(*pool),
             };
@@ -183,10 +212,10 @@ impl Vgg {
         });
         Self {
             inner: Arc::new(Inner {
-                plan: self.inner.plan,
+                plan,
                 stages: stages.collect(),
                 engine: Engine::new(self.device()),
-                recipe: self.inner.recipe.clone(),
+                recipe,
             }),
         }
     }

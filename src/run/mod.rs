@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub use self::observer::{Control, Observer, Progress, Term, Unobserved};
 pub use self::outcome::{Outcome, Record};
 use crate::error::{Error, Result, at_least_one};
-use crate::imaging::{Scales, Size, from_rgb, resize, to_rgb};
+use crate::imaging::{Scales, Size, from_rgb, resize, resize_periodic, to_rgb};
+use crate::kernels::Padding;
 use crate::network::Vgg;
 use crate::objective::Objective;
 use crate::optim::{Lbfgs, LbfgsOptions, Next, StopReason};
@@ -130,6 +131,10 @@ pub(crate) fn run(
     mut objective: impl FnMut(usize) -> Result<Objective>,
 ) -> Result<Outcome> {
     let begun = Instant::now();
+    let enlarge = match vgg.padding() {
+        Padding::Circular => resize_periodic,
+        _ => resize,
+    };
     let mut picture = start;
     let mut records = Vec::new();
     let mut names = Vec::new();
@@ -146,7 +151,7 @@ pub(crate) fn run(
         let noise = noise_image(size, mean, MEASURING_NOISE, measuring);
         objective.normalize(from_rgb(&noise, vgg.device()))?;
         names = objective.names().map(str::to_owned).collect();
-        picture = resize(&picture, size.width, size.height);
+        picture = enlarge(&picture, size.width, size.height);
         let values = size.pixels() * 3;
         let from = from_rgb(&picture, vgg.device()).reshape([values]);
         let mut lbfgs = Lbfgs::new(from, options.optimiser(share, values))?;
@@ -202,7 +207,7 @@ pub(crate) fn run(
     }
     if let Some(size) = sizes.last() {
         // Stopped before the last scale: the picture has the size asked for all the same.
-        picture = resize(&picture, size.width, size.height);
+        picture = enlarge(&picture, size.width, size.height);
     }
     vgg.release_buffers();
     Ok(Outcome::new(

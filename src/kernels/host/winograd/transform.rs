@@ -104,13 +104,13 @@ impl<T: Source> WithSimd for TransformInput<'_, T> {
                 // of while it stores.
                 for x in 0..WINDOW {
                     let mut targets: [&mut [f32]; WINDOW] = Default::default();
-                    for y in 0..WINDOW {
+                    for (y, target) in targets.iter_mut().enumerate() {
                         let element = y * WINDOW + x;
                         let place = element * in_block * self.stride + start + stretch;
                         // SAFETY: each tile owns its places.
                         #[allow(unsafe_code)]
                         unsafe {
-                            targets[y] = self.transformed.part(place, length);
+                            *target = self.transformed.part(place, length);
                         }
                     }
                     for lane in (0..length).step_by(S::F32_LANES) {
@@ -201,13 +201,13 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
                     let mut half = [simd.splat_f32s(0.0); TILE * WINDOW];
                     for x in 0..WINDOW {
                         let mut column = [simd.splat_f32s(0.0); WINDOW];
-                        for y in 0..WINDOW {
+                        for (y, value) in column.iter_mut().enumerate() {
                             let place = place + (y * WINDOW + x) * per_element;
                             // SAFETY: the last of these vectors is inside, as asserted.
                             #[allow(unsafe_code)]
                             unsafe {
                                 let products = self.products.as_ptr().add(place);
-                                column[y] = products.cast::<S::f32s>().read_unaligned();
+                                *value = products.cast::<S::f32s>().read_unaligned();
                             }
                         }
                         let column = transform_four(simd, column);
