@@ -51,8 +51,8 @@ fn inversions_come_back_as_far_as_the_layer_knows() {
     }
 }
 
-/// How far apart neighbouring columns are at most, and how far the last and the first, as means over
-/// their pixels; then the same of rows.
+/// How far apart neighbouring columns are in the mean, and how far the last and the first; then the
+/// same of rows.
 fn steps(image: &DynamicImage) -> [(f32, f32); 2] {
     let image = image.to_rgb32f();
     let (width, height) = image.dimensions();
@@ -66,14 +66,14 @@ fn steps(image: &DynamicImage) -> [(f32, f32); 2] {
     let row = |y: u32, next: u32| {
         (0..width).map(|x| apart((x, y), (x, next))).sum::<f32>() / width as f32
     };
-    let columns = (1..width).map(|x| column(x - 1, x)).fold(0.0, f32::max);
-    let rows = (1..height).map(|y| row(y - 1, y)).fold(0.0, f32::max);
+    let columns = (1..width).map(|x| column(x - 1, x)).sum::<f32>() / (width - 1) as f32;
+    let rows = (1..height).map(|y| row(y - 1, y)).sum::<f32>() / (height - 1) as f32;
     [(columns, column(width - 1, 0)), (rows, row(height - 1, 0))]
 }
 
 #[test]
 fn a_texture_through_a_network_that_wraps_tiles() {
-    let gravel = bundled("gravel.png", 112);
+    let strokes = bundled("strokes.png", 112);
     let options = TextureOptions {
         run: run(120),
         ..TextureOptions::default()
@@ -83,13 +83,15 @@ fn a_texture_through_a_network_that_wraps_tiles() {
             .with_padding(padding)
             .init(&flex())
             .unwrap();
-        let outcome = synthesize_texture(&vgg, &gravel, &options).unwrap();
+        let outcome = synthesize_texture(&vgg, &strokes, &options).unwrap();
         steps(&outcome.image()).map(|(inside, seam)| seam / inside)
     };
     let (wrapped, reflected) = (seams(Padding::Circular), seams(Padding::Reflect));
-    println!("seams over the largest steps: wrapped {wrapped:?}, reflected {reflected:?}");
-    assert!(wrapped.iter().all(|ratio| *ratio <= 1.0), "{wrapped:?}");
-    assert!(reflected.iter().all(|ratio| *ratio > 1.0), "{reflected:?}");
+    println!("seams over steps: wrapped {wrapped:?}, reflected {reflected:?}");
+    // Two columns of an image with edges differ more or less; a seam shows in both directions.
+    assert!(wrapped.iter().all(|ratio| *ratio < 1.3), "{wrapped:?}");
+    let beyond = |ratios: [f32; 2]| ratios.iter().sum::<f32>() - 2.0;
+    assert!(beyond(wrapped) < 0.5 * beyond(reflected));
 }
 
 #[test]
