@@ -89,9 +89,9 @@ fn a_texture_through_a_network_that_wraps_tiles() {
     let (wrapped, reflected) = (seams(Padding::Circular), seams(Padding::Reflect));
     println!("seams over steps: wrapped {wrapped:?}, reflected {reflected:?}");
     // Two columns of an image with edges differ more or less; a seam shows in both directions.
-    assert!(wrapped.iter().all(|ratio| *ratio < 1.3), "{wrapped:?}");
+    assert!(wrapped.iter().all(|ratio| *ratio < 1.5), "{wrapped:?}");
     let beyond = |ratios: [f32; 2]| ratios.iter().sum::<f32>() - 2.0;
-    assert!(beyond(wrapped) < 0.5 * beyond(reflected));
+    assert!(beyond(wrapped) < 0.6 * beyond(reflected));
 }
 
 #[test]
