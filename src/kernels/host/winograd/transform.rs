@@ -188,11 +188,12 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
     fn with_simd<S: Simd>(self, simd: S) {
         let (_, block_first) = self.block;
         let per_element = self.panels * self.product;
+        // Outside of the loops, since every value is written before it is read.
+        let mut block: Block = [[0.0; WORD]; TILE * TILE];
         for tile in self.first..self.first + self.tiles {
             let (down, across) = (tile / self.grid.across, tile % self.grid.across);
             let start = (tile - block_first) * self.width;
             for (nth, word) in self.words.clone().enumerate() {
-                let mut block: Block = [[0.0; WORD]; TILE * TILE];
                 for lane in (0..WORD).step_by(S::F32_LANES) {
                     let channel = nth * WORD + lane;
                     let place = channel / self.width * self.product + start + channel % self.width;
