@@ -27,11 +27,6 @@ impl LayerBench {
             mode: Padding::Reflect,
             rectified: true,
         };
-        let convolution = if direct {
-            HostConvolution::direct(shape)
-        } else {
-            HostConvolution::new(shape)
-        };
         let ramp = |length: usize| {
             (0..length)
                 .map(|i| (i % 251) as f32 / 251.0 - 0.5)
@@ -39,7 +34,7 @@ impl LayerBench {
         };
         Self {
             shape,
-            convolution,
+            convolution: HostConvolution::new(shape, direct),
             parameters: Parameters {
                 weight: ramp(shape.weights()),
                 bias: ramp(channels_out),

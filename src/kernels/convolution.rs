@@ -73,7 +73,7 @@ impl Convolution {
             shape,
             source,
             parameters: OnceLock::new(),
-            host: HostConvolution::new(shape),
+            host: HostConvolution::new(shape, false),
             tensors: TensorConvolution::new(shape),
         }
     }
@@ -82,15 +82,9 @@ impl Convolution {
     /// where the device would use the Winograd transform.
     pub(crate) fn remade(&self, shape: ConvolutionShape, direct: bool) -> Self {
         Self {
-            shape,
-            source: Arc::clone(&self.source),
             parameters: self.parameters.clone(),
-            host: if direct {
-                HostConvolution::direct(shape)
-            } else {
-                HostConvolution::new(shape)
-            },
-            tensors: TensorConvolution::new(shape),
+            host: HostConvolution::new(shape, direct),
+            ..Self::new(shape, Arc::clone(&self.source))
         }
     }
 

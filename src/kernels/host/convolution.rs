@@ -36,19 +36,12 @@ pub(crate) enum Above<'a> {
 }
 
 impl HostConvolution {
-    pub(crate) fn new(shape: ConvolutionShape) -> Self {
+    /// `direct` means without the Winograd transform, whatever the shape.
+    pub(crate) fn new(shape: ConvolutionShape, direct: bool) -> Self {
         let suits = Winograd::suits(shape.channels_in, shape.channels_out);
         Self {
-            winograd: shape.kernel == 3 && shape.stride == 1 && suits,
-            ..Self::direct(shape)
-        }
-    }
-
-    /// Without the Winograd transform, whatever the shape.
-    pub(crate) fn direct(shape: ConvolutionShape) -> Self {
-        Self {
             shape,
-            winograd: false,
+            winograd: !direct && shape.kernel == 3 && shape.stride == 1 && suits,
             forward: OnceLock::new(),
             backward: OnceLock::new(),
             general: General::new(shape),
@@ -210,11 +203,11 @@ impl HostConvolution {
         self.turned(parameters, above, reach, &sink, buffers);
         let axes = (&*rows, &*columns);
         fold_margin(
-            &strip,
+            &mut strip,
             axes,
             (height, width),
             channels,
-            signs,
+            &Epilogue::Gate { signs },
             &mut output.data,
         );
         buffers.give(strip);

@@ -153,8 +153,8 @@ fn check(case: &Case) {
         })
         .collect();
     for kernel in [
-        HostConvolution::new(*shape),
-        HostConvolution::direct(*shape),
+        HostConvolution::new(*shape, false),
+        HostConvolution::new(*shape, true),
     ] {
         let (output, signs) = kernel.forward(&parameters, &input, false, &buffers);
         let signs = signs.unwrap();
@@ -334,7 +334,7 @@ fn what_is_not_finite_is_never_hidden() {
             let mut input = map(9, 10, channels.0, 7);
             input.data[(4 * 10 + 5) * channels.0 + 1] = value;
             let sums = case.forward(&parameters, &input);
-            let kernel = HostConvolution::new(case.shape);
+            let kernel = HostConvolution::new(case.shape, false);
             let (output, _) = kernel.forward(&parameters, &input, false, &Buffers::default());
             let mut seen = 0;
             for (sum, found) in sums.iter().zip(&output.data) {

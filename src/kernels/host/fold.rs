@@ -3,7 +3,7 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::epilogue::{Epilogue, WORD, words};
+use super::epilogue::Epilogue;
 use super::sink::margin_number;
 
 /// For each sample of an axis, the padded positions that show it.
@@ -57,17 +57,16 @@ pub(super) fn fold(
 }
 
 /// Adds the gradients of a margin, numbered by [`margin_number`], to the samples that its positions
-/// showed, where the rectifier passed them.
+/// showed, where the rectifier passed them; `strip` is left gated.
 pub(super) fn fold_margin(
-    strip: &[f32],
+    strip: &mut [f32],
     (rows, columns): (&[i32], &[i32]),
     (height, width): (usize, usize),
     channels: usize,
-    signs: Option<&[u16]>,
+    gate: &Epilogue<'_>,
     output: &mut [f32],
 ) {
     let margin = (rows.len() - height) / 2;
-    let words = words(channels);
     for (y, &row) in rows.iter().enumerate() {
         // Between the rows above and below, only the two ends belong to the margin.
         let between = (margin..height + margin).contains(&y);
@@ -88,15 +87,11 @@ pub(super) fn fold_margin(
                 continue;
             };
             let pixel = row * width + column;
-            let target = output[pixel * channels..][..channels].chunks_mut(WORD);
-            let values = strip[number * channels..][..channels].chunks(WORD);
-            for (word, (target, values)) in target.zip(values).enumerate() {
-                let passed = signs.map_or(u16::MAX, |signs| signs[pixel * words + word]);
-                for (i, (sum, value)) in target.iter_mut().zip(values).enumerate() {
-                    if passed >> i & 1 == 1 {
-                        *sum += value;
-                    }
-                }
+            let values = &mut strip[number * channels..][..channels];
+            gate.apply(pixel, channels, values);
+            let target = &mut output[pixel * channels..][..channels];
+            for (sum, value) in target.iter_mut().zip(&*values) {
+                *sum += value;
             }
         }
     }

@@ -6,13 +6,13 @@
 
 use std::sync::OnceLock;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::buffers::Buffers;
 use super::epilogue::Epilogue;
 use super::map::Map;
-use super::panels::{Left, Panels, multiply};
+use super::panels::{Left, Panels, multiply_all};
 use super::source::View;
 use crate::kernels::convolution::{ConvolutionShape, Parameters};
 
@@ -94,7 +94,7 @@ impl General {
                     column_stride: 1,
                 };
                 let mut products = buffers.take(width * weights.count() * weights.width());
-                products_of(&left, weights, &mut products);
+                multiply_all(&left, weights, &mut products);
                 Arch::new().dispatch(|| {
                     let products = products.chunks(weights.count() * weights.width());
                     for (values, products) in output.chunks_mut(channels_out).zip(products) {
@@ -148,7 +148,7 @@ impl General {
                 for y in first..last {
                     let values = &gradient.data[y * width * channels_out..];
                     let left = Left::matrix(values, width, channels_out, channels_out);
-                    products_of(&left, weights, &mut patches);
+                    multiply_all(&left, weights, &mut patches);
                     let run = kernel * channels_in;
                     let lines = (y * stride).max(top)..(y * stride + kernel).min(bottom);
                     Arch::new().dispatch(|| {
@@ -203,46 +203,6 @@ fn add_runs(
             for (sum, value) in to[..run].iter_mut().zip(&from[..run]) {
                 *sum += value;
             }
-        }
-    }
-}
-
-/// `left * right` in rows as wide as all panels of `right`.
-fn products_of(left: &Left<'_>, right: &Panels, products: &mut [f32]) {
-    struct Product<'a> {
-        left: &'a Left<'a>,
-        right: &'a Panels,
-        panel: usize,
-        out: &'a mut [f32],
-        stride: usize,
-    }
-    impl WithSimd for Product<'_> {
-        type Output = ();
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) {
-            let place = (0, self.panel);
-            multiply(simd, self.left, self.right, place, self.out, self.stride);
-        }
-    }
-    let stride = right.count() * right.width();
-    let product = |(panel, out): (usize, &mut [f32])| {
-        Arch::new().dispatch(Product {
-            left,
-            right,
-            panel,
-            out,
-            stride,
-        });
-    };
-    if left.rows == 1 {
-        // A fully connected layer at one position: its panels are all there is to share out.
-        products
-            .par_chunks_mut(right.width())
-            .enumerate()
-            .for_each(product);
-    } else {
-        for panel in 0..right.count() {
-            product((panel, &mut products[panel * right.width()..]));
         }
     }
 }

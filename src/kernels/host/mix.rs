@@ -1,10 +1,10 @@
 //! The channels of each pixel times a matrix, in the memory of the map.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::map::Map;
-use super::panels::{Left, Panels, multiply, step_rows};
+use super::panels::{Left, Panels, multiply_all, step_rows};
 
 /// Steps of the product that are taken before their results replace their rows: a block of rows
 /// then stays in the first cache.
@@ -40,11 +40,9 @@ pub(super) fn mix(
         || vec![0.0; STEPS * step_rows() * width],
         |products, (number, rows)| {
             if let Some(panels) = &panels {
-                Arch::new().dispatch(Product {
-                    left: Left::matrix(rows, rows.len() / channels, channels, channels),
-                    panels,
-                    products,
-                });
+                let left = Left::matrix(rows, rows.len() / channels, channels, channels);
+                let length = left.rows * width;
+                multiply_all(&left, panels, &mut products[..length]);
             }
             Arch::new().dispatch(|| {
                 let products = products.chunks_mut(width);
@@ -93,26 +91,6 @@ pub(super) fn squared_distance(a: &Map, b: &Map) -> f32 {
         })
         .collect();
     sums.iter().sum::<f64>() as f32
-}
-
-struct Product<'a> {
-    left: Left<'a>,
-    panels: &'a Panels,
-    /// Rows as wide as all panels.
-    products: &'a mut [f32],
-}
-
-impl WithSimd for Product<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let width = self.panels.count() * self.panels.width();
-        for panel in 0..self.panels.count() {
-            let out = &mut self.products[panel * self.panels.width()..];
-            multiply(simd, &self.left, self.panels, (0, panel), out, width);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::map::Map;
-use super::panels::{Left, Panels, multiply};
+use super::panels::{Left, Panels, multiply, panel_width};
 
 /// Positions whose products are summed in registers. Such short sums, summed again, also round
 /// less than a single one.
@@ -49,7 +49,7 @@ pub(super) fn moments(map: &Map) -> (Vec<f32>, Vec<f32>) {
     let mut mean = total(|sums| &sums.values);
     mean.iter_mut().for_each(|value| *value *= share);
     let products = total(|sums| &sums.products);
-    let width = super::panels::panel_width();
+    let width = panel_width();
     let padded = channels.div_ceil(width) * width;
     let mut second = vec![0.0; channels * channels];
     for row in 0..channels {

@@ -95,28 +95,32 @@ impl Panels {
 
 /// Columns of a panel on this processor: two of its vectors.
 pub(super) fn panel_width() -> usize {
-    struct Width;
-    impl WithSimd for Width {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            2 * S::F32_LANES
-        }
-    }
-    Arch::new().dispatch(Width)
+    Arch::new().dispatch(Geometry).width
 }
 
 /// Rows of the widest step of a product on this processor: counts of rows should be multiples.
 pub(super) fn step_rows() -> usize {
-    struct Rows;
-    impl WithSimd for Rows {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            if many_registers::<S>() { 14 } else { 6 }
+    Arch::new().dispatch(Geometry).rows
+}
+
+/// Asks what the widest step of a product is.
+struct Geometry;
+
+struct Step {
+    rows: usize,
+    width: usize,
+}
+
+impl WithSimd for Geometry {
+    type Output = Step;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Step {
+        Step {
+            rows: step_of::<S>(),
+            width: 2 * S::F32_LANES,
         }
     }
-    Arch::new().dispatch(Rows)
 }
 
 /// Whether a step of 14 rows by two vectors fits into registers: 28 sums, two vectors of the right
@@ -218,6 +222,49 @@ pub(super) fn multiply<S: Simd>(
         if state.left_over() >= 1 {
             state.step::<1>();
         }
+    }
+}
+
+/// `left * right`, of one matrix, in rows as wide as all its panels.
+pub(super) fn multiply_all(left: &Left<'_>, right: &Panels, products: &mut [f32]) {
+    let stride = right.count * right.width;
+    let product = |(panel, out): (usize, &mut [f32])| {
+        Arch::new().dispatch(Product {
+            left,
+            right,
+            panel,
+            out,
+            stride,
+        });
+    };
+    if left.rows == 1 {
+        // A fully connected layer at one position: its panels are all there is to share out.
+        products
+            .par_chunks_mut(right.width)
+            .enumerate()
+            .for_each(product);
+    } else {
+        for panel in 0..right.count {
+            product((panel, &mut products[panel * right.width..]));
+        }
+    }
+}
+
+struct Product<'a> {
+    left: &'a Left<'a>,
+    right: &'a Panels,
+    panel: usize,
+    out: &'a mut [f32],
+    stride: usize,
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let place = (0, self.panel);
+        multiply(simd, self.left, self.right, place, self.out, self.stride);
     }
 }
 
