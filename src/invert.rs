@@ -1,11 +1,11 @@
 //! Inversion: an image with the same features as a given one, from nothing but those features.
 
 use crate::error::Result;
-use crate::imaging::{Picture, from_rgb, resize};
+use crate::imaging::{Picture, Size, from_rgb, mean_colour, resize};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{deepest, size_of, with_content, with_total_variation};
+use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
+use crate::task::{deepest, with_content, with_total_variation};
 
 /// Options of [`invert`].
 #[derive(Clone, Debug)]
@@ -70,16 +70,22 @@ pub fn invert_observed(
     options.run.check()?;
     crate::error::not_negative("total variation weight", options.total_variation_weight)?;
     let picture = picture.into().into_rgb("the picture")?;
-    let size = size_of(&picture);
+    let size = Size::of(&picture);
     let minimum = deepest(vgg, &[layer], &[("the picture", size)])?;
     let halvings = options.run.scales.halvings(&[size], minimum);
     let sizes = size.octaves(halvings);
-    let mean = run::mean_colour(&picture);
+    let mean = mean_colour(&picture);
     let start = match &options.start {
         Some(start) => start.clone().into_rgb("the starting picture")?,
         None => options.run.starting_noise(sizes[0], mean),
     };
-    run::run(vgg, &sizes, start, mean, &options.run, observer, |scale| {
+    let course = Course {
+        sizes,
+        start,
+        mean,
+        kept: None,
+    };
+    run::run(vgg, course, &options.run, observer, |scale| {
         let small = size.halved(halvings - scale);
         let picture = resize(&picture, small.width, small.height);
         let picture = from_rgb(&picture, vgg.device());

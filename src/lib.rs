@@ -3,6 +3,7 @@
 
 pub mod device;
 mod error;
+mod exemplars;
 mod file;
 pub mod imaging;
 mod invert;
@@ -19,6 +20,7 @@ mod task;
 mod texture;
 
 pub use error::{Error, Result};
+pub use exemplars::Exemplars;
 pub use imaging::{Picture, Scales, Size};
 pub use invert::{InvertOptions, invert, invert_observed};
 #[doc(hidden)]
@@ -31,7 +33,7 @@ pub use network::{
 };
 pub use objective::{Evaluation, Objective, halve};
 pub use optim::{Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
-pub use run::{Control, Observer, Outcome, Progress, RunOptions};
+pub use run::{Control, Kept, Observer, Outcome, Progress, RunOptions};
 pub use style::{StyleOptions, StyleStart, transfer_style, transfer_style_observed};
 pub use task::Statistics;
 pub use texture::{TextureOptions, synthesize_texture, synthesize_texture_observed};

@@ -49,11 +49,17 @@ struct Term {
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     /// A layer's features of the image halved this many times.
-    Layer {
-        octave: usize,
-        layer: Layer,
-    },
-    Image,
+    Layer { octave: usize, layer: Layer },
+    /// The image itself, halved this many times.
+    Image { octave: usize },
+}
+
+impl Place {
+    fn octave(self) -> usize {
+        match self {
+            Self::Layer { octave, .. } | Self::Image { octave } => octave,
+        }
+    }
 }
 
 /// Weight of an octave's terms compared with those of the octave twice its size. Of 4, 1 and 1/4
@@ -113,7 +119,19 @@ impl Objective {
     /// Adds `weight` times a loss of the image itself.
     #[must_use]
     pub fn at_image(self, name: impl Into<String>, weight: f64, loss: impl Loss + 'static) -> Self {
-        self.with(name.into(), Place::Image, weight, Box::new(loss))
+        self.at_halved_image(0, name, weight, loss)
+    }
+
+    /// The same of the image halved `octave` times.
+    #[must_use]
+    pub fn at_halved_image(
+        self,
+        octave: usize,
+        name: impl Into<String>,
+        weight: f64,
+        loss: impl Loss + 'static,
+    ) -> Self {
+        self.with(name.into(), Place::Image { octave }, weight, Box::new(loss))
     }
 
     fn with(mut self, name: String, place: Place, weight: f64, loss: Box<dyn Loss>) -> Self {
@@ -147,10 +165,7 @@ impl Objective {
 
     /// How often the image is halved.
     fn octaves(&self) -> usize {
-        let octaves = self.terms.iter().map(|term| match term.place {
-            Place::Layer { octave, .. } => octave,
-            Place::Image => 0,
-        });
+        let octaves = self.terms.iter().map(|term| term.place.octave());
         octaves.max().unwrap_or(0)
     }
 
@@ -163,6 +178,15 @@ impl Objective {
                 Place::Layer { octave: at, layer } if at == octave => Some((index, layer, term)),
                 _ => None,
             })
+    }
+
+    /// The terms at the image of one octave, with their positions.
+    fn at_image_of(&self, octave: usize) -> impl Iterator<Item = (usize, &Term)> {
+        let here = Place::Image { octave };
+        self.terms
+            .iter()
+            .enumerate()
+            .filter(move |(_, term)| term.place == here)
     }
 
     /// What halves images of the size of `image`.
@@ -199,34 +223,30 @@ impl Objective {
     pub fn normalize(&mut self, image: Tensor<4>) -> Result<()> {
         self.check()?;
         let mut factors = vec![1.0; self.terms.len()];
-        for (octave, image) in self.pyramid(image.clone())?.into_iter().enumerate() {
+        for (octave, image) in self.pyramid(image)?.into_iter().enumerate() {
             let losses: Vec<(Layer, &dyn Loss)> = self
                 .at(octave)
                 .map(|(_, layer, term)| (layer, &*term.loss))
                 .collect();
-            let normalizer = LayerNormalizer::measure(&self.vgg, image, &losses)?;
-            // Smaller octaves have fewer positions, whose statistics cannot be matched without
-            // copying the exemplar: with equal weights what is left of them drowns the rest.
-            let share = OCTAVE_SHARE.powi(octave as i32);
+            let normalizer = LayerNormalizer::measure(&self.vgg, image.clone(), &losses)?;
             for ((index, ..), weight) in self.at(octave).zip(normalizer.weights()) {
-                factors[index] = weight * share;
+                factors[index] = *weight;
+            }
+            let mut means = Vec::new();
+            for (_, term) in self.at_image_of(octave) {
+                let mut observation = Observation::from(image.clone());
+                let gradient = term.loss.measure(&mut observation, 1.0)?.gradient;
+                means.push(gradient.at(observation)?.abs().mean());
+            }
+            let normalizer = LayerNormalizer::from_means(means)?;
+            for ((index, _), weight) in self.at_image_of(octave).zip(normalizer.weights()) {
+                factors[index] = *weight;
             }
         }
-        let at_image = |term: &&Term| term.place == Place::Image;
-        let mut means = Vec::new();
-        for term in self.terms.iter().filter(at_image) {
-            let mut observation = Observation::from(image.clone());
-            let gradient = term.loss.measure(&mut observation, 1.0)?.gradient;
-            means.push(gradient.at(observation)?.abs().mean());
-        }
-        let normalizer = LayerNormalizer::from_means(means)?;
-        let indices = self
-            .terms
-            .iter()
-            .enumerate()
-            .filter(|(_, term)| at_image(term));
-        for ((index, _), weight) in indices.zip(normalizer.weights()) {
-            factors[index] = *weight;
+        // Smaller octaves have fewer positions, whose statistics cannot be matched without copying
+        // the exemplar: with equal weights what is left of them drowns the rest.
+        for (term, factor) in self.terms.iter().zip(&mut factors) {
+            *factor *= OCTAVE_SHARE.powi(term.place.octave() as i32);
         }
         for (term, factor) in self.terms.iter_mut().zip(factors) {
             term.weight *= factor;
@@ -255,12 +275,10 @@ impl Objective {
             };
             let arriving = self.evaluate_octave(octave, smaller, &mut values)?;
             gradient = sum(gradient, arriving);
-        }
-        for (term, value) in self.terms.iter().zip(&mut values) {
-            if term.place == Place::Image {
-                let mut observation = Observation::from(image.clone());
+            for (index, term) in self.at_image_of(octave) {
+                let mut observation = Observation::from(smaller.clone());
                 let measured = term.loss.measure(&mut observation, term.weight)?;
-                *value = Some(measured.value);
+                values[index] = Some(measured.value);
                 gradient = sum(gradient, Some(measured.gradient.at(observation)?));
             }
         }

@@ -5,8 +5,8 @@
 //! output is fixed by its specification; normal deviates are drawn in f64 by the ziggurat method
 //! and rounded to f32.
 
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 
 /// What a stream is drawn for.
@@ -21,8 +21,12 @@ pub(crate) enum Purpose {
     Noise = 3,
     /// The noise at which layer weights are measured.
     Measurement = 4,
-    /// Directions of projection.
+    /// Directions along which a metric projects.
     Direction = 5,
+    /// Filters that a metric applies; the index is the level.
+    Filter = 6,
+    /// Directions along which a loss projects.
+    Slice = 7,
 }
 
 /// The generator of one stream.
@@ -46,10 +50,18 @@ pub(crate) fn normal(seed: u64, purpose: Purpose, index: u32, count: usize) -> V
         .collect()
 }
 
+/// `count` draws from the uniform distribution on -1..1: words of the generator, so that other
+/// programs can have the same ones.
+pub(crate) fn uniform(seed: u64, purpose: Purpose, index: u32, count: usize) -> Vec<f32> {
+    let mut generator = stream(seed, purpose, index);
+    (0..count)
+        .map(|_| (f64::from(generator.next_u32()) / f64::from(1u32 << 31) - 1.0) as f32)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::Rng;
 
     #[test]
     fn streams_are_those_of_the_specification() {

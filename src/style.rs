@@ -1,13 +1,13 @@
 //! Style transfer: the content of one picture in the style of another.
 
 use crate::error::{Result, not_negative, positive};
+use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Size, from_rgb, resize};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Observer, Outcome, RunOptions, Unobserved};
+use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
 use crate::task::{
-    self, SHALLOW_LAYERS, Statistics, deepest, size_of, with_content, with_style,
-    with_total_variation,
+    self, SHALLOW_LAYERS, Statistics, Style, deepest, with_content, with_total_variation,
 };
 
 /// What style transfer starts from.
@@ -32,7 +32,7 @@ pub struct StyleOptions {
     /// Layers whose statistics it shares with the style picture. Default: `conv1_1 conv2_1
     /// conv3_1`.
     pub style_layers: Option<Vec<Layer>>,
-    /// Which statistics of their features. Default: means and covariances apart.
+    /// Which statistics of their features. Default: means, and whitened covariances.
     pub statistics: Statistics,
     /// Match them on every octave of the image at once. Default: true.
     pub every_octave: bool,
@@ -41,6 +41,9 @@ pub struct StyleOptions {
     pub content_weight: f64,
     /// How strongly each statistic of the style pulls. Default: 1.
     pub style_weight: f64,
+    /// How strongly the distribution of the style's colours pulls, in units of one of its
+    /// statistics. Default: 1.
+    pub colour_weight: f64,
     /// Weight of the total variation, in the same units. Default: 0.
     pub total_variation_weight: f64,
     /// Width and height of the result; the content picture is resized to it. Default: the content
@@ -64,6 +67,7 @@ impl Default for StyleOptions {
             every_octave: true,
             content_weight: 3.0,
             style_weight: 1.0,
+            colour_weight: 1.0,
             total_variation_weight: 0.0,
             size: None,
             style_scale: 1.0,
@@ -78,6 +82,7 @@ impl StyleOptions {
         self.run.check()?;
         not_negative("content weight", self.content_weight)?;
         positive("style weight", self.style_weight)?;
+        not_negative("colour weight", self.colour_weight)?;
         not_negative("total variation weight", self.total_variation_weight)?;
         positive("style scale", self.style_scale)
     }
@@ -86,7 +91,7 @@ impl StyleOptions {
 /// The default content layer.
 const CONTENT_LAYER: &str = "conv2_2";
 
-/// Paints `content` in the style of `style`.
+/// Paints `content` in the style of `style`, a picture or a [mixture](Exemplars::mixture) of several.
 ///
 /// Minimises, at every scale from coarse to fine,
 ///
@@ -106,7 +111,7 @@ const CONTENT_LAYER: &str = "conv2_2";
 pub fn transfer_style(
     vgg: &Vgg,
     content: impl Into<Picture>,
-    style: impl Into<Picture>,
+    style: impl Into<Exemplars>,
     options: &StyleOptions,
 ) -> Result<Outcome> {
     transfer_style_observed(vgg, content, style, options, &mut Unobserved)
@@ -120,57 +125,64 @@ pub fn transfer_style(
 pub fn transfer_style_observed(
     vgg: &Vgg,
     content: impl Into<Picture>,
-    style: impl Into<Picture>,
+    style: impl Into<Exemplars>,
     options: &StyleOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     options.check()?;
     let content = content.into().into_rgb("the content picture")?;
-    let style = style.into().into_rgb("the style picture")?;
-    let size = options.size.unwrap_or(size_of(&content));
+    let style = style.into().read("the style picture")?;
+    let size = options.size.unwrap_or(Size::of(&content));
     size.check("the result")?;
-    let style_size = style_size(size_of(&style), size, options.style_scale);
+    let style = style.resized(|own| style_size(own, size, options.style_scale));
+    let mut images = vec![("the result", size)];
+    images.extend(style.sizes().map(|size| ("the style picture", size)));
     let content_layer = match options.content_layer {
         Some(layer) => layer,
         None => vgg.layer(CONTENT_LAYER)?,
     };
     let style_layers = match &options.style_layers {
         Some(layers) => layers.clone(),
-        None => task::style_layers(
-            vgg,
-            &SHALLOW_LAYERS,
-            size.shorter().min(style_size.shorter()),
-        )?,
+        None => task::style_layers(vgg, &SHALLOW_LAYERS, &images)?,
     };
-    let images = [("the result", size), ("the style picture", style_size)];
     let minimum =
         deepest(vgg, &[content_layer], &images[..1])?.max(deepest(vgg, &style_layers, &images)?);
-    let halvings = options.run.scales.halvings(&[size, style_size], minimum);
+    let all: Vec<Size> = images.iter().map(|(_, size)| *size).collect();
+    let halvings = options.run.scales.halvings(&all, minimum);
     let sizes = size.octaves(halvings);
     let content = resize(&content, size.width, size.height);
-    let style = resize(&style, style_size.width, style_size.height);
-    let mean = run::mean_colour(&style);
+    let mean = style.mean_colour();
     let start = match &options.start {
         StyleStart::Content => content.clone(),
         StyleStart::Picture(picture) => picture.clone().into_rgb("the starting picture")?,
         StyleStart::Noise => options.run.starting_noise(sizes[0], mean),
     };
-    run::run(vgg, &sizes, start, mean, &options.run, observer, |scale| {
+    let course = Course {
+        sizes,
+        start,
+        mean,
+        kept: None,
+    };
+    run::run(vgg, course, &options.run, observer, |scale| {
         let octaves = halvings - scale;
-        let at_scale = |picture, size: Size| {
-            let small = size.halved(octaves);
-            from_rgb(&resize(picture, small.width, small.height), vgg.device())
-        };
+        let style = style.halved(octaves, vgg.device());
         let mut objective = Objective::new(vgg);
         if options.content_weight > 0.0 {
-            let content = at_scale(&content, size);
+            let small = size.halved(octaves);
+            let content = resize(&content, small.width, small.height);
+            let content = from_rgb(&content, vgg.device());
             let weight = options.content_weight;
             objective = with_content(objective, vgg, content, content_layer, weight)?;
         }
         let octaves = if options.every_octave { scale } else { 0 };
-        let kind = (options.statistics, octaves, options.style_weight);
-        let style = at_scale(&style, style_size);
-        let objective = with_style(objective, vgg, style, &style_layers, kind)?;
+        let terms = Style {
+            layers: &style_layers,
+            statistics: options.statistics,
+            octaves,
+            weight: options.style_weight,
+            colour_weight: options.style_weight * options.colour_weight,
+        };
+        let objective = terms.add(objective, vgg, style)?;
         Ok(with_total_variation(
             objective,
             options.total_variation_weight,

@@ -1,13 +1,12 @@
 //! What the three tasks share: sizes, layers that fit them, statistics that make a style.
 
 use burn::tensor::Tensor;
-use image::Rgb32FImage;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::imaging::Size;
 use crate::kernels::Padding;
-use crate::loss::{Content, Covariance, Gram, Mean, Observation, TotalVariation};
+use crate::loss::{Content, Gram, Mean, TotalVariation, Wasserstein, moments_of_mixture};
 use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
 
@@ -17,10 +16,17 @@ use crate::objective::{Objective, halve};
 #[non_exhaustive]
 pub enum Statistics {
     /// Gram matrices, as published: means and covariances in one, of which means have most weight.
+    /// Shapes dissolve.
     Gram,
-    /// Means and covariances, each with its own weight: shapes keep their contours.
-    #[default]
+    /// Means and covariances, each with its own weight: shapes keep their place in the picture, and
+    /// ragged outlines.
     Moments,
+    /// Means, and covariances measured where weak directions count as well: outlines are drawn.
+    #[default]
+    Whitened,
+    /// Means, and distributions of features along 64 directions: more than two moments tell, for
+    /// twice the time.
+    Distributions,
 }
 
 /// Style layers, shallow to deep: the first three, whose statistics at every octave of the image
@@ -29,17 +35,21 @@ pub(crate) const SHALLOW_LAYERS: [&str; 3] = ["conv1_1", "conv2_1", "conv3_1"];
 pub(crate) const PUBLISHED_LAYERS: [&str; 5] =
     ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
 
-pub(crate) fn size_of(picture: &Rgb32FImage) -> Size {
-    Size::new(picture.width() as usize, picture.height() as usize)
-}
-
-/// The style layers that an image with sides of at least `side` pixels has.
-pub(crate) fn style_layers(vgg: &Vgg, names: &[&str], side: usize) -> Result<Vec<Layer>> {
+/// The style layers, of those named, that all `images` have.
+pub(crate) fn style_layers(
+    vgg: &Vgg,
+    names: &[&str],
+    images: &[(&str, Size)],
+) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     for name in names {
         let layer = vgg.layer(name)?;
+        let fits = |(what, size): &(&str, Size)| {
+            let side = size.shorter();
+            vgg.check_image(what, side, side, layer).is_ok()
+        };
         // The shallowest stays in any case, so that an image too small for it gets an error.
-        if layers.is_empty() || vgg.check_image("", side, side, layer).is_ok() {
+        if layers.is_empty() || images.iter().all(fits) {
             layers.push(layer);
         }
     }
@@ -62,52 +72,130 @@ pub(crate) fn deepest(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]) -> R
     Ok(minimum)
 }
 
-/// Adds the statistics of `exemplar` at `layers`, on the image and on its first `octaves` halvings.
-///
-/// A network that wraps makes a result that tiles. The exemplar need not tile: read as if it did, its
-/// own seam would be part of its statistics, so it is read by reflection then.
-pub(crate) fn with_style(
-    mut objective: Objective,
-    vgg: &Vgg,
-    exemplar: Tensor<4>,
-    layers: &[Layer],
-    (statistics, octaves, weight): (Statistics, usize, f64),
-) -> Result<Objective> {
-    let mut exemplar = exemplar;
-    let reader = match vgg.padding() {
-        Padding::Circular => vgg.with_padding(Padding::Reflect),
-        _ => vgg.clone(),
-    };
-    for octave in 0..=octaves {
-        // One layer at a time: a pass costs little, the maps of all layers much memory.
-        for &layer in layers {
-            let Some(map) = reader.features(exemplar.clone(), &[layer])?.take(layer) else {
-                unreachable!("every tap has features");
-            };
-            let name = |what: &str| match octave {
-                0 => format!("{what} {layer}"),
-                _ => format!("{what} {layer} octave {octave}"),
-            };
-            let mut map = Observation::from(map);
-            objective = match statistics {
-                Statistics::Gram => {
-                    let gram = Gram::of(map)?;
-                    objective.at_octave(octave, name("gram"), layer, weight, gram)
+/// A style, as terms of an objective.
+pub(crate) struct Style<'a> {
+    pub(crate) layers: &'a [Layer],
+    pub(crate) statistics: Statistics,
+    /// Halvings of the image that are matched besides the image itself.
+    pub(crate) octaves: usize,
+    /// Weight of each statistic.
+    pub(crate) weight: f64,
+    /// Weight of the distribution of colours, in the same units.
+    pub(crate) colour_weight: f64,
+}
+
+/// Weight of a mean compared with the covariance beside it. Of 1, 5, 10 and 20 ten gave the closest
+/// patches (`docs/QUALITY.md`): whitened covariances see little of how much there is of what.
+const MEAN_WEIGHT: f64 = 10.0;
+
+/// How covariances are whitened: see [`Covariance::partially_whitened`](crate::loss::Covariance::partially_whitened).
+const WHITENING: f64 = 0.5;
+
+/// Directions along which features are compared, and colours.
+const DIRECTIONS: usize = 64;
+const COLOUR_DIRECTIONS: usize = 32;
+
+/// Positions at the border of an exemplar's map that its statistics leave out. What is mirrored
+/// there is found at the border of every result, and would be put into its place.
+const MARGIN: usize = 1;
+
+impl Style<'_> {
+    /// Adds the statistics of a mixture of exemplars, each with its share, on the image and on its
+    /// halvings.
+    ///
+    /// A network that wraps makes a result that tiles. The exemplars need not tile: read as if they
+    /// did, their own seams would be part of their statistics, so they are read by reflection then.
+    pub(crate) fn add(
+        &self,
+        mut objective: Objective,
+        vgg: &Vgg,
+        mut exemplars: Vec<(Tensor<4>, f64)>,
+    ) -> Result<Objective> {
+        let reader = match vgg.padding() {
+            Padding::Circular => vgg.with_padding(Padding::Reflect),
+            _ => vgg.clone(),
+        };
+        for octave in 0..=self.octaves {
+            // One layer at a time: a pass costs little, the maps of all layers much memory.
+            for &layer in self.layers {
+                let mut maps = Vec::new();
+                for (exemplar, share) in &exemplars {
+                    let Some(map) = reader.features(exemplar.clone(), &[layer])?.take(layer) else {
+                        unreachable!("every tap has features");
+                    };
+                    maps.push((map, *share));
                 }
-                Statistics::Moments => {
-                    let mean = Mean::observed(&mut map)?;
-                    let covariance = Covariance::observed(&mut map)?;
-                    objective
-                        .at_octave(octave, name("mean"), layer, weight, mean)
-                        .at_octave(octave, name("covariance"), layer, weight, covariance)
+                objective = self.add_layer(objective, octave, layer, maps)?;
+            }
+            if self.colour_weight > 0.0 {
+                let colours = Wasserstein::of_mixture(exemplars.clone(), COLOUR_DIRECTIONS)?;
+                let name = named("colours", octave);
+                objective = objective.at_halved_image(octave, name, self.colour_weight, colours);
+            }
+            if octave < self.octaves {
+                for (exemplar, _) in &mut exemplars {
+                    *exemplar = halve(exemplar.clone())?;
                 }
-            };
+            }
         }
-        if octave < octaves {
-            exemplar = halve(exemplar)?;
-        }
+        Ok(objective)
     }
-    Ok(objective)
+
+    fn add_layer(
+        &self,
+        objective: Objective,
+        octave: usize,
+        layer: Layer,
+        maps: Vec<(Tensor<4>, f64)>,
+    ) -> Result<Objective> {
+        let name = |what: &str| named(&format!("{what} {layer}"), octave);
+        let weight = self.weight;
+        if self.statistics == Statistics::Gram {
+            let gram = Gram::of_mixture(maps)?;
+            return Ok(objective.at_octave(octave, name("gram"), layer, weight, gram));
+        }
+        let maps: Vec<(Tensor<4>, f64)> = maps
+            .into_iter()
+            .map(|(map, share)| (interior(map), share))
+            .collect();
+        let with_mean = |mean: Mean, weight: f64| {
+            objective.at_octave(octave, name("mean"), layer, weight, mean)
+        };
+        if self.statistics == Statistics::Distributions {
+            let distribution = Wasserstein::of_mixture(maps.clone(), DIRECTIONS)?;
+            let (mean, _) = moments_of_mixture(maps)?;
+            let name = name("distribution");
+            let objective = with_mean(mean, weight * MEAN_WEIGHT);
+            return Ok(objective.at_octave(octave, name, layer, weight, distribution));
+        }
+        let (mean, covariance) = moments_of_mixture(maps)?;
+        let name = name("covariance");
+        if self.statistics == Statistics::Moments {
+            let objective = with_mean(mean, weight);
+            return Ok(objective.at_octave(octave, name, layer, weight, covariance));
+        }
+        let covariance = covariance.partially_whitened(WHITENING)?;
+        let objective = with_mean(mean, weight * MEAN_WEIGHT);
+        Ok(objective.at_octave(octave, name, layer, weight, covariance))
+    }
+}
+
+/// The name of a term at an octave.
+fn named(what: &str, octave: usize) -> String {
+    match octave {
+        0 => what.into(),
+        _ => format!("{what} octave {octave}"),
+    }
+}
+
+/// A map without its border.
+fn interior(map: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, width] = map.dims();
+    if height.min(width) <= 2 * MARGIN {
+        return map;
+    }
+    map.narrow(2, MARGIN, height - 2 * MARGIN)
+        .narrow(3, MARGIN, width - 2 * MARGIN)
 }
 
 /// Adds the distance from the features of `picture` at a layer.

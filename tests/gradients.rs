@@ -6,7 +6,7 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use common::{all_devices, assert_close, cpu_devices, flex, gpu_device, picture, values};
-use ranvgg::loss::{Content, Covariance, Custom, Loss, Mean, TotalVariation};
+use ranvgg::loss::{Content, Covariance, Custom, Loss, Mean, TotalVariation, Wasserstein};
 use ranvgg::{Features, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg, halve};
 
 /// A small map `[1, C, H, W]` in f64.
@@ -47,11 +47,19 @@ fn differences(loss: &dyn Loss, at: &Tensor<4>) -> Vec<f32> {
 fn every_loss_has_the_gradient_of_its_value() {
     let at = map([1, 3, 4, 5], 0.0);
     let custom = Custom::new(|map: Tensor<4>| (map.clone().square() * map).sum());
-    let losses: [(&str, Box<dyn Loss>); 7] = [
+    let losses: [(&str, Box<dyn Loss>); 8] = [
         ("mean", Box::new(Mean::of(map([1, 3, 6, 2], 1.0)).unwrap())),
         (
             "covariance",
             Box::new(Covariance::of(map([1, 3, 6, 2], 1.0)).unwrap()),
+        ),
+        (
+            "covariance, whitened",
+            Box::new(
+                Covariance::of(map([1, 3, 6, 2], 1.0))
+                    .and_then(|target| target.partially_whitened(0.5))
+                    .unwrap(),
+            ),
         ),
         (
             "content",
@@ -74,6 +82,120 @@ fn every_loss_has_the_gradient_of_its_value() {
                 .unwrap(),
         );
         assert_close(name, &gradient, &differences(&*loss, &at), 1e-6);
+    }
+}
+
+/// Two independent channels of variances 4 and 1, so that everything can be done by hand.
+#[test]
+fn whitening_weighs_directions_by_their_variance() {
+    let rows = |a: f32, b: f32| {
+        let data = [[[[a, a, -a, -a]], [[b, -b, b, -b]]]];
+        Tensor::<4>::from_floats(data, &flex())
+    };
+    // Mean variance 2.5; f = 0.01 + 3 * 2 / 4 = 1.51. Variances in units of the mean plus f: 3.11
+    // and 1.91.
+    let measured = |exponent: f64, a: f32, b: f32| -> f32 {
+        let target = Covariance::of(rows(2.0, 1.0)).unwrap();
+        let target = target.partially_whitened(exponent).unwrap();
+        let measured = target.measure(&mut rows(a, b).into(), 1.0).unwrap();
+        measured.value.into_scalar::<f32>()
+    };
+    for (exponent, a, b, expected) in [
+        (0.0, 2.0, 2.0, 9.0 / 16.0),
+        (0.0, 3.0, 1.0, 25.0 / 16.0),
+        (0.5, 2.0, 2.0, 9.0 / 1.91 / 16.0),
+        (0.5, 3.0, 1.0, 25.0 / 3.11 / 16.0),
+        (1.0, 2.0, 2.0, 9.0 / (1.91 * 1.91) / 16.0),
+        (1.0, 2.0, 1.0, 0.0),
+    ] {
+        let found = f64::from(measured(exponent, a, b));
+        assert!(
+            (found - expected).abs() < 1e-5,
+            "{exponent} {a} {b}: {found}"
+        );
+    }
+    let target = Covariance::of(rows(2.0, 1.0)).unwrap();
+    for exponent in [-0.1, 1.1, f64::NAN] {
+        let refused = target.clone().partially_whitened(exponent);
+        assert!(refused.unwrap_err().to_string().contains("0 to 1"));
+    }
+    // Nothing varies: the plain distance.
+    let flat = Covariance::of(rows(0.0, 0.0)).unwrap();
+    let flat = flat.partially_whitened(1.0).unwrap();
+    let value = flat.measure(&mut rows(2.0, 0.0).into(), 1.0).unwrap().value;
+    assert_eq!(values(value), [1.0]);
+}
+
+/// The definition, in f64, with a sort of its own.
+fn naive_wasserstein(target: &Wasserstein, of: &Tensor<4>, at: &Tensor<4>) -> (f64, Vec<f32>) {
+    let [channels, count] = target.directions().dims();
+    let directions = values(target.directions().clone());
+    // Channels last, as rows.
+    let rows = |map: &Tensor<4>| -> Vec<Vec<f64>> {
+        let flat = values(map.clone().permute([0, 2, 3, 1]));
+        let rows = flat.chunks(channels);
+        rows.map(|row| row.iter().map(|v| f64::from(*v)).collect())
+            .collect()
+    };
+    let (of, at) = (rows(of), rows(at));
+    let positions = at.len();
+    let (mut value, mut gradient) = (0.0, vec![vec![0.0; channels]; positions]);
+    for k in 0..count {
+        let direction: Vec<f64> = (0..channels)
+            .map(|n| f64::from(directions[n * count + k]))
+            .collect();
+        let along = |row: &Vec<f64>| row.iter().zip(&direction).map(|(a, b)| a * b).sum::<f64>();
+        let mut sorted: Vec<f64> = of.iter().map(along).collect();
+        sorted.sort_by(f64::total_cmp);
+        let mut order: Vec<usize> = (0..positions).collect();
+        order.sort_by(|a, b| along(&at[*a]).total_cmp(&along(&at[*b])));
+        for (rank, place) in order.into_iter().enumerate() {
+            let wanted = (rank as f64 + 0.5) / positions as f64 * sorted.len() as f64 - 0.5;
+            let wanted = wanted.clamp(0.0, (sorted.len() - 1) as f64);
+            let (low, share) = (wanted.floor() as usize, wanted.fract());
+            let high = (low + 1).min(sorted.len() - 1);
+            let difference = along(&at[place]) - sorted[low] * (1.0 - share) - sorted[high] * share;
+            value += difference * difference / 2.0;
+            for (sum, d) in gradient[place].iter_mut().zip(&direction) {
+                *sum += difference * d;
+            }
+        }
+    }
+    let scale = 1.0 / (count * positions) as f64;
+    // Back to channels first.
+    let gradient = (0..channels)
+        .flat_map(|n| gradient.iter().map(move |row| (row[n] * scale) as f32))
+        .collect();
+    (value * scale, gradient)
+}
+
+#[test]
+fn distributions_are_compared_in_sorted_order() {
+    for device in [Some(flex()), gpu_device().map(|(_, device)| device)] {
+        let Some(device) = device else { continue };
+        let at = picture(5, 7, 0.0, &device);
+        for of in [picture(5, 7, 1.0, &device), picture(3, 4, 2.0, &device)] {
+            let target = Wasserstein::of(of.clone(), 8).unwrap();
+            let measured = target.measure(&mut at.clone().into(), 2.0).unwrap();
+            let gradient = measured.gradient.at(at.clone().into()).unwrap();
+            let (value, expected) = naive_wasserstein(&target, &of, &at);
+            assert_close(
+                "value",
+                &values(measured.value),
+                &[2.0 * value as f32],
+                1e-5,
+            );
+            let expected: Vec<f32> = expected.iter().map(|v| 2.0 * v).collect();
+            assert_close("gradient", &values(gradient), &expected, 1e-5);
+        }
+        // The same colours elsewhere are the same distribution.
+        let turned = at.clone().flip([2, 3]);
+        let target = Wasserstein::of(at.clone(), 8).unwrap();
+        let measured = target.measure(&mut turned.into(), 1.0).unwrap();
+        assert!(values(measured.value)[0] < 1e-12);
+        assert!(Wasserstein::of(at.clone(), 0).is_err());
+        let four = Tensor::<4>::zeros([1, 4, 2, 2], &device);
+        assert!(target.measure(&mut four.into(), 1.0).is_err());
     }
 }
 

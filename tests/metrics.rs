@@ -4,14 +4,18 @@
 
 use image::Rgb32FImage;
 use ranvgg::imaging::{self, Limits};
-use ranvgg::metrics::{psnr, sliced_wasserstein, ssim};
+use ranvgg::metrics::{filter_responses, novelty, psnr, seam, sliced_wasserstein, ssim};
 
-fn load(name: &str) -> Rgb32FImage {
+fn load_whole(name: &str) -> Rgb32FImage {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("examples/images")
         .join(name);
     let image = imaging::open(path, Limits::default()).unwrap();
-    image.crop_imm(0, 0, 200, 200).to_rgb32f()
+    image.to_rgb32f()
+}
+
+fn load(name: &str) -> Rgb32FImage {
+    image::imageops::crop_imm(&load_whole(name), 0, 0, 200, 200).to_image()
 }
 
 fn mix(a: &Rgb32FImage, b: &Rgb32FImage) -> Rgb32FImage {
@@ -46,6 +50,20 @@ fn the_same_numbers_as_other_programs() {
         close("psnr", psnr(&second, &first).unwrap(), 1e-5);
         // scikit-image averages over the interior that its own cropping leaves.
         close("ssim", ssim(&second, &first).unwrap(), 1e-4);
+        let novelty = novelty(&first, &second).unwrap();
+        close("correlation", novelty.correlation, 1e-3);
+        // One patch in 529 may have two neighbours that are equally near but for rounding.
+        let patches = 2.0 / 529.0;
+        for (what, found) in [
+            ("coherent", novelty.coherent),
+            ("in_place", novelty.in_place),
+        ] {
+            let expected = row[what].as_f64().unwrap();
+            println!("{what} {found} {expected}");
+            assert!((found - expected).abs() <= patches, "{row}: {what} {found}");
+        }
+        let responses = filter_responses(&first, &second).unwrap();
+        close("filter_responses", responses, 1e-3);
         // Other random directions: the mean over 4 * 256 of them differs by a percent or so.
         close(
             "sliced_wasserstein",
@@ -60,6 +78,17 @@ fn an_image_is_at_no_distance_from_itself() {
     let image = load("gravel.png");
     assert!(sliced_wasserstein(&image, &image).unwrap().abs() < f64::EPSILON);
     assert!((ssim(&image, &image).unwrap() - 1.0).abs() < 1e-12);
+    assert!(filter_responses(&image, &image).unwrap().abs() < f64::EPSILON);
+    let copy = novelty(&image, &image).unwrap();
+    assert!((copy.correlation - 1.0).abs() < 1e-9);
+    assert_eq!((copy.coherent, copy.in_place), (1.0, 1.0));
+    // Moved by 30 pixels it is coherent still, and no longer in place.
+    let moved = image::imageops::crop_imm(&load_whole("gravel.png"), 30, 0, 200, 200).to_image();
+    let moved = novelty(&image, &moved).unwrap();
+    assert!(moved.coherent > 0.7 && moved.in_place < 0.05, "{moved:?}");
+    assert!(moved.correlation > 0.95, "{moved:?}");
+    // Gravel does not tile, whatever it is compared with.
+    assert!(seam(&image).unwrap() > 1.2);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use image::{DynamicImage, ImageBuffer, Rgb, Rgb32FImage, RgbImage};
 
+use super::Size;
 use crate::error::{Error, Result, all_finite};
 
 /// A picture given to a task: a decoded image or a tensor, by `From`.
@@ -46,6 +47,18 @@ impl From<&Tensor<4>> for Picture {
 }
 
 impl Picture {
+    /// Its width and height in pixels.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        match self {
+            Self::Image(image) => Size::new(image.width() as usize, image.height() as usize),
+            Self::Tensor(tensor) => {
+                let [_, _, height, width] = tensor.dims();
+                Size::new(width, height)
+            }
+        }
+    }
+
     /// The picture on the host; `what` names it in messages.
     pub(crate) fn into_rgb(self, what: &str) -> Result<Rgb32FImage> {
         let picture = match self {
@@ -108,6 +121,18 @@ pub(crate) fn to_rgb(tensor: Tensor<4>) -> Result<Rgb32FImage> {
         found: vec![1, 3, height, width],
         expected: "[1, 3, height, width]".into(),
     })
+}
+
+/// The mean colour of a picture.
+pub(crate) fn mean_colour(picture: &Rgb32FImage) -> [f32; 3] {
+    let mut sums = [0.0f64; 3];
+    for pixel in picture.pixels() {
+        for (sum, value) in sums.iter_mut().zip(pixel.0) {
+            *sum += f64::from(value);
+        }
+    }
+    let count = f64::from(picture.width()) * f64::from(picture.height());
+    sums.map(|sum| (sum / count) as f32)
 }
 
 /// A tensor `[1, 3, H, W]` as an image of 8 bits a channel: values beyond 0..=1 are clipped, others

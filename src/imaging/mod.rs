@@ -10,7 +10,7 @@ mod resize;
 mod scales;
 
 pub use self::convert::{Picture, flatten, from_image, to_image8, to_image16};
-pub(crate) use self::convert::{from_rgb, to_image8_of, to_image16_of, to_rgb};
+pub(crate) use self::convert::{from_rgb, mean_colour, to_image8_of, to_image16_of, to_rgb};
 pub(crate) use self::halving::Halving;
 pub use self::io::{Limits, check_output, open, save};
 pub(crate) use self::resize::{resize, resize_periodic};

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gradient, Loss, Measured, Observation, check_channels};
+use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
 use crate::error::Result;
 
 /// The Gram matrix of a map: how strongly channels answer together, wherever they do.
@@ -51,6 +51,27 @@ impl Gram {
     /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
     pub fn of(map: impl Into<Observation>) -> Result<Self> {
         let matrix = map.into().second_moment()?;
+        Ok(Self { matrix })
+    }
+
+    /// The Gram matrix of several maps side by side, each with its share of the area.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`](crate::Error::InvalidOption) for no maps,
+    /// [`Error::Device`](crate::Error::Device) if one cannot be read.
+    pub fn of_mixture<M: Into<Observation>>(
+        parts: impl IntoIterator<Item = (M, f64)>,
+    ) -> Result<Self> {
+        let mut sum: Option<Tensor<2>> = None;
+        for (map, share) in parts {
+            let part = map.into().second_moment()?.mul_scalar(share);
+            sum = Some(match sum {
+                Some(sum) => sum + part,
+                None => part,
+            });
+        }
+        let matrix = sum.ok_or_else(no_maps)?;
         Ok(Self { matrix })
     }
 

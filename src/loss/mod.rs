@@ -7,6 +7,8 @@ mod gram;
 mod moments;
 mod observation;
 mod total_variation;
+mod wasserstein;
+mod whitening;
 
 use burn::tensor::Tensor;
 
@@ -15,9 +17,10 @@ pub use self::custom::Custom;
 pub use self::gradient::Gradient;
 pub(crate) use self::gradient::sum_of_maps;
 pub use self::gram::Gram;
-pub use self::moments::{Covariance, Mean};
+pub use self::moments::{Covariance, Mean, moments_of_mixture};
 pub use self::observation::Observation;
 pub use self::total_variation::TotalVariation;
+pub use self::wasserstein::Wasserstein;
 use crate::error::{Error, Result};
 
 /// A loss and its gradient, both on the device of what was measured.
@@ -54,4 +57,9 @@ fn check_channels(observation: &Observation, target: &str, expected: usize) -> R
         found: observation.dims().to_vec(),
         expected: format!("[1, {expected}, height, width]"),
     })
+}
+
+/// What a mixture of nothing is answered with.
+fn no_maps() -> Error {
+    Error::option("maps of a mixture", 0, "at least one")
 }

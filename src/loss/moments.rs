@@ -6,8 +6,8 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gradient, Loss, Measured, Observation, check_channels};
-use crate::error::Result;
+use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps, whitening};
+use crate::error::{Error, Result};
 
 /// Distance of the mean of a map's features from that of another.
 ///
@@ -29,11 +29,26 @@ pub struct Mean {
 /// ```text
 /// L = 1 / (4 N^2) * sum (S - S0)^2          dL/dF = (S - S0) (F - m) / (N^2 M)
 /// ```
+///
+/// Some directions of feature space vary a thousand times as much as others, and this distance sees
+/// little but those: light and dark. Edges live in the weak ones;
+/// [`partially_whitened`](Self::partially_whitened) makes them count.
 #[derive(Clone, Debug)]
 pub struct Covariance {
     /// `[N, N]`.
     target: Tensor<2>,
+    /// Positions that it was measured over.
+    positions: usize,
+    /// `W`, `[N, N]`, where distances are measured in another metric.
+    metric: Option<Tensor<2>>,
 }
+
+/// Variance that is added to that of each direction before whitening, in units of their mean: ...
+const FLOOR: f64 = 0.01;
+
+/// ... and for each channel per position. Of `M` samples in `N` dimensions the smallest variances
+/// are an accident of the samples, the more so the larger `N / M`: to match them is to copy.
+const FLOOR_PER_SAMPLING: f64 = 3.0;
 
 impl Mean {
     /// The mean over the positions of a map `[1, N, H, W]`.
@@ -73,7 +88,38 @@ impl Covariance {
     /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
     pub fn observed(observation: &mut Observation) -> Result<Self> {
         let target = observation.covariance()?;
-        Ok(Self { target })
+        let [_, _, height, width] = observation.dims();
+        Ok(Self {
+            target,
+            positions: height * width,
+            metric: None,
+        })
+    }
+
+    /// The same with distances measured where directions that vary little count as well:
+    ///
+    /// ```text
+    /// L = 1 / (4 N^2) * sum (W (S - S0) W)^2        W = (S0 / s + f I)^(-exponent / 2)
+    /// ```
+    ///
+    /// with `s` the mean variance of a direction and `f = 0.01 + 3 N / M` for a target of `M`
+    /// positions. An exponent of 0 is the plain distance, 1 nearly one that no linear map of the
+    /// features changes; halfway it is, close to the target, the Wasserstein distance of normal
+    /// distributions with these covariances (which weighs the component between two directions of
+    /// variances `a` and `b` by `1 / (a + b)`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`](crate::Error::InvalidOption) for an exponent outside of 0..=1,
+    /// [`Error::Device`](crate::Error::Device) if the matrix cannot be read.
+    pub fn partially_whitened(mut self, exponent: f64) -> Result<Self> {
+        if !(0.0..=1.0).contains(&exponent) {
+            return Err(Error::option("whitening exponent", exponent, "0 to 1"));
+        }
+        let [channels, _] = self.target.dims();
+        let floor = FLOOR + FLOOR_PER_SAMPLING * channels as f64 / self.positions as f64;
+        self.metric = whitening::power(&self.target, floor, -exponent / 2.0)?;
+        Ok(self)
     }
 
     /// The matrix, `[N, N]`.
@@ -81,6 +127,41 @@ impl Covariance {
     pub fn matrix(&self) -> &Tensor<2> {
         &self.target
     }
+}
+
+/// Mean and covariance of several maps side by side, each with its share of the area:
+///
+/// ```text
+/// m = sum over maps of share m_i            S = sum over maps of share (S_i + m_i m_i') - m m'
+/// ```
+///
+/// # Errors
+///
+/// [`Error::InvalidOption`] for no maps, [`Error::Device`] if one cannot be read.
+pub fn moments_of_mixture<M: Into<Observation>>(
+    parts: impl IntoIterator<Item = (M, f64)>,
+) -> Result<(Mean, Covariance)> {
+    let mut sum: Option<(Tensor<2>, Tensor<2>)> = None;
+    let mut positions = 0;
+    for (map, share) in parts {
+        let mut observation = map.into();
+        let [_, _, height, width] = observation.dims();
+        positions += height * width;
+        let first = observation.mean()?.mul_scalar(share);
+        let second = observation.second_moment()?.mul_scalar(share);
+        sum = Some(match sum {
+            Some((mean, moment)) => (mean + first, moment + second),
+            None => (first, second),
+        });
+    }
+    let (mean, second) = sum.ok_or_else(no_maps)?;
+    let covariance = second - mean.clone().transpose().matmul(mean.clone());
+    let covariance = Covariance {
+        target: covariance,
+        positions,
+        metric: None,
+    };
+    Ok((Mean { target: mean }, covariance))
 }
 
 impl Loss for Mean {
@@ -101,14 +182,18 @@ impl Loss for Covariance {
     fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
         let [_, channels, height, width] = observation.dims();
         check_channels(observation, "moments", self.target.dims()[0])?;
-        let difference = observation.covariance()? - self.target.clone();
+        let in_metric = |matrix: Tensor<2>| match &self.metric {
+            Some(metric) => metric.clone().matmul(matrix).matmul(metric.clone()),
+            None => matrix,
+        };
+        let difference = in_metric(observation.covariance()? - self.target.clone());
         let squares = (channels * channels) as f64;
         let value = difference
             .clone()
             .square()
             .sum()
             .mul_scalar(weight / (4.0 * squares));
-        let scaled = difference.mul_scalar(weight / (squares * (height * width) as f64));
+        let scaled = in_metric(difference).mul_scalar(weight / (squares * (height * width) as f64));
         // (F - m) D without the centred features.
         let offset = observation.mean()?.matmul(scaled.clone()).neg();
         Ok(Measured {

@@ -1,27 +1,26 @@
-//! How alike two images are: pure functions of two images of the same size.
+//! How alike two images are, how good a texture is, and whether it tiles: pure functions of images.
 
+mod filter_responses;
+mod novelty;
+mod plane;
 mod psnr;
+mod seam;
 mod sliced_wasserstein;
 mod ssim;
 
 use image::Rgb32FImage;
 
+pub use self::filter_responses::filter_responses;
+pub use self::novelty::{Novelty, novelty};
 pub use self::psnr::psnr;
+pub use self::seam::seam;
 pub use self::sliced_wasserstein::sliced_wasserstein;
 pub use self::ssim::ssim;
 use crate::error::{Error, Result, all_finite};
 
 fn check(first: &Rgb32FImage, second: &Rgb32FImage, smallest: u32) -> Result<()> {
-    for (what, image) in [("the first image", first), ("the second image", second)] {
-        all_finite(what, image.as_raw())?;
-        if image.width().min(image.height()) < smallest {
-            return Err(Error::Shape {
-                what: what.into(),
-                found: vec![image.height() as usize, image.width() as usize],
-                expected: format!("sides of at least {smallest} pixels"),
-            });
-        }
-    }
+    check_one("the first image", first, smallest)?;
+    check_one("the second image", second, smallest)?;
     if first.dimensions() != second.dimensions() {
         return Err(Error::Shape {
             what: "the second image".into(),
@@ -30,4 +29,16 @@ fn check(first: &Rgb32FImage, second: &Rgb32FImage, smallest: u32) -> Result<()>
         });
     }
     Ok(())
+}
+
+fn check_one(what: &str, image: &Rgb32FImage, smallest: u32) -> Result<()> {
+    all_finite(what, image.as_raw())?;
+    if image.width().min(image.height()) >= smallest {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: what.into(),
+        found: vec![image.height() as usize, image.width() as usize],
+        expected: format!("sides of at least {smallest} pixels"),
+    })
 }

@@ -4,6 +4,7 @@ use image::Rgb32FImage;
 use rayon::prelude::*;
 
 use super::check;
+use super::plane::Plane;
 use crate::error::Result;
 use crate::random::{self, Purpose};
 
@@ -15,9 +16,6 @@ const LEVELS: u32 = 4;
 const DIRECTIONS: usize = 1024;
 /// Quantiles compared along a direction.
 const QUANTILES: usize = 1000;
-/// Weights of the binomial filter that shrinks a level.
-const BINOMIAL: [f32; 5] = [1.0 / 16.0, 4.0 / 16.0, 6.0 / 16.0, 4.0 / 16.0, 1.0 / 16.0];
-
 /// How differently the patches of two textures are distributed: 0 for equal images, 0.03 to 0.1
 /// for a good synthesis.
 ///
@@ -61,7 +59,7 @@ fn level_distance(exemplar: &Plane, result: &Plane, level: u32) -> f64 {
                 .sum::<f32>()
                 .sqrt();
             let direction: Vec<f32> = numbers.iter().map(|value| value / norm).collect();
-            let (first, second) = (exemplar.project(&direction), result.project(&direction));
+            let (first, second) = (project(exemplar, &direction), project(result, &direction));
             let spread = standard_deviation(&first);
             let (first, second) = (quantiles(first), quantiles(second));
             let difference: f64 = first
@@ -98,78 +96,19 @@ fn quantiles(mut values: Vec<f32>) -> Vec<f32> {
         .collect()
 }
 
-/// An image, `[height, width, 3]`.
-struct Plane {
-    width: usize,
-    height: usize,
-    values: Vec<f32>,
-}
-
-impl Plane {
-    fn new(image: &Rgb32FImage) -> Self {
-        Self {
-            width: image.width() as usize,
-            height: image.height() as usize,
-            values: image.as_raw().clone(),
-        }
-    }
-
-    /// Inner products of a direction with all patches.
-    fn project(&self, direction: &[f32]) -> Vec<f32> {
-        let (rows, columns) = (self.height - PATCH + 1, self.width - PATCH + 1);
-        let run = PATCH * 3;
-        let mut sums = vec![0.0; rows * columns];
-        for (sums, y) in sums.chunks_mut(columns).zip(0..) {
-            for (dy, weights) in direction.chunks(run).enumerate() {
-                let line = &self.values[(y + dy) * self.width * 3..][..self.width * 3];
-                for (x, sum) in sums.iter_mut().enumerate() {
-                    let patch = &line[x * 3..][..run];
-                    *sum += patch.iter().zip(weights).map(|(a, b)| a * b).sum::<f32>();
-                }
+/// Inner products of a direction with all patches.
+fn project(plane: &Plane, direction: &[f32]) -> Vec<f32> {
+    let (rows, columns) = (plane.height - PATCH + 1, plane.width - PATCH + 1);
+    let run = PATCH * 3;
+    let mut sums = vec![0.0; rows * columns];
+    for (sums, y) in sums.chunks_mut(columns).zip(0..) {
+        for (dy, weights) in direction.chunks(run).enumerate() {
+            let line = plane.row(y + dy);
+            for (x, sum) in sums.iter_mut().enumerate() {
+                let patch = &line[x * 3..][..run];
+                *sum += patch.iter().zip(weights).map(|(a, b)| a * b).sum::<f32>();
             }
         }
-        sums
     }
-
-    /// Every second pixel of the image filtered by the binomial, mirrored at its border.
-    fn half(&self) -> Self {
-        let mirrored = |i: isize, length: usize| {
-            let last = length as isize - 1;
-            (last - (last - i.abs()).abs()) as usize
-        };
-        let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
-        let at =
-            |y: usize, x: usize, channel: usize| self.values[(y * self.width + x) * 3 + channel];
-        let mut rows = vec![0.0; height * self.width * 3];
-        for y in 0..height {
-            for x in 0..self.width {
-                for channel in 0..3 {
-                    rows[(y * self.width + x) * 3 + channel] = (0..5)
-                        .map(|i| {
-                            let source = mirrored(2 * y as isize + i as isize - 2, self.height);
-                            BINOMIAL[i] * at(source, x, channel)
-                        })
-                        .sum();
-                }
-            }
-        }
-        let mut values = vec![0.0; height * width * 3];
-        for y in 0..height {
-            for x in 0..width {
-                for channel in 0..3 {
-                    values[(y * width + x) * 3 + channel] = (0..5)
-                        .map(|i| {
-                            let source = mirrored(2 * x as isize + i as isize - 2, self.width);
-                            BINOMIAL[i] * rows[(y * self.width + source) * 3 + channel]
-                        })
-                        .sum();
-                }
-            }
-        }
-        Self {
-            width,
-            height,
-            values,
-        }
-    }
+    sums
 }

@@ -1,5 +1,6 @@
 //! The one loop: through the scales, and at each through evaluations until it is over.
 
+mod kept;
 mod observer;
 mod outcome;
 
@@ -8,6 +9,8 @@ use std::time::Instant;
 use image::Rgb32FImage;
 use serde::{Deserialize, Serialize};
 
+pub use self::kept::Kept;
+pub(crate) use self::kept::KeptPixels;
 pub use self::observer::{Control, Observer, Progress, Term, Unobserved};
 pub use self::outcome::{Outcome, Record};
 use crate::error::{Error, Result, at_least_one};
@@ -104,33 +107,37 @@ fn noise_image(
     Rgb32FImage::from_raw(width, height, values).unwrap_or_default()
 }
 
-/// The mean colour of a picture.
-pub(crate) fn mean_colour(picture: &Rgb32FImage) -> [f32; 3] {
-    let mut sums = [0.0f64; 3];
-    for pixel in picture.pixels() {
-        for (sum, value) in sums.iter_mut().zip(pixel.0) {
-            *sum += f64::from(value);
-        }
-    }
-    let count = f64::from(picture.width()) * f64::from(picture.height());
-    sums.map(|sum| (sum / count) as f32)
-}
-
 /// Amplitude of the noise at which weights are measured; they hardly depend on it.
 const MEASURING_NOISE: f64 = 0.1;
 
-/// Runs through `sizes`, coarse to fine, from `start`. `objective` makes what is minimised at
-/// scale number `i`; its weights are measured here, at noise around `mean`.
+/// The way of a run through pictures.
+pub(crate) struct Course {
+    /// The sizes it goes through, coarse to fine.
+    pub(crate) sizes: Vec<Size>,
+    /// What it starts from.
+    pub(crate) start: Rgb32FImage,
+    /// The colour around which weights are measured.
+    pub(crate) mean: [f32; 3],
+    /// Pixels that stay as they are, of the last size.
+    pub(crate) kept: Option<KeptPixels>,
+}
+
+/// Runs along a course. `objective` makes what is minimised at scale number `i`; its weights are
+/// measured here, at noise.
 pub(crate) fn run(
     vgg: &Vgg,
-    sizes: &[Size],
-    start: Rgb32FImage,
-    mean: [f32; 3],
+    course: Course,
     options: &RunOptions,
     observer: &mut dyn Observer,
     mut objective: impl FnMut(usize) -> Result<Objective>,
 ) -> Result<Outcome> {
     let begun = Instant::now();
+    let Course {
+        sizes,
+        start,
+        mean,
+        kept,
+    } = course;
     let enlarge = match vgg.padding() {
         Padding::Circular => resize_periodic,
         _ => resize,
@@ -152,13 +159,21 @@ pub(crate) fn run(
         objective.normalize(from_rgb(&noise, vgg.device()))?;
         names = objective.names().map(str::to_owned).collect();
         picture = enlarge(&picture, size.width, size.height);
+        if let Some(kept) = &kept {
+            kept.put(&mut picture, size);
+        }
+        let gate = kept.as_ref().map(|kept| kept.gate(size, vgg.device()));
         let values = size.pixels() * 3;
         let from = from_rgb(&picture, vgg.device()).reshape([values]);
         let mut lbfgs = Lbfgs::new(from, options.optimiser(share, values))?;
         let shape = [1, 3, size.height, size.width];
         let reason = loop {
             let evaluation = objective.evaluate(lbfgs.ask().reshape(shape))?;
-            let next = lbfgs.tell(evaluation.values, evaluation.gradient.reshape([values]))?;
+            let gradient = match &gate {
+                Some(gate) => evaluation.gradient * gate.clone(),
+                None => evaluation.gradient,
+            };
+            let next = lbfgs.tell(evaluation.values, gradient.reshape([values]))?;
             counts.evaluations += 1;
             records.push(Record {
                 scale,
@@ -208,6 +223,9 @@ pub(crate) fn run(
     if let Some(size) = sizes.last() {
         // Stopped before the last scale: the picture has the size asked for all the same.
         picture = enlarge(&picture, size.width, size.height);
+        if let Some(kept) = &kept {
+            kept.put(&mut picture, *size);
+        }
     }
     vgg.release_buffers();
     Ok(Outcome::new(

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""PSNR and SSIM by scikit-image and the sliced Wasserstein distance by NumPy, of pictures in examples/images.
+"""PSNR and SSIM by scikit-image; sliced Wasserstein distance, novelty and filter responses by NumPy and SciPy; of pictures
+in examples/images.
 
     python metrics.py
 
@@ -10,6 +11,9 @@ import pathlib
 
 import numpy as np
 from PIL import Image
+from generator import block
+from scipy.signal import fftconvolve
+from scipy.spatial import cKDTree
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 HERE = pathlib.Path(__file__).parent
@@ -43,6 +47,59 @@ def sliced_wasserstein(a, b):
     return float(np.mean(levels))
 
 
+def correlation(a, b):
+    """Largest Pearson coefficient of two luminances over shifts that keep half of the area."""
+    a, b = ((half(x) * [0.299, 0.587, 0.114]).sum(2) for x in (a, b))
+
+    def slide(x, y):
+        return fftconvolve(x, y[::-1, ::-1])
+
+    one = np.ones_like(a)
+    area = np.round(slide(one, one))
+    sa, sb = slide(a, one), slide(one, b)
+    covariance = slide(a, b) / area - sa * sb / area**2
+    variances = (slide(a * a, one) / area - (sa / area) ** 2) * (slide(one, b * b) / area - (sb / area) ** 2)
+    coefficient = covariance / np.sqrt(np.maximum(variances, 1e-9))
+    return float(coefficient[area >= a.size / 2].max())
+
+
+def copied(a, b):
+    """Coherent and in-place share by nearest neighbours of 8x8 patches."""
+    a, b = half(a), half(b)
+    va = np.lib.stride_tricks.sliding_window_view(a, (8, 8), axis=(0, 1))
+    vb = np.lib.stride_tricks.sliding_window_view(b, (8, 8), axis=(0, 1))[::4, ::4]
+    rows, columns = vb.shape[:2]
+    nearest = cKDTree(va.reshape(va.shape[0] * va.shape[1], -1)).query(vb.reshape(rows * columns, -1))[1]
+    places = np.stack(np.unravel_index(nearest.reshape(rows, columns), va.shape[:2]), -1)
+    offsets = places - 4 * np.stack(np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"), -1)
+    coherent = (np.abs(np.diff(offsets, axis=1)) <= 1).all(-1).mean()
+    return float(coherent), float((np.abs(offsets) <= 2).all(-1).mean())
+
+
+def uniform(purpose, index, count):
+    """The crate's uniform numbers on -1..1, of seed 0: the same filters as there."""
+    key, stream = bytes(8) + b"ranvgg" + bytes(18), purpose << 32 | index
+    words = [word for counter in range(-(-count // 16)) for word in block(key, stream, counter)]
+    return np.array(words[:count]) / 2**31 - 1
+
+
+def filter_responses(a, b):
+    levels = []
+    for level in range(3):
+        filters = uniform(6, level, 363 * 128).reshape(128, 363).T
+        filters -= filters.mean(0)
+        filters /= np.linalg.norm(filters, axis=0)
+        grams = []
+        for x in (a, b):
+            windows = np.lib.stride_tricks.sliding_window_view(x, (11, 11), axis=(0, 1))
+            patches = windows.transpose(0, 1, 3, 4, 2).reshape(-1, 363)
+            answers = np.maximum(patches @ filters, 0)
+            grams.append(answers.T @ answers / len(answers))
+        levels.append(np.linalg.norm(grams[1] - grams[0]) / np.linalg.norm(grams[0]))
+        a, b = half(a), half(b)
+    return float(np.mean(levels))
+
+
 def main():
     rows = []
     for first, second in [("gravel.png", "strokes.png"), ("cat.png", "strokes.png"), ("gravel.png", "cat.png")]:
@@ -54,6 +111,10 @@ def main():
                     "first": first,
                     "second": second,
                     "mixed": mixed,
+                    "correlation": correlation(a, other),
+                    "coherent": copied(a, other)[0],
+                    "in_place": copied(a, other)[1],
+                    "filter_responses": filter_responses(a, other),
                     "psnr": float(peak_signal_noise_ratio(a, other, data_range=1)),
                     "ssim": float(
                         structural_similarity(

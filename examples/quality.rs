@@ -1,0 +1,355 @@
+//! Judges textures: makes them from a folder of exemplars, measures them, and shows them side by
+//! side on one page.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use clap::{Parser, ValueEnum};
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, ImageFormat};
+use indicatif::ProgressBar;
+use ranvgg::imaging::{self, Limits};
+use ranvgg::metrics::{Novelty, filter_responses, novelty, seam, sliced_wasserstein};
+use ranvgg::{Padding, RandomVgg, Statistics, TextureOptions, Vgg, synthesize_texture};
+use serde::Serialize;
+
+/// Make textures from a folder of exemplars and judge them: CSV, PNG sheet, HTML page
+#[derive(Parser)]
+struct Arguments {
+    /// Folder of exemplars (.png, .jpg, .tif)
+    exemplars: PathBuf,
+
+    /// Folder to write to; pictures found there already are measured, not made again
+    #[arg(short, long, default_value = "quality")]
+    output: PathBuf,
+
+    /// What to compare
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "whitened,moments,paper"
+    )]
+    presets: Vec<Preset>,
+
+    /// Seeds, each of a network and of a starting noise
+    #[arg(long, value_delimiter = ',', default_value = "0,1,2")]
+    seeds: Vec<u64>,
+
+    /// Side of exemplars (their shorter side is resized, the centre cut out) and results
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(56..=4096))]
+    side: u32,
+
+    /// Evaluations of each run
+    #[arg(long, default_value_t = 300)]
+    evaluations: usize,
+
+    /// Device: flex, wgpu, ... (see the example list_devices)
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Preset {
+    /// The default: means and whitened covariances
+    Whitened,
+    /// Means and plain covariances
+    Moments,
+    /// Means and distributions of features
+    Distributions,
+    /// Gram matrices on every octave
+    Gram,
+    /// The published form: Gram matrices of five layers, one scale, zero padding
+    Paper,
+    /// The default through a network that wraps: a result that tiles
+    Tile,
+}
+
+impl Preset {
+    fn name(self) -> String {
+        match self.to_possible_value() {
+            Some(value) => value.get_name().into(),
+            None => unreachable!("no preset is hidden"),
+        }
+    }
+
+    fn padding(self) -> Padding {
+        match self {
+            Self::Paper => Padding::Zero,
+            Self::Tile => Padding::Circular,
+            _ => Padding::Reflect,
+        }
+    }
+
+    fn options(self, vgg: &Vgg) -> ranvgg::Result<TextureOptions> {
+        let statistics = match self {
+            Self::Paper => return TextureOptions::paper(vgg),
+            Self::Whitened | Self::Tile => Statistics::Whitened,
+            Self::Moments => Statistics::Moments,
+            Self::Distributions => Statistics::Distributions,
+            Self::Gram => Statistics::Gram,
+        };
+        Ok(TextureOptions {
+            statistics,
+            ..TextureOptions::default()
+        })
+    }
+}
+
+/// One picture and what was measured of it.
+#[derive(Clone, Serialize)]
+struct Row {
+    exemplar: String,
+    preset: String,
+    seed: u64,
+    sliced_wasserstein: f64,
+    filter_responses: f64,
+    correlation: f64,
+    coherent: f64,
+    in_place: f64,
+    seam: f64,
+    /// None of a picture that was there already.
+    seconds: Option<f64>,
+}
+
+fn main() -> ExitCode {
+    support::report(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> support::Result<()> {
+    let exemplars = exemplars(&arguments.exemplars, arguments.side)?;
+    let device = support::open_device(arguments.device.as_deref())?;
+    std::fs::create_dir_all(arguments.output.join("results"))?;
+    let runs = exemplars.len() * arguments.presets.len() * arguments.seeds.len();
+    let bar = ProgressBar::new(runs as u64);
+    let mut rows = Vec::new();
+    let mut pictures = Vec::new();
+    for &preset in &arguments.presets {
+        for &seed in &arguments.seeds {
+            let network = RandomVgg::vgg19()
+                .with_seed(seed)
+                .with_padding(preset.padding())
+                .init(&device)?;
+            let mut options = preset.options(&network)?;
+            options.run.seed = seed;
+            options.run.evaluations = arguments.evaluations;
+            for (name, exemplar) in &exemplars {
+                let file = format!("{name}-{}-{seed}.png", preset.name());
+                let path = arguments.output.join("results").join(file);
+                let seconds = if path.exists() {
+                    None
+                } else {
+                    let outcome = synthesize_texture(&network, exemplar, &options)?;
+                    imaging::save(&outcome.image(), &path, false)?;
+                    Some(outcome.seconds())
+                };
+                let picture = imaging::open(&path, Limits::default())?;
+                rows.push(measure(name, exemplar, preset, seed, &picture, seconds)?);
+                pictures.push(picture);
+                bar.inc(1);
+            }
+        }
+    }
+    bar.finish_and_clear();
+    write_csv(&arguments.output.join("quality.csv"), &rows)?;
+    let sheet = sheet(&exemplars, arguments, &pictures);
+    imaging::save(&sheet, arguments.output.join("sheet.png"), true)?;
+    let page = page(&exemplars, arguments, &rows, &pictures)?;
+    std::fs::write(arguments.output.join("index.html"), page)?;
+    print!("{}", table(arguments, &rows));
+    println!("{}", arguments.output.join("index.html").display());
+    Ok(())
+}
+
+/// The pictures of a folder by name, squares of one size.
+fn exemplars(folder: &Path, side: u32) -> support::Result<Vec<(String, DynamicImage)>> {
+    let mut found = Vec::new();
+    let entries =
+        std::fs::read_dir(folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let readable = ["png", "jpg", "jpeg", "tif", "tiff"];
+        if !ending.is_some_and(|ending| readable.contains(&ending.to_lowercase().as_str())) {
+            continue;
+        }
+        let Some(name) = path.file_stem().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        let image = imaging::open(&path, Limits::default())?;
+        let square = image.resize_to_fill(side, side, FilterType::Lanczos3);
+        found.push((name.to_owned(), square));
+    }
+    if found.is_empty() {
+        return Err(format!("`{}` has no .png, .jpg or .tif files", folder.display()).into());
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+fn measure(
+    name: &str,
+    exemplar: &DynamicImage,
+    preset: Preset,
+    seed: u64,
+    picture: &DynamicImage,
+    seconds: Option<f64>,
+) -> support::Result<Row> {
+    let (exemplar, result) = (exemplar.to_rgb32f(), picture.to_rgb32f());
+    let Novelty {
+        correlation,
+        coherent,
+        in_place,
+    } = novelty(&exemplar, &result)?;
+    Ok(Row {
+        exemplar: name.into(),
+        preset: preset.name(),
+        seed,
+        sliced_wasserstein: sliced_wasserstein(&exemplar, &result)?,
+        filter_responses: filter_responses(&exemplar, &result)?,
+        correlation,
+        coherent,
+        in_place,
+        seam: seam(&result)?,
+        seconds,
+    })
+}
+
+fn write_csv(path: &Path, rows: &[Row]) -> support::Result<()> {
+    let mut writer = csv::Writer::from_path(path)?;
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+/// One line for each preset and exemplar, and for each preset over all: means and spreads over
+/// seeds.
+fn table(arguments: &Arguments, rows: &[Row]) -> String {
+    let mut text = format!(
+        "{:<14} {:<16} {:>15} {:>9} {:>6} {:>6} {:>6} {:>5}\n",
+        "preset", "exemplar", "swd (spread)", "filters", "corr.", "coher.", "place", "seam"
+    );
+    for preset in &arguments.presets {
+        let of_preset: Vec<&Row> = rows.iter().filter(|r| r.preset == preset.name()).collect();
+        let mut names: Vec<&str> = of_preset.iter().map(|row| row.exemplar.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let rows: Vec<&Row> = of_preset
+                .iter()
+                .filter(|row| row.exemplar == name)
+                .copied()
+                .collect();
+            line(&mut text, &preset.name(), name, &rows);
+        }
+        line(&mut text, &preset.name(), "all", &of_preset);
+    }
+    text
+}
+
+fn line(text: &mut String, preset: &str, name: &str, rows: &[&Row]) {
+    let mean =
+        |value: fn(&Row) -> f64| rows.iter().map(|row| value(row)).sum::<f64>() / rows.len() as f64;
+    let distances = rows.iter().map(|row| row.sliced_wasserstein);
+    let (least, most) = distances.fold((f64::MAX, f64::MIN), |(least, most), value| {
+        (least.min(value), most.max(value))
+    });
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "{preset:<14} {name:<16} {:>7.3} ({:>5.3}) {:>9.3} {:>6.2} {:>6.2} {:>6.2} {:>5.2}",
+        mean(|row| row.sliced_wasserstein),
+        most - least,
+        mean(|row| row.filter_responses),
+        mean(|row| row.correlation),
+        mean(|row| row.coherent),
+        mean(|row| row.in_place),
+        mean(|row| row.seam),
+    );
+}
+
+/// Exemplars in the first column, then each preset's result of the first seed.
+fn sheet(
+    exemplars: &[(String, DynamicImage)],
+    arguments: &Arguments,
+    pictures: &[DynamicImage],
+) -> DynamicImage {
+    const GAP: u32 = 4;
+    let (columns, step) = (arguments.presets.len() as u32 + 1, arguments.side + GAP);
+    let mut sheet = image::RgbImage::from_pixel(
+        columns * step - GAP,
+        exemplars.len() as u32 * step - GAP,
+        image::Rgb([255; 3]),
+    );
+    for (row, (_, exemplar)) in (0..).zip(exemplars) {
+        imageops::replace(&mut sheet, &exemplar.to_rgb8(), 0, row * i64::from(step));
+        let of_preset = pictures.chunks(exemplars.len() * arguments.seeds.len());
+        for (column, pictures) in (1..).zip(of_preset) {
+            let (x, y) = (column * i64::from(step), row * i64::from(step));
+            imageops::replace(&mut sheet, &pictures[row as usize].to_rgb8(), x, y);
+        }
+    }
+    sheet.into()
+}
+
+/// A page that needs no other file.
+fn page(
+    exemplars: &[(String, DynamicImage)],
+    arguments: &Arguments,
+    rows: &[Row],
+    pictures: &[DynamicImage],
+) -> support::Result<String> {
+    let mut page = String::from(
+        "<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Textures</title>\n\
+         <style>body{font:14px sans-serif;margin:2em}figure{display:inline-block;margin:4px}\
+         figcaption{font-size:12px;color:#555}pre{font-size:12px}</style>\n<h1>Textures</h1>\n",
+    );
+    write!(page, "<pre>{}</pre>", escaped(&table(arguments, rows)))?;
+    for (name, exemplar) in exemplars {
+        write!(page, "<h2>{}</h2>\n<p>", escaped(name))?;
+        figure(&mut page, exemplar, "exemplar")?;
+        for preset in &arguments.presets {
+            page.push_str("</p>\n<p>");
+            let shown = rows.iter().zip(pictures);
+            for (row, picture) in
+                shown.filter(|(row, _)| row.exemplar == *name && row.preset == preset.name())
+            {
+                let caption = format!(
+                    "{} {}: swd {:.3}, coherent {:.2}",
+                    row.preset, row.seed, row.sliced_wasserstein, row.coherent
+                );
+                figure(&mut page, picture, &caption)?;
+            }
+        }
+        page.push_str("</p>\n");
+    }
+    page.push_str("</html>\n");
+    Ok(page)
+}
+
+fn figure(page: &mut String, picture: &DynamicImage, caption: &str) -> support::Result<()> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png)?;
+    writeln!(
+        page,
+        "<figure><img alt=\"{0}\" src=\"data:image/png;base64,{1}\"><figcaption>{0}</figcaption></figure>",
+        escaped(caption),
+        BASE64.encode(bytes.get_ref()),
+    )?;
+    Ok(())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

@@ -1,0 +1,83 @@
+//! Statistics of large linear filters: a judge that no loss of this crate is close to.
+
+use image::Rgb32FImage;
+use nalgebra::DMatrix;
+use rayon::prelude::*;
+
+use super::check;
+use super::plane::Plane;
+use crate::error::Result;
+use crate::random::{self, Purpose};
+
+/// Side of a filter.
+const SIDE: usize = 11;
+/// Filters of each level.
+const FILTERS: usize = 128;
+/// Levels of the pyramid.
+const LEVELS: u32 = 3;
+
+/// How differently large filters answer to two textures: 0 for equal images.
+///
+/// On each of three levels of a Gaussian pyramid 128 random filters of 11x11 pixels with unit norm
+/// and mean zero are applied, and their answers `a` rectified; what is compared are the means of
+/// all products of two answers:
+///
+/// ```text
+/// d = |G(exemplar) - G(result)| / |G(exemplar)|        G = mean over positions of a a'
+/// ```
+///
+/// averaged over levels. One layer of wide filters is what Ustyuzhaninov, Brendel, Gatys and
+/// Bethge, "What does it take to generate natural textures?", ICLR 2017, make textures with; here
+/// it judges those of a deep network of small filters, which has no such filters and is not
+/// optimised for these.
+///
+/// # Errors
+///
+/// [`Error::Shape`](crate::Error::Shape) for images of different sizes or with a side below 44
+/// pixels, [`Error::NotFinite`](crate::Error::NotFinite) for NaN or infinite values.
+pub fn filter_responses(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<f64> {
+    check(exemplar, result, (SIDE as u32) << (LEVELS - 1))?;
+    let (mut first, mut second) = (Plane::new(exemplar), Plane::new(result));
+    let mut sum = 0.0;
+    for level in 0..LEVELS {
+        let filters = filters(level);
+        let (expected, found) = (products(&first, &filters), products(&second, &filters));
+        sum += (&found - &expected).norm() / expected.norm().max(f64::MIN_POSITIVE);
+        (first, second) = (first.half(), second.half());
+    }
+    Ok(sum / f64::from(LEVELS))
+}
+
+/// One filter a column, rows as patches are read.
+fn filters(level: u32) -> DMatrix<f32> {
+    let length = SIDE * SIDE * 3;
+    let numbers = random::uniform(0, Purpose::Filter, level, length * FILTERS);
+    let mut filters = DMatrix::from_vec(length, FILTERS, numbers);
+    for mut filter in filters.column_iter_mut() {
+        let mean = filter.mean();
+        filter.add_scalar_mut(-mean);
+        filter.normalize_mut();
+    }
+    filters
+}
+
+/// The mean over positions of the products of rectified answers.
+fn products(plane: &Plane, filters: &DMatrix<f32>) -> DMatrix<f64> {
+    let (rows, columns) = (plane.height - SIDE + 1, plane.width - SIDE + 1);
+    let sums: Vec<DMatrix<f32>> = (0..rows)
+        .into_par_iter()
+        .map(|y| {
+            let patches = DMatrix::from_fn(columns, SIDE * SIDE * 3, |x, place| {
+                let (dy, rest) = (place / (SIDE * 3), place % (SIDE * 3));
+                plane.row(y + dy)[x * 3 + rest]
+            });
+            let answers = (patches * filters).map(|answer| answer.max(0.0));
+            answers.tr_mul(&answers)
+        })
+        .collect();
+    let mut total = DMatrix::<f64>::zeros(FILTERS, FILTERS);
+    for sum in sums {
+        total += sum.map(f64::from);
+    }
+    total / (rows * columns) as f64
+}

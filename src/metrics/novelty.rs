@@ -1,0 +1,175 @@
+//! How much of a texture is a copy of its exemplar.
+
+use image::Rgb32FImage;
+use image::imageops::{self, FilterType};
+use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
+
+use super::check_one;
+use super::plane::Plane;
+use crate::error::Result;
+
+/// Side to which both images are brought.
+const SIDE: u32 = 200;
+/// Side of a patch, of the images halved.
+const PATCH: usize = 8;
+/// Every so many pixels of the result a patch is looked for.
+const STRIDE: usize = 4;
+
+/// How much of a texture is a copy of its exemplar: the counterweight to
+/// [`sliced_wasserstein`](super::sliced_wasserstein), by which a copy is perfect.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Novelty {
+    /// The largest correlation coefficient of the two in luminance over all shifts that leave half
+    /// of the area in common: 1 for a shifted copy. Textures that repeat have much of it anyhow.
+    pub correlation: f64,
+    /// Share of patches whose nearest patch of the exemplar lies beside that of the patch to their
+    /// left: regions lifted in one piece.
+    pub coherent: f64,
+    /// Share of patches whose nearest patch of the exemplar lies in the same place: the layout
+    /// itself was copied.
+    pub in_place: f64,
+}
+
+/// Measures how much of `result` is a copy of `exemplar`.
+///
+/// Both are brought to 200x200 (shorter side by Lanczos' kernel, then the centre) and halved;
+/// patches are 8x8 there, every fourth pixel. Nearest is by squared distance of colours; "beside"
+/// allows one pixel, "the same place" two.
+///
+/// # Errors
+///
+/// [`Error::Shape`](crate::Error::Shape) for an image without pixels,
+/// [`Error::NotFinite`](crate::Error::NotFinite) for NaN or infinite values.
+pub fn novelty(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<Novelty> {
+    check_one("the exemplar", exemplar, 1)?;
+    check_one("the result", result, 1)?;
+    let exemplar = Plane::new(&prepared(exemplar)).half();
+    let result = Plane::new(&prepared(result)).half();
+    let (coherent, in_place) = copied(&exemplar, &result);
+    Ok(Novelty {
+        correlation: correlation(&exemplar, &result),
+        coherent,
+        in_place,
+    })
+}
+
+fn prepared(image: &Rgb32FImage) -> Rgb32FImage {
+    let (width, height) = image.dimensions();
+    if (width, height) == (SIDE, SIDE) {
+        return image.clone();
+    }
+    let scale = f64::from(SIDE) / f64::from(width.min(height));
+    let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(SIDE);
+    let (width, height) = (side(width), side(height));
+    let resized = imageops::resize(image, width, height, FilterType::Lanczos3);
+    let (left, top) = ((width - SIDE) / 2, (height - SIDE) / 2);
+    imageops::crop_imm(&resized, left, top, SIDE, SIDE).to_image()
+}
+
+/// The coherent and the in-place share.
+fn copied(exemplar: &Plane, result: &Plane) -> (f64, f64) {
+    let columns = (result.width - PATCH) / STRIDE + 1;
+    let (candidates, wanted) = (patches(exemplar, 1), patches(result, STRIDE));
+    let squares: Vec<f32> = candidates
+        .iter()
+        .map(|(_, patch)| dot(patch, patch))
+        .collect();
+    let table = |patches: &[Place]| {
+        let columns = patches
+            .iter()
+            .map(|(_, patch)| DVector::from_column_slice(patch));
+        DMatrix::from_columns(&columns.collect::<Vec<_>>())
+    };
+    let left = table(&candidates);
+    // By how much the nearest patch lies elsewhere.
+    let offsets: Vec<(i64, i64)> = wanted
+        .par_chunks(columns)
+        .flat_map_iter(|row| {
+            // |c - w|^2 without |w|^2, which is the same for all candidates.
+            let products = left.tr_mul(&table(row));
+            let nearest = |(column, ((y, x), _)): (usize, &Place)| {
+                let distances = products.column(column).iter().zip(&squares);
+                let nearest = distances
+                    .map(|(product, square)| square - 2.0 * product)
+                    .enumerate()
+                    .min_by(|a, b| a.1.total_cmp(&b.1));
+                let (dy, dx) = nearest.map_or((*y, *x), |(index, _)| candidates[index].0);
+                (dy as i64 - *y as i64, dx as i64 - *x as i64)
+            };
+            row.iter().enumerate().map(nearest).collect::<Vec<_>>()
+        })
+        .collect();
+    let near = |a: i64, b: i64, reach: i64| (a - b).abs() <= reach;
+    let pairs = offsets.chunks(columns).flat_map(|row| row.windows(2));
+    let coherent: Vec<bool> = pairs
+        .map(|pair| near(pair[0].0, pair[1].0, 1) && near(pair[0].1, pair[1].1, 1))
+        .collect();
+    let in_place: Vec<bool> = offsets
+        .iter()
+        .map(|(dy, dx)| near(*dy, 0, 2) && near(*dx, 0, 2))
+        .collect();
+    (share(&coherent), share(&in_place))
+}
+
+fn share(flags: &[bool]) -> f64 {
+    flags.iter().filter(|flag| **flag).count() as f64 / flags.len() as f64
+}
+
+/// Row and column of a patch, and its values.
+type Place = ((usize, usize), Vec<f32>);
+
+/// The patches of every so many pixels, row by row.
+fn patches(plane: &Plane, stride: usize) -> Vec<Place> {
+    let patch = |y: usize, x: usize| {
+        let lines = (y..y + PATCH).flat_map(|y| &plane.row(y)[x * 3..(x + PATCH) * 3]);
+        ((y, x), lines.copied().collect())
+    };
+    let rows = (0..=plane.height - PATCH).step_by(stride);
+    let places = rows.flat_map(|y| {
+        let columns = (0..=plane.width - PATCH).step_by(stride);
+        columns.map(move |x| (y, x))
+    });
+    places.map(|(y, x)| patch(y, x)).collect()
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The largest correlation coefficient over shifts.
+fn correlation(exemplar: &Plane, result: &Plane) -> f64 {
+    let luminance = |plane: &Plane| -> Vec<f64> {
+        let pixels = plane.values.chunks(3);
+        pixels
+            .map(|p| 0.299 * f64::from(p[0]) + 0.587 * f64::from(p[1]) + 0.114 * f64::from(p[2]))
+            .collect()
+    };
+    let (a, b) = (luminance(exemplar), luminance(result));
+    let (width, height) = (exemplar.width as i64, exemplar.height as i64);
+    (1 - height..height)
+        .into_par_iter()
+        .flat_map_iter(|dy| (1 - width..width).map(move |dx| (dy, dx)))
+        .filter(|(dy, dx)| 2 * (height - dy.abs()) * (width - dx.abs()) >= width * height)
+        .map(|(dy, dx)| {
+            let (mut sum_a, mut sum_b, mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0, 0.0, 0.0);
+            for y in dy.max(0)..height + dy.min(0) {
+                let start = (y * width + dx.max(0)) as usize;
+                let other = ((y - dy) * width + (-dx).max(0)) as usize;
+                let length = (width - dx.abs()) as usize;
+                for (a, b) in a[start..][..length].iter().zip(&b[other..][..length]) {
+                    sum_a += a;
+                    sum_b += b;
+                    aa += a * a;
+                    bb += b * b;
+                    ab += a * b;
+                }
+            }
+            let area = ((height - dy.abs()) * (width - dx.abs())) as f64;
+            let (mean_a, mean_b) = (sum_a / area, sum_b / area);
+            let variances = (aa / area - mean_a * mean_a) * (bb / area - mean_b * mean_b);
+            // Flat regions have no coefficient.
+            (ab / area - mean_a * mean_b) / variances.max(1e-9).sqrt()
+        })
+        .reduce(|| -1.0, f64::max)
+}

@@ -1,0 +1,70 @@
+//! An image as metrics of patches walk over it, and its half.
+
+use image::Rgb32FImage;
+
+/// Weights of the binomial filter that shrinks a level.
+const BINOMIAL: [f32; 5] = [1.0 / 16.0, 4.0 / 16.0, 6.0 / 16.0, 4.0 / 16.0, 1.0 / 16.0];
+
+/// An image, `[height, width, 3]`.
+pub(super) struct Plane {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) values: Vec<f32>,
+}
+
+impl Plane {
+    pub(super) fn new(image: &Rgb32FImage) -> Self {
+        Self {
+            width: image.width() as usize,
+            height: image.height() as usize,
+            values: image.as_raw().clone(),
+        }
+    }
+
+    /// The values of a row of pixels.
+    pub(super) fn row(&self, y: usize) -> &[f32] {
+        &self.values[y * self.width * 3..][..self.width * 3]
+    }
+
+    /// Every second pixel of the image filtered by the binomial, mirrored at its border.
+    pub(super) fn half(&self) -> Self {
+        let mirrored = |i: isize, length: usize| {
+            let last = length as isize - 1;
+            (last - (last - i.abs()).abs()) as usize
+        };
+        let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
+        let at =
+            |y: usize, x: usize, channel: usize| self.values[(y * self.width + x) * 3 + channel];
+        let mut rows = vec![0.0; height * self.width * 3];
+        for y in 0..height {
+            for x in 0..self.width {
+                for channel in 0..3 {
+                    rows[(y * self.width + x) * 3 + channel] = (0..5)
+                        .map(|i| {
+                            let source = mirrored(2 * y as isize + i as isize - 2, self.height);
+                            BINOMIAL[i] * at(source, x, channel)
+                        })
+                        .sum();
+                }
+            }
+        }
+        let mut values = vec![0.0; height * width * 3];
+        for y in 0..height {
+            for x in 0..width {
+                for channel in 0..3 {
+                    values[(y * width + x) * 3 + channel] = (0..5)
+                        .map(|i| {
+                            let source = mirrored(2 * x as isize + i as isize - 2, self.width);
+                            BINOMIAL[i] * rows[(y * self.width + source) * 3 + channel]
+                        })
+                        .sum();
+                }
+            }
+        }
+        Self {
+            width,
+            height,
+            values,
+        }
+    }
+}
