@@ -57,6 +57,7 @@ fn every_program_explains_itself() {
         "list_devices",
         "time_evaluation",
         "export_network",
+        "quality",
     ] {
         let output = run(name, folder.path(), &["--help"]);
         assert!(output.status.success(), "{name}");
@@ -321,4 +322,102 @@ fn an_interrupted_run_keeps_its_picture() {
     assert!(child.wait().unwrap().success());
     let image = image::open(folder.path().join("texture.png")).unwrap();
     assert_eq!((image.width(), image.height()), (64, 64));
+}
+
+#[test]
+fn textures_are_judged_on_one_page() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("exemplars")).unwrap();
+    fs::copy(
+        bundled("gravel.png"),
+        folder.path().join("exemplars/gravel.png"),
+    )
+    .unwrap();
+    fs::write(folder.path().join("exemplars/notes.txt"), "not a picture").unwrap();
+    let arguments = [
+        "exemplars",
+        "-o",
+        "out",
+        "--presets",
+        "whitened,tile",
+        "--seeds",
+        "4",
+        "--side",
+        "64",
+        "--evaluations",
+        "3",
+        "--device",
+        "flex",
+    ];
+    for _ in 0..2 {
+        // The second time from the pictures of the first.
+        let output = run("quality", folder.path(), &arguments);
+        assert!(output.status.success(), "{}", said(&output));
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            table.contains("whitened") && table.contains("index.html"),
+            "{table}"
+        );
+        let page = fs::read_to_string(folder.path().join("out/index.html")).unwrap();
+        assert_eq!(page.matches("data:image/png;base64,").count(), 3);
+        let rows = fs::read_to_string(folder.path().join("out/quality.csv")).unwrap();
+        assert_eq!(rows.lines().count(), 3, "{rows}");
+        assert!(
+            rows.lines()
+                .next()
+                .unwrap()
+                .starts_with("exemplar,preset,seed,")
+        );
+    }
+    assert_eq!(
+        files(&folder.path().join("out/results")),
+        ["gravel-tile-4.png", "gravel-whitened-4.png"]
+    );
+    for wrong in [
+        &["nowhere"][..],
+        &["out/results/..", "--side", "20"],
+        &["out", "--presets", "best"],
+    ] {
+        let output = run("quality", folder.path(), wrong);
+        assert!(
+            !output.status.success() && !said(&output).is_empty(),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[test]
+fn mixtures_variations_and_fillings_come_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gravel, strokes) = (bundled("gravel.png"), bundled("strokes.png"));
+    let cat = bundled("cat.png");
+    let (gravel, strokes) = (gravel.to_str().unwrap(), strokes.to_str().unwrap());
+    let cat = cat.to_str().unwrap();
+    let mut arguments = vec![gravel, strokes, "--weights", "1,2", "--variations", "2"];
+    arguments.extend(["--seed", "5", "-o", "mixed.png", "--tile"]);
+    arguments.extend(QUICK);
+    let output = run("synthesize_texture", folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(files(folder.path()), ["mixed-5.png", "mixed-6.png"]);
+    // The second of them is there already: refused before the first is made.
+    fs::remove_file(folder.path().join("mixed-5.png")).unwrap();
+    let output = run("synthesize_texture", folder.path(), &arguments);
+    assert!(said(&output).contains("mixed-6.png"), "{}", said(&output));
+    assert_eq!(files(folder.path()), ["mixed-6.png"]);
+    for (wrong, named) in [
+        (&[gravel, "--weights", "1,2"][..], "--weights"),
+        (&[gravel, "--statistics", "mode"], "--statistics"),
+        (&[gravel, "--fill", gravel], "--mask"),
+        (&[gravel, "--tile", "--padding", "zero"], "--padding"),
+        (&[gravel, "--fill", gravel, "--mask", cat], "the mask"),
+    ] {
+        let output = run("synthesize_texture", folder.path(), wrong);
+        assert!(!output.status.success(), "{wrong:?}");
+        assert!(
+            said(&output).contains(named),
+            "{wrong:?}: {}",
+            said(&output)
+        );
+    }
+    assert_eq!(files(folder.path()), ["mixed-6.png"]);
 }

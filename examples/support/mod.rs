@@ -79,12 +79,7 @@ impl Common {
     /// The output's path, checked before any work.
     pub(crate) fn output(&self, default: &str) -> Result<PathBuf> {
         let path = self.output.clone().unwrap_or_else(|| default.into());
-        imaging::check_output(&path, self.force).map_err(|error| match error {
-            ranvgg::Error::OutputExists { path } => {
-                format!("`{}` exists already; --force overwrites it", path.display()).into()
-            }
-            error => Box::<dyn Error>::from(error),
-        })?;
+        self.check_output(&path)?;
         if self.sixteen
             && path
                 .extension()
@@ -93,6 +88,16 @@ impl Common {
             return Err("--sixteen needs an output that ends in .png or .tif".into());
         }
         Ok(path)
+    }
+
+    /// Refuses a path that could not be written.
+    pub(crate) fn check_output(&self, path: &Path) -> Result<()> {
+        imaging::check_output(path, self.force).map_err(|error| match error {
+            ranvgg::Error::OutputExists { path } => {
+                format!("`{}` exists already; --force overwrites it", path.display()).into()
+            }
+            error => Box::<dyn Error>::from(error),
+        })
     }
 
     pub(crate) fn network(&self) -> Result<Vgg> {
@@ -213,7 +218,7 @@ impl Common {
     }
 }
 
-fn choice(option: &str, value: &str, allowed: &str) -> Box<dyn Error> {
+pub(crate) fn choice(option: &str, value: &str, allowed: &str) -> Box<dyn Error> {
     format!("{option} is `{value}`; allowed: {allowed}").into()
 }
 

@@ -72,7 +72,7 @@ fn products(plane: &Plane, filters: &DMatrix<f32>) -> DMatrix<f64> {
                 plane.row(y + dy)[x * 3 + rest]
             });
             let answers = (patches * filters).map(|answer| answer.max(0.0));
-            answers.tr_mul(&answers)
+            answers.transpose() * &answers
         })
         .collect();
     let mut total = DMatrix::<f64>::zeros(FILTERS, FILTERS);

@@ -81,15 +81,16 @@ fn copied(exemplar: &Plane, result: &Plane) -> (f64, f64) {
             .map(|(_, patch)| DVector::from_column_slice(patch));
         DMatrix::from_columns(&columns.collect::<Vec<_>>())
     };
-    let left = table(&candidates);
+    let left = table(&candidates).transpose();
     // By how much the nearest patch lies elsewhere.
     let offsets: Vec<(i64, i64)> = wanted
         .par_chunks(columns)
         .flat_map_iter(|row| {
             // |c - w|^2 without |w|^2, which is the same for all candidates.
-            let products = left.tr_mul(&table(row));
+            let products = &left * table(row);
             let nearest = |(column, ((y, x), _)): (usize, &Place)| {
-                let distances = products.column(column).iter().zip(&squares);
+                let products = products.column(column);
+                let distances = products.iter().zip(&squares);
                 let nearest = distances
                     .map(|(product, square)| square - 2.0 * product)
                     .enumerate()

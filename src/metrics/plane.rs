@@ -26,6 +26,14 @@ impl Plane {
         &self.values[y * self.width * 3..][..self.width * 3]
     }
 
+    /// The channels one by one, each `[height, width]`.
+    pub(super) fn channels(&self) -> [Vec<f32>; 3] {
+        [0, 1, 2].map(|channel| {
+            let values = self.values.iter().skip(channel).step_by(3);
+            values.copied().collect()
+        })
+    }
+
     /// Every second pixel of the image filtered by the binomial, mirrored at its border.
     pub(super) fn half(&self) -> Self {
         let mirrored = |i: isize, length: usize| {

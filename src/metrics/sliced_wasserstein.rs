@@ -48,6 +48,8 @@ pub fn sliced_wasserstein(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Resul
 }
 
 fn level_distance(exemplar: &Plane, result: &Plane, level: u32) -> f64 {
+    let size = (exemplar.height, exemplar.width);
+    let (exemplar, result) = (exemplar.channels(), result.channels());
     let length = PATCH * PATCH * 3;
     let numbers = random::normal(0, Purpose::Direction, level, DIRECTIONS * length);
     let distances: Vec<f64> = numbers
@@ -59,7 +61,10 @@ fn level_distance(exemplar: &Plane, result: &Plane, level: u32) -> f64 {
                 .sum::<f32>()
                 .sqrt();
             let direction: Vec<f32> = numbers.iter().map(|value| value / norm).collect();
-            let (first, second) = (project(exemplar, &direction), project(result, &direction));
+            let (first, second) = (
+                project(&exemplar, size, &direction),
+                project(&result, size, &direction),
+            );
             let spread = standard_deviation(&first);
             let (first, second) = (quantiles(first), quantiles(second));
             let difference: f64 = first
@@ -97,16 +102,16 @@ fn quantiles(mut values: Vec<f32>) -> Vec<f32> {
 }
 
 /// Inner products of a direction with all patches.
-fn project(plane: &Plane, direction: &[f32]) -> Vec<f32> {
-    let (rows, columns) = (plane.height - PATCH + 1, plane.width - PATCH + 1);
-    let run = PATCH * 3;
+fn project(planes: &[Vec<f32>; 3], (height, width): (usize, usize), direction: &[f32]) -> Vec<f32> {
+    let (rows, columns) = (height - PATCH + 1, width - PATCH + 1);
     let mut sums = vec![0.0; rows * columns];
     for (sums, y) in sums.chunks_mut(columns).zip(0..) {
-        for (dy, weights) in direction.chunks(run).enumerate() {
-            let line = plane.row(y + dy);
-            for (x, sum) in sums.iter_mut().enumerate() {
-                let patch = &line[x * 3..][..run];
-                *sum += patch.iter().zip(weights).map(|(a, b)| a * b).sum::<f32>();
+        for (place, weight) in direction.iter().enumerate() {
+            let (dy, dx, channel) = (place / (PATCH * 3), place / 3 % PATCH, place % 3);
+            let line = &planes[channel][(y + dy) * width + dx..][..columns];
+            // One weight at a time over a row of patches: this order needs no shuffles.
+            for (sum, value) in sums.iter_mut().zip(line) {
+                *sum += value * weight;
             }
         }
     }
