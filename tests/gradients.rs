@@ -6,7 +6,9 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use common::{all_devices, assert_close, cpu_devices, flex, gpu_device, picture, values};
-use ranvgg::loss::{Content, Covariance, Custom, Loss, Mean, TotalVariation, Wasserstein};
+use ranvgg::loss::{
+    Content, Covariance, Custom, Loss, Mean, TotalVariation, Wasserstein, moments_of_mixture,
+};
 use ranvgg::{Features, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg, halve};
 
 /// A small map `[1, C, H, W]` in f64.
@@ -197,6 +199,61 @@ fn distributions_are_compared_in_sorted_order() {
         let four = Tensor::<4>::zeros([1, 4, 2, 2], &device);
         assert!(target.measure(&mut four.into(), 1.0).is_err());
     }
+}
+
+/// Two maps of one size with equal shares are one map of both side by side; a share of zero leaves
+/// the other alone.
+#[test]
+fn a_mixture_is_its_maps_side_by_side() {
+    let (a, b) = (map([1, 3, 4, 5], 0.0), map([1, 3, 4, 5], 2.0));
+    let both = Tensor::cat(vec![a.clone(), b.clone()], 3);
+    let at = map([1, 3, 6, 2], 1.0);
+    let value = |loss: &dyn Loss| {
+        let measured = loss.measure(&mut at.clone().into(), 1.0).unwrap();
+        values(measured.value)[0]
+    };
+    let parts = || [(a.clone(), 0.5), (b.clone(), 0.5)];
+    let (mean, covariance) = moments_of_mixture(parts()).unwrap();
+    let close = |what: &str, mixed: f32, whole: f32, tolerance: f32| {
+        println!("{what} {mixed} {whole}");
+        assert!(
+            (mixed - whole).abs() <= tolerance * whole,
+            "{what} {mixed} {whole}"
+        );
+    };
+    let whole = Mean::of(both.clone()).unwrap();
+    close("mean", value(&mean), value(&whole), 1e-5);
+    let whole = Covariance::of(both.clone()).unwrap();
+    close("covariance", value(&covariance), value(&whole), 1e-5);
+    let whitened = |covariance: Covariance| value(&covariance.partially_whitened(0.5).unwrap());
+    close("whitened", whitened(covariance), whitened(whole), 1e-5);
+    let gram = Gram::of_mixture(parts()).unwrap();
+    close(
+        "gram",
+        value(&gram),
+        value(&Gram::of(both.clone()).unwrap()),
+        1e-5,
+    );
+    // A mixture keeps as many quantiles as its largest map has positions, half of those of both.
+    let mixed = Wasserstein::of_mixture(parts(), 16).unwrap();
+    let whole = Wasserstein::of(both, 16).unwrap();
+    close("distribution", value(&mixed), value(&whole), 0.05);
+    let one = [(a.clone(), 1.0), (b, 0.0)];
+    let alone = Wasserstein::of(a.clone(), 16).unwrap();
+    close(
+        "one",
+        value(&Wasserstein::of_mixture(one, 16).unwrap()),
+        value(&alone),
+        1e-5,
+    );
+    let nothing: [(Tensor<4>, f64); 0] = [];
+    assert!(Gram::of_mixture(nothing.clone()).is_err());
+    assert!(moments_of_mixture(nothing.clone()).is_err());
+    assert!(Wasserstein::of_mixture(nothing, 16).is_err());
+    let unlike = [(a, 0.5), (map([1, 2, 4, 5], 0.0), 0.5)];
+    assert!(Wasserstein::of_mixture(unlike.clone(), 16).is_err());
+    assert!(moments_of_mixture(unlike.clone()).is_err());
+    assert!(Gram::of_mixture(unlike).is_err());
 }
 
 #[test]

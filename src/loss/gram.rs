@@ -59,13 +59,18 @@ impl Gram {
     /// # Errors
     ///
     /// [`Error::InvalidOption`](crate::Error::InvalidOption) for no maps,
+    /// [`Error::Shape`](crate::Error::Shape) for maps that differ in their channels,
     /// [`Error::Device`](crate::Error::Device) if one cannot be read.
     pub fn of_mixture<M: Into<Observation>>(
         parts: impl IntoIterator<Item = (M, f64)>,
     ) -> Result<Self> {
         let mut sum: Option<Tensor<2>> = None;
         for (map, share) in parts {
-            let part = map.into().second_moment()?.mul_scalar(share);
+            let mut observation = map.into();
+            if let Some(sum) = &sum {
+                check_channels(&observation, "a mixture", sum.dims()[0])?;
+            }
+            let part = observation.second_moment()?.mul_scalar(share);
             sum = Some(match sum {
                 Some(sum) => sum + part,
                 None => part,

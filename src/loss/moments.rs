@@ -137,7 +137,8 @@ impl Covariance {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidOption`] for no maps, [`Error::Device`] if one cannot be read.
+/// [`Error::InvalidOption`] for no maps, [`Error::Shape`] for maps that differ in their channels,
+/// [`Error::Device`] if one cannot be read.
 pub fn moments_of_mixture<M: Into<Observation>>(
     parts: impl IntoIterator<Item = (M, f64)>,
 ) -> Result<(Mean, Covariance)> {
@@ -145,6 +146,9 @@ pub fn moments_of_mixture<M: Into<Observation>>(
     let mut positions = 0;
     for (map, share) in parts {
         let mut observation = map.into();
+        if let Some((mean, _)) = &sum {
+            check_channels(&observation, "a mixture", mean.dims()[1])?;
+        }
         let [_, _, height, width] = observation.dims();
         positions += height * width;
         let first = observation.mean()?.mul_scalar(share);
