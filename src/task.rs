@@ -25,7 +25,7 @@ pub enum Statistics {
     #[default]
     Whitened,
     /// Means, and distributions of features along 64 directions: more than two moments tell, for
-    /// twice the time.
+    /// 1.6 times the time.
     Distributions,
 }
 

@@ -22,7 +22,7 @@ pub(super) fn on_host(map: &Tensor<4>) -> bool {
 }
 
 /// The map as a matrix `[H * W, C]`: free, where memory is channels last.
-fn positions_by_channels(map: Tensor<4>) -> Tensor<2> {
+pub(super) fn positions_by_channels(map: Tensor<4>) -> Tensor<2> {
     let [_, channels, height, width] = map.dims();
     map.permute([0, 2, 3, 1])
         .reshape([height * width, channels])

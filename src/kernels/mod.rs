@@ -14,6 +14,7 @@ mod held;
 mod host;
 mod padding;
 mod pooling;
+mod quantiles;
 mod tensors;
 
 use burn::tensor::{Device, Int, Tensor};
@@ -25,6 +26,7 @@ pub(crate) use self::held::Held;
 pub use self::padding::Padding;
 pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;
+pub(crate) use self::quantiles::{along, subtract_quantiles};
 use crate::error::Result;
 
 /// Who computes, with what it keeps between evaluations.

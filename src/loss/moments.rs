@@ -57,16 +57,7 @@ impl Mean {
     ///
     /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
     pub fn of(map: impl Into<Observation>) -> Result<Self> {
-        Self::observed(&mut map.into())
-    }
-
-    /// The mean of a map that other losses measure too.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
-    pub fn observed(observation: &mut Observation) -> Result<Self> {
-        let target = observation.mean()?;
+        let target = map.into().mean()?;
         Ok(Self { target })
     }
 }
@@ -78,22 +69,8 @@ impl Covariance {
     ///
     /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
     pub fn of(map: impl Into<Observation>) -> Result<Self> {
-        Self::observed(&mut map.into())
-    }
-
-    /// The covariance of a map that other losses measure too.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
-    pub fn observed(observation: &mut Observation) -> Result<Self> {
-        let target = observation.covariance()?;
-        let [_, _, height, width] = observation.dims();
-        Ok(Self {
-            target,
-            positions: height * width,
-            metric: None,
-        })
+        let (_, covariance) = moments_of_mixture([(map, 1.0)])?;
+        Ok(covariance)
     }
 
     /// The same with distances measured where directions that vary little count as well:
@@ -104,9 +81,9 @@ impl Covariance {
     ///
     /// with `s` the mean variance of a direction and `f = 0.01 + 3 N / M` for a target of `M`
     /// positions. An exponent of 0 is the plain distance, 1 nearly one that no linear map of the
-    /// features changes; halfway it is, close to the target, the Wasserstein distance of normal
-    /// distributions with these covariances (which weighs the component between two directions of
-    /// variances `a` and `b` by `1 / (a + b)`).
+    /// features changes. Halfway the component between two directions of variances `a` and `b`
+    /// counts by about `1 / sqrt(a b)`; close to the target, the Wasserstein distance of normal
+    /// distributions with these covariances counts it by `1 / (a + b)`.
     ///
     /// # Errors
     ///

@@ -4,7 +4,8 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
-use crate::error::{Error, Result, at_least_one};
+use crate::error::{Result, at_least_one};
+use crate::kernels::{along, subtract_quantiles};
 use crate::random::{self, Purpose};
 
 /// Distance of the distribution of a map's features over positions from that of another.
@@ -53,7 +54,8 @@ impl Wasserstein {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for no directions, [`Error::Device`] if the map cannot be read.
+    /// [`Error::InvalidOption`](crate::Error::InvalidOption) for no directions,
+    /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
     pub fn of(map: impl Into<Observation>, directions: usize) -> Result<Self> {
         Self::of_mixture([(map, 1.0)], directions)
     }
@@ -63,8 +65,9 @@ impl Wasserstein {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for no maps or no directions, [`Error::Shape`] for maps that differ
-    /// in their channels, [`Error::Device`] if one cannot be read.
+    /// [`Error::InvalidOption`](crate::Error::InvalidOption) for no maps or no directions,
+    /// [`Error::Shape`](crate::Error::Shape) for maps that differ in their channels,
+    /// [`Error::Device`](crate::Error::Device) if one cannot be read.
     pub fn of_mixture<M: Into<Observation>>(
         parts: impl IntoIterator<Item = (M, f64)>,
         directions: usize,
@@ -80,7 +83,7 @@ impl Wasserstein {
                 unit_columns(channels, directions, &map.device(), map.dtype())
             });
             check_channels(&observation, "a mixture", columns.dims()[0])?;
-            let values = project(observation.into_map(), columns)?;
+            let values = along(observation.into_map(), columns)?;
             for (row, values) in rows.iter_mut().zip(values.chunks(height * width)) {
                 row.push((values.to_vec(), share));
             }
@@ -104,12 +107,8 @@ impl Loss for Wasserstein {
         check_channels(observation, "a distribution", channels)?;
         let [_, _, height, width] = observation.dims();
         let positions = height * width;
-        let mut values = project(observation.map(), &self.directions)?;
-        let squares: Vec<f64> = values
-            .par_chunks_mut(positions)
-            .zip(&self.sorted)
-            .map(|(row, target)| subtract_quantiles(row, target))
-            .collect();
+        let mut values = along(observation.map(), &self.directions)?;
+        let squares = subtract_quantiles(&mut values, &self.sorted);
         let factor = weight / (count * positions) as f64;
         let options = (&self.directions.device(), self.directions.dtype());
         let differences =
@@ -119,7 +118,7 @@ impl Loss for Wasserstein {
             .matmul(self.directions.clone().transpose().mul_scalar(factor))
             .reshape([1, height, width, channels])
             .permute([0, 3, 1, 2]);
-        let value = (squares.iter().sum::<f64>() * factor / 2.0) as f32;
+        let value = (squares * factor / 2.0) as f32;
         Ok(Measured {
             value: Tensor::from_data(TensorData::new(vec![value], [1]), options),
             gradient: Gradient::map(gradient),
@@ -170,61 +169,4 @@ fn merged(mut parts: Vec<Part>) -> Vec<f32> {
             weighted[place].0
         })
         .collect()
-}
-
-/// The values of all positions along each direction, one direction after the other.
-fn project(map: Tensor<4>, directions: &Tensor<2>) -> Result<Vec<f32>> {
-    let [_, channels, height, width] = map.dims();
-    let features = map
-        .permute([0, 2, 3, 1])
-        .reshape([height * width, channels]);
-    features
-        .matmul(directions.clone())
-        .transpose()
-        .try_into_vec_as()
-        .map_err(Error::device)
-}
-
-/// Replaces each value by its distance from the target's quantile of the same rank, and gives the
-/// sum of their squares.
-fn subtract_quantiles(values: &mut [f32], target: &[f32]) -> f64 {
-    // Value and place in one word: integers sort several times faster than pairs.
-    let mut keys: Vec<u64> = values
-        .iter()
-        .zip(0u64..)
-        .map(|(value, place)| u64::from(ordered(*value)) << 32 | place)
-        .collect();
-    keys.sort_unstable();
-    let step = target.len() as f64 / values.len() as f64;
-    let mut squares = 0.0;
-    for (rank, key) in keys.into_iter().enumerate() {
-        let quantile = if target.len() == values.len() {
-            target[rank]
-        } else {
-            between(target, (rank as f64 + 0.5) * step - 0.5)
-        };
-        let value = &mut values[(key & u64::from(u32::MAX)) as usize];
-        *value -= quantile;
-        squares += f64::from(*value).powi(2);
-    }
-    squares
-}
-
-/// A sorted list at a fractional place.
-fn between(sorted: &[f32], place: f64) -> f32 {
-    let last = sorted.len() - 1;
-    let place = place.clamp(0.0, last as f64);
-    let below = place as usize;
-    let share = (place - below as f64) as f32;
-    sorted[below] * (1.0 - share) + sorted[(below + 1).min(last)] * share
-}
-
-/// An integer that is ordered as the number is.
-fn ordered(value: f32) -> u32 {
-    let bits = value.to_bits();
-    if bits >> 31 == 1 {
-        !bits
-    } else {
-        bits | 1 << 31
-    }
 }

@@ -1,10 +1,9 @@
 //! Pixels that a run leaves as they are.
 
-use burn::tensor::{Device, Tensor};
 use image::Rgb32FImage;
 
 use crate::error::{Error, Result};
-use crate::imaging::{Picture, Size, from_rgb, resize};
+use crate::imaging::{Picture, Size, resize};
 
 /// A picture parts of which stay, and which parts.
 #[derive(Clone, Debug)]
@@ -34,7 +33,7 @@ impl Kept {
         let picture = self.picture.clone().into_rgb("the picture to keep")?;
         let mask = self.mask.clone().into_rgb("the mask")?;
         for (what, image) in [("the picture to keep", &picture), ("the mask", &mask)] {
-            if (image.width() as usize, image.height() as usize) != (size.width, size.height) {
+            if Size::of(image) != size {
                 return Err(Error::Shape {
                     what: what.into(),
                     found: vec![image.height() as usize, image.width() as usize],
@@ -47,33 +46,25 @@ impl Kept {
 }
 
 impl KeptPixels {
-    /// Where the mask, resized, says so: 1 for pixels that are made, 0 for those that stay.
-    fn free(&self, size: Size) -> Rgb32FImage {
-        let mut mask = resize(&self.mask, size.width, size.height);
-        for pixel in mask.pixels_mut() {
-            let lightness = pixel.0.iter().sum::<f32>() / 3.0;
-            pixel.0 = [if lightness < 0.5 { 0.0 } else { 1.0 }; 3];
-        }
-        mask
-    }
-
-    /// Puts the pixels that stay into a picture of this size.
-    pub(super) fn put(&self, picture: &mut Rgb32FImage, size: Size) {
-        let (free, kept) = (
-            self.free(size),
-            resize(&self.picture, size.width, size.height),
-        );
-        let pixels = picture.pixels_mut().zip(free.pixels().zip(kept.pixels()));
+    /// Puts the pixels that stay into a picture of any size, and gives 1 for those that are made, 0
+    /// for those that stay. Times a gradient that leaves none at pixels that stay; an optimiser that
+    /// sees no gradient in a variable never changes it.
+    pub(super) fn put(&self, picture: &mut Rgb32FImage) -> Rgb32FImage {
+        let size = Size::of(picture);
+        let mut free = resize(&self.mask, size.width, size.height);
+        let kept = resize(&self.picture, size.width, size.height);
+        let pixels = picture
+            .pixels_mut()
+            .zip(free.pixels_mut().zip(kept.pixels()));
         for (pixel, (free, kept)) in pixels {
-            if free.0[0] == 0.0 {
+            let lightness = free.0.iter().sum::<f32>() / 3.0;
+            if lightness < 0.5 {
                 *pixel = *kept;
+                free.0 = [0.0; 3];
+            } else {
+                free.0 = [1.0; 3];
             }
         }
-    }
-
-    /// [`free`](Self::free) as a tensor `[1, 3, H, W]`. Times a gradient it leaves none at pixels
-    /// that stay; an optimiser that sees no gradient in a variable never changes it.
-    pub(super) fn gate(&self, size: Size, device: &Device) -> Tensor<4> {
-        from_rgb(&self.free(size), device)
+        free
     }
 }

@@ -159,10 +159,9 @@ pub(crate) fn run(
         objective.normalize(from_rgb(&noise, vgg.device()))?;
         names = objective.names().map(str::to_owned).collect();
         picture = enlarge(&picture, size.width, size.height);
-        if let Some(kept) = &kept {
-            kept.put(&mut picture, size);
-        }
-        let gate = kept.as_ref().map(|kept| kept.gate(size, vgg.device()));
+        let gate = kept
+            .as_ref()
+            .map(|kept| from_rgb(&kept.put(&mut picture), vgg.device()));
         let values = size.pixels() * 3;
         let from = from_rgb(&picture, vgg.device()).reshape([values]);
         let mut lbfgs = Lbfgs::new(from, options.optimiser(share, values))?;
@@ -224,7 +223,7 @@ pub(crate) fn run(
         // Stopped before the last scale: the picture has the size asked for all the same.
         picture = enlarge(&picture, size.width, size.height);
         if let Some(kept) = &kept {
-            kept.put(&mut picture, *size);
+            kept.put(&mut picture);
         }
     }
     vgg.release_buffers();
