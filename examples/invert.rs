@@ -34,7 +34,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     let common = &arguments.common;
     let output = common.output("inverted.png")?;
     let picture = support::open_picture(arguments.input.as_deref(), "cat.png")?;
-    let vgg = common.network()?;
+    let vgg = common.network(3)?;
     let layer = vgg.layer(&arguments.layer)?;
     let mut options = InvertOptions::default();
     options.total_variation_weight = arguments.tv_weight;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use image::DynamicImage;
-use ranvgg::{Exemplars, Kept, Size, Statistics, TextureOptions, Vgg, synthesize_texture_observed};
+use ranvgg::{
+    Exemplars, Kept, Picture, Size, TextureOptions, Vgg, imaging, synthesize_texture_observed,
+};
 
 /// Make a texture like a given picture, through a network that was never trained
 #[derive(Parser)]
@@ -16,9 +17,10 @@ struct Arguments {
     /// the crate]
     inputs: Vec<PathBuf>,
 
-    /// Shares of several pictures, separated by commas [default: equal]
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
-    weights: Vec<f64>,
+    /// Another map of the input's surface, made together with it: give it once for each (normals,
+    /// height, roughness, ...); of -o out.png, the one made like height.png is out-height.png
+    #[arg(long = "map", value_name = "PICTURE", conflicts_with_all = ["fill", "weights", "sixteen"])]
+    maps: Vec<PathBuf>,
 
     /// Size of the result: N or WxH [default: that of the first input; 256 without input]
     #[arg(long, value_parser = support::parse_size, value_name = "WxH")]
@@ -27,14 +29,6 @@ struct Arguments {
     /// Layers whose statistics are matched, separated by commas
     #[arg(long, value_name = "A,B,C")]
     layers: Option<String>,
-
-    /// Statistics that are matched: whitened, distributions, moments or gram
-    #[arg(long, default_value = "whitened")]
-    statistics: String,
-
-    /// Weight of the distribution of colours, in units of one statistic [default: 1]
-    #[arg(long, value_name = "W")]
-    colour_weight: Option<f64>,
 
     /// Weight of the total variation, in units of one layer: more is smoother
     #[arg(long, default_value_t = 0.0, value_name = "W")]
@@ -66,6 +60,9 @@ struct Arguments {
     variations: u64,
 
     #[command(flatten)]
+    sources: support::Sources,
+
+    #[command(flatten)]
     common: support::Common,
 }
 
@@ -82,21 +79,22 @@ fn run(mut arguments: Arguments) -> support::Result<()> {
     let seeds: Vec<u64> = (common.seed..)
         .take(arguments.variations as usize)
         .collect();
-    let mut outputs = vec![output.clone()];
-    if seeds.len() > 1 {
-        outputs = seeds.iter().map(|seed| numbered(&output, *seed)).collect();
-        for output in &outputs {
-            common.check_output(output)?;
-        }
-    }
-    let exemplars = exemplars(&arguments)?;
-    let vgg = common.network()?;
+    let outputs = outputs(&arguments, &output, &seeds)?;
+    let (exemplars, channels) = exemplars(&arguments)?;
+    let vgg = common.network(channels)?;
     let mut options = options(&arguments, &vgg)?;
     let mut watch = common.watch()?;
-    for (seed, output) in seeds.into_iter().zip(&outputs) {
+    for (seed, files) in seeds.into_iter().zip(&outputs) {
         options.run.seed = seed;
         let outcome = synthesize_texture_observed(&vgg, exemplars.clone(), &options, &mut watch)?;
-        common.finish(&outcome, output)?;
+        if let [output] = &files[..] {
+            common.finish(&outcome, output)?;
+        } else {
+            for (map, file) in outcome.maps().iter().zip(files) {
+                imaging::save(map, file, common.force)?;
+                common.summarise(&outcome, file);
+            }
+        }
         if outcome.stop_reason() == ranvgg::StopReason::Asked {
             break;
         }
@@ -104,41 +102,61 @@ fn run(mut arguments: Arguments) -> support::Result<()> {
     Ok(())
 }
 
-/// `moss.png` of seed 3 is `moss-3.png`.
-fn numbered(path: &Path, seed: u64) -> PathBuf {
+/// The files of each variation, one for each map, all of which can be written.
+fn outputs(
+    arguments: &Arguments,
+    output: &Path,
+    seeds: &[u64],
+) -> support::Result<Vec<Vec<PathBuf>>> {
+    let ending = |path: &Path| path.extension().unwrap_or_default().display().to_string();
+    if !arguments.maps.is_empty() && !["png", "tif", "tiff"].contains(&&*ending(output)) {
+        return Err("--map needs an output that ends in .png or .tif".into());
+    }
+    let mut all = Vec::new();
+    for seed in seeds {
+        let first = match seeds.len() {
+            1 => output.to_owned(),
+            _ => suffixed(output, &seed.to_string()),
+        };
+        let mut files = vec![first];
+        for map in &arguments.maps {
+            let name = map.file_stem().unwrap_or_default().display().to_string();
+            files.push(suffixed(&files[0], &name));
+        }
+        for (number, file) in files.iter().enumerate() {
+            arguments.common.check_output(file)?;
+            if files[..number].contains(file) {
+                return Err(format!("two maps would be written to `{}`", file.display()).into());
+            }
+        }
+        all.push(files);
+    }
+    Ok(all)
+}
+
+/// `moss.png` with the suffix `3` is `moss-3.png`.
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().display().to_string();
     let (stem, ending) = (part(path.file_stem()), part(path.extension()));
-    path.with_file_name(format!("{stem}-{seed}.{ending}"))
+    path.with_file_name(format!("{stem}-{suffix}.{ending}"))
 }
 
-fn exemplars(arguments: &Arguments) -> support::Result<Exemplars> {
-    let (inputs, weights) = (&arguments.inputs, &arguments.weights);
-    if inputs.is_empty() {
-        return Ok(support::open_picture(None, "gravel.png")?.into());
+/// What the texture is made of, and its channels.
+fn exemplars(arguments: &Arguments) -> support::Result<(Exemplars, usize)> {
+    let inputs = &arguments.inputs;
+    if arguments.maps.is_empty() {
+        return Ok((arguments.sources.read(inputs, "gravel.png")?, 3));
     }
-    if !weights.is_empty() && weights.len() != inputs.len() {
-        let (found, expected) = (weights.len(), inputs.len());
-        return Err(format!("--weights has {found} numbers for {expected} pictures").into());
+    let [input] = &inputs[..] else {
+        return Err("--map needs exactly one input, the first map".into());
+    };
+    let mut maps = Vec::new();
+    for path in std::iter::once(input).chain(&arguments.maps) {
+        maps.push(support::open_picture(Some(path), "")?);
     }
-    let mut pictures: Vec<(DynamicImage, f64)> = Vec::new();
-    for (number, path) in inputs.iter().enumerate() {
-        let weight = weights.get(number).copied().unwrap_or(1.0);
-        pictures.push((support::open_picture(Some(path), "")?, weight));
-    }
-    Ok(Exemplars::mixture(pictures))
-}
-
-fn statistics(name: &str) -> support::Result<Statistics> {
-    Ok(match name {
-        "whitened" => Statistics::Whitened,
-        "distributions" => Statistics::Distributions,
-        "moments" => Statistics::Moments,
-        "gram" => Statistics::Gram,
-        other => {
-            let allowed = "whitened, distributions, moments, gram";
-            return Err(support::choice("--statistics", other, allowed));
-        }
-    })
+    let stack = Picture::maps(maps);
+    let channels = stack.channels();
+    Ok((stack.into(), channels))
 }
 
 fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> {
@@ -146,7 +164,7 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> 
         TextureOptions::paper(vgg)?
     } else {
         TextureOptions {
-            statistics: statistics(&arguments.statistics)?,
+            statistics: arguments.sources.statistics,
             ..TextureOptions::default()
         }
     };
@@ -158,7 +176,8 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> 
         options.size = options.size.or(Some(Size::square(256)));
     }
     options.total_variation_weight = arguments.tv_weight;
-    options.colour_weight = arguments.colour_weight.unwrap_or(options.colour_weight);
+    let colour_weight = arguments.sources.colour_weight;
+    options.colour_weight = colour_weight.unwrap_or(options.colour_weight);
     if let (Some(picture), Some(mask)) = (&arguments.fill, &arguments.mask) {
         options.kept = Some(Kept {
             picture: support::open_picture(Some(picture), "")?.into(),

@@ -5,8 +5,8 @@ mod support;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use ranvgg::{Size, StyleOptions, StyleStart, transfer_style_observed};
+use clap::{Parser, ValueEnum};
+use ranvgg::{Colours, Size, StyleOptions, StyleStart, transfer_style_observed};
 
 /// Paint a picture in the style of another, through a network that was never trained
 #[derive(Parser)]
@@ -14,8 +14,8 @@ struct Arguments {
     /// Picture whose content to keep (.png, .jpg, .tif) [default: a cat, from the crate]
     content: Option<PathBuf>,
 
-    /// Picture whose style to take [default: painted strokes, from the crate]
-    style: Option<PathBuf>,
+    /// Pictures whose style to take; of several a mixture [default: painted strokes, from the crate]
+    styles: Vec<PathBuf>,
 
     /// Size of the result: N or WxH [default: that of the content]
     #[arg(long, value_parser = support::parse_size, value_name = "WxH")]
@@ -45,12 +45,31 @@ struct Arguments {
     #[arg(long, value_name = "FACTOR")]
     style_scale: Option<f64>,
 
+    /// Whose colours the result has: style, matched (the style pictures get the content's first) or
+    /// luminance (light and dark alone are painted)
+    #[arg(long, value_enum, default_value_t = Palette::Style)]
+    colours: Palette,
+
+    /// Where the content is kept: white of this picture [default: everywhere]
+    #[arg(long, value_name = "PICTURE")]
+    content_mask: Option<PathBuf>,
+
     /// Start from noise instead of the content
     #[arg(long)]
     from_noise: bool,
 
     #[command(flatten)]
+    sources: support::Sources,
+
+    #[command(flatten)]
     common: support::Common,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Palette {
+    Style,
+    Matched,
+    Luminance,
 }
 
 fn main() -> ExitCode {
@@ -61,8 +80,8 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     let common = &arguments.common;
     let output = common.output("styled.png")?;
     let content = support::open_picture(arguments.content.as_deref(), "cat.png")?;
-    let style = support::open_picture(arguments.style.as_deref(), "strokes.png")?;
-    let vgg = common.network()?;
+    let style = arguments.sources.read(&arguments.styles, "strokes.png")?;
+    let vgg = common.network(3)?;
     let mut options = StyleOptions::default();
     if let Some(name) = &arguments.content_layer {
         options.content_layer = Some(vgg.layer(name)?);
@@ -75,6 +94,17 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         .tv_weight
         .unwrap_or(options.total_variation_weight);
     options.style_scale = arguments.style_scale.unwrap_or(options.style_scale);
+    options.statistics = arguments.sources.statistics;
+    let colour_weight = arguments.sources.colour_weight;
+    options.colour_weight = colour_weight.unwrap_or(options.colour_weight);
+    options.colours = match arguments.colours {
+        Palette::Style => Colours::Style,
+        Palette::Matched => Colours::Matched,
+        Palette::Luminance => Colours::Luminance,
+    };
+    if let Some(mask) = &arguments.content_mask {
+        options.content_mask = Some(support::open_picture(Some(mask), "")?.into());
+    }
     if arguments.from_noise {
         options.start = StyleStart::Noise;
     }

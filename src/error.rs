@@ -67,6 +67,16 @@ pub enum Error {
         /// The shape it should have.
         expected: String,
     },
+    /// A picture has not as many channels as the network reads.
+    #[error("{what} has {found} channels; the network reads {expected}")]
+    Channels {
+        /// Which picture.
+        what: String,
+        /// Its channels.
+        found: usize,
+        /// Those that the network reads.
+        expected: usize,
+    },
     /// Numbers that should be finite are not.
     #[error("{what} holds {value}; allowed: finite numbers")]
     NotFinite {

@@ -1,7 +1,7 @@
 //! Inversion: an image with the same features as a given one, from nothing but those features.
 
 use crate::error::Result;
-use crate::imaging::{Picture, Size, from_rgb, mean_colour, resize};
+use crate::imaging::Picture;
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
@@ -69,27 +69,31 @@ pub fn invert_observed(
 ) -> Result<Outcome> {
     options.run.check()?;
     crate::error::not_negative("total variation weight", options.total_variation_weight)?;
-    let picture = picture.into().into_rgb("the picture")?;
-    let size = Size::of(&picture);
+    let picture = picture.into();
+    let formats = picture.formats();
+    let picture = picture.into_raster("the picture", vgg.channels())?;
+    let size = picture.size();
     let minimum = deepest(vgg, &[layer], &[("the picture", size)])?;
     let halvings = options.run.scales.halvings(&[size], minimum);
     let sizes = size.octaves(halvings);
-    let mean = mean_colour(&picture);
+    let mean = picture.mean();
     let start = match &options.start {
-        Some(start) => start.clone().into_rgb("the starting picture")?,
-        None => options.run.starting_noise(sizes[0], mean),
+        Some(start) => {
+            let start = start.clone();
+            start.into_raster("the starting picture", vgg.channels())?
+        }
+        None => options.run.starting_noise(sizes[0], &mean),
     };
     let course = Course {
         sizes,
         start,
         mean,
+        formats,
         kept: None,
     };
     run::run(vgg, course, &options.run, observer, |scale| {
-        let small = size.halved(halvings - scale);
-        let picture = resize(&picture, small.width, small.height);
-        let picture = from_rgb(&picture, vgg.device());
-        let objective = with_content(Objective::new(vgg), vgg, picture, layer, 1.0)?;
+        let picture = picture.resized(size.halved(halvings - scale));
+        let objective = with_content(Objective::new(vgg), vgg, &picture, None, (layer, 1.0))?;
         Ok(with_total_variation(
             objective,
             options.total_variation_weight,

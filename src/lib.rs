@@ -34,6 +34,6 @@ pub use network::{
 pub use objective::{Evaluation, Objective, halve};
 pub use optim::{Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
 pub use run::{Control, Kept, Observer, Outcome, Progress, RunOptions};
-pub use style::{StyleOptions, StyleStart, transfer_style, transfer_style_observed};
+pub use style::{Colours, StyleOptions, StyleStart, transfer_style, transfer_style_observed};
 pub use task::Statistics;
 pub use texture::{TextureOptions, synthesize_texture, synthesize_texture_observed};

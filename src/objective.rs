@@ -62,9 +62,10 @@ impl Place {
     }
 }
 
-/// Weight of an octave's terms compared with those of the octave twice its size. Of 4, 1 and 1/4
-/// the last gave the closest patch statistics on pebbles and scales (`docs/QUALITY.md`).
-const OCTAVE_SHARE: f64 = 0.25;
+/// Weight of an octave's terms compared with those of the octave twice its size: a quarter at each
+/// pixel, of which it has a quarter. Of 4, 1 and 1/4 at each pixel the last gave the closest patch
+/// statistics on pebbles and scales (`docs/QUALITY.md`).
+const OCTAVE_SHARE: f64 = 0.0625;
 
 /// Pixels of an image from which the first layer's features are computed twice instead of being
 /// kept: at 64 channels of f32 they take 128 MiB from here on.
@@ -213,9 +214,9 @@ impl Objective {
         Ok(images)
     }
 
-    /// Multiplies each weight so that a term of weight 1 has a gradient of mean absolute value 1
-    /// at `image`, which should be noise (see [`LayerNormalizer`]); of octave `k`, `4^-k` at the
-    /// pixels of that octave.
+    /// Multiplies each weight so that a term of weight 1 has a gradient at `image`, which should be
+    /// noise, whose absolute values add up to 1 (see [`LayerNormalizer`]); of octave `k`, to `16^-k`
+    /// at the pixels of that octave.
     ///
     /// # Errors
     ///
@@ -232,13 +233,13 @@ impl Objective {
             for ((index, ..), weight) in self.at(octave).zip(normalizer.weights()) {
                 factors[index] = *weight;
             }
-            let mut means = Vec::new();
+            let mut sums = Vec::new();
             for (_, term) in self.at_image_of(octave) {
                 let mut observation = Observation::from(image.clone());
                 let gradient = term.loss.measure(&mut observation, 1.0)?.gradient;
-                means.push(gradient.at(observation)?.abs().mean());
+                sums.push(gradient.at(observation)?.abs().sum());
             }
-            let normalizer = LayerNormalizer::from_means(means)?;
+            let normalizer = LayerNormalizer::from_sums(sums)?;
             for ((index, _), weight) in self.at_image_of(octave).zip(normalizer.weights()) {
                 factors[index] = *weight;
             }

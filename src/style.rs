@@ -1,8 +1,10 @@
 //! Style transfer: the content of one picture in the style of another.
 
-use crate::error::{Result, not_negative, positive};
-use crate::exemplars::Exemplars;
-use crate::imaging::{Picture, Size, from_rgb, resize};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, not_negative, positive};
+use crate::exemplars::{Exemplars, read_mask};
+use crate::imaging::{Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
@@ -21,6 +23,24 @@ pub enum StyleStart {
     Noise,
     /// Another picture, resized.
     Picture(Picture),
+}
+
+/// Whose colours the result of a style transfer has.
+///
+/// (Gatys, Bethge, Hertzmann and Shechtman, "Preserving Color in Neural Artistic Style Transfer",
+/// 2016, describe both ways to keep the content's.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Colours {
+    /// Those of the style.
+    #[default]
+    Style,
+    /// About those of the content: style pictures are first given the mean and covariance of its
+    /// colours.
+    Matched,
+    /// Exactly those of the content: light and dark alone are painted, hue and saturation stay.
+    Luminance,
 }
 
 /// Options of [`transfer_style`].
@@ -52,6 +72,11 @@ pub struct StyleOptions {
     /// Size of the style's strokes: the style picture is resized so that its shorter side is this
     /// many times the result's. Default: 1.
     pub style_scale: f64,
+    /// Whose colours the result has. Default: the style's.
+    pub colours: Colours,
+    /// Where the content pulls: white of a mask, which is resized to the result. Default:
+    /// everywhere. Where a style pulls, and which, is said by [`Exemplars::regions`].
+    pub content_mask: Option<Picture>,
     /// What to start from. Default: the content picture.
     pub start: StyleStart,
     /// How long and through which sizes it runs.
@@ -71,6 +96,8 @@ impl Default for StyleOptions {
             total_variation_weight: 0.0,
             size: None,
             style_scale: 1.0,
+            colours: Colours::default(),
+            content_mask: None,
             start: StyleStart::default(),
             run: RunOptions::default(),
         }
@@ -91,7 +118,8 @@ impl StyleOptions {
 /// The default content layer.
 const CONTENT_LAYER: &str = "conv2_2";
 
-/// Paints `content` in the style of `style`, a picture or a [mixture](Exemplars::mixture) of several.
+/// Paints `content` in the style of `style`: a picture, a [mixture](Exemplars::mixture) of several,
+/// or several in [regions](Exemplars::regions) of their own.
 ///
 /// Minimises, at every scale from coarse to fine,
 ///
@@ -130,11 +158,14 @@ pub fn transfer_style_observed(
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     options.check()?;
-    let content = content.into().into_rgb("the content picture")?;
-    let style = style.into().read("the style picture")?;
-    let size = options.size.unwrap_or(Size::of(&content));
+    let content = content.into();
+    let formats = content.formats();
+    let content = content.into_raster("the content picture", vgg.channels())?;
+    let style = style.into().read("the style picture", vgg.channels())?;
+    let size = options.size.unwrap_or(content.size());
     size.check("the result")?;
-    let style = style.resized(|own| style_size(own, size, options.style_scale));
+    let scaled = |own: &Raster| own.resized(style_size(own.size(), size, options.style_scale));
+    let style = style.changed(scaled);
     let mut images = vec![("the result", size)];
     images.extend(style.sizes().map(|size| ("the style picture", size)));
     let content_layer = match options.content_layer {
@@ -150,34 +181,57 @@ pub fn transfer_style_observed(
     let all: Vec<Size> = images.iter().map(|(_, size)| *size).collect();
     let halvings = options.run.scales.halvings(&all, minimum);
     let sizes = size.octaves(halvings);
-    let content = resize(&content, size.width, size.height);
-    let mean = style.mean_colour();
+    let content_mask = match &options.content_mask {
+        Some(mask) => Some(read_mask(mask.clone(), "the content mask")?),
+        None => None,
+    };
+    if options.colours != Colours::Style && vgg.channels() != 3 {
+        let allowed = "those of the style, for pictures of other than three channels";
+        return Err(Error::option("colours", "those of the content", allowed));
+    }
+    let coloured = content.resized(size);
+    let (content, style) = match options.colours {
+        Colours::Style => (coloured.clone(), style),
+        Colours::Matched => {
+            let style = style.changed(|picture| matched(picture, &coloured));
+            (coloured.clone(), style)
+        }
+        Colours::Luminance => {
+            let light = luma(&coloured);
+            let style = style.changed(|picture| luma(&matched(picture, &coloured)));
+            (light, style)
+        }
+    };
+    let mean = style.mean();
     let start = match &options.start {
         StyleStart::Content => content.clone(),
-        StyleStart::Picture(picture) => picture.clone().into_rgb("the starting picture")?,
-        StyleStart::Noise => options.run.starting_noise(sizes[0], mean),
+        StyleStart::Picture(picture) => {
+            let picture = picture.clone();
+            picture.into_raster("the starting picture", vgg.channels())?
+        }
+        StyleStart::Noise => options.run.starting_noise(sizes[0], &mean),
     };
     let course = Course {
         sizes,
         start,
         mean,
+        formats,
         kept: None,
     };
-    run::run(vgg, course, &options.run, observer, |scale| {
+    let outcome = run::run(vgg, course, &options.run, observer, |scale| {
         let octaves = halvings - scale;
         let style = style.halved(octaves, vgg.device());
         let mut objective = Objective::new(vgg);
         if options.content_weight > 0.0 {
-            let small = size.halved(octaves);
-            let content = resize(&content, small.width, small.height);
-            let content = from_rgb(&content, vgg.device());
-            let weight = options.content_weight;
-            objective = with_content(objective, vgg, content, content_layer, weight)?;
+            let content = content.resized(size.halved(octaves));
+            let at = (content_layer, options.content_weight);
+            objective = with_content(objective, vgg, &content, content_mask.as_ref(), at)?;
         }
         let octaves = if options.every_octave { scale } else { 0 };
         let terms = Style {
             layers: &style_layers,
             statistics: options.statistics,
+            size: size.halved(halvings - scale),
             octaves,
             weight: options.style_weight,
             colour_weight: options.style_weight * options.colour_weight,
@@ -187,6 +241,10 @@ pub fn transfer_style_observed(
             objective,
             options.total_variation_weight,
         ))
+    })?;
+    Ok(match options.colours {
+        Colours::Luminance => outcome.changed(|picture| with_luma(&coloured, picture)),
+        _ => outcome,
     })
 }
 

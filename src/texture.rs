@@ -128,7 +128,7 @@ pub fn synthesize_texture_observed(
     options.run.check()?;
     not_negative("total variation weight", options.total_variation_weight)?;
     not_negative("colour weight", options.colour_weight)?;
-    let exemplars = exemplar.into().read("the exemplar")?;
+    let exemplars = exemplar.into().read("the exemplar", vgg.channels())?;
     let given: Vec<Size> = exemplars.sizes().collect();
     let size = match (&options.size, &options.kept) {
         (Some(size), _) => *size,
@@ -137,7 +137,7 @@ pub fn synthesize_texture_observed(
     };
     size.check("the result")?;
     let kept = match &options.kept {
-        Some(kept) => Some(kept.read(size)?),
+        Some(kept) => Some(kept.read(size, vgg.channels())?),
         None => None,
     };
     let mut images: Vec<(&str, Size)> = given.iter().map(|size| ("the exemplar", *size)).collect();
@@ -150,28 +150,33 @@ pub fn synthesize_texture_observed(
     let all: Vec<Size> = images.iter().map(|(_, size)| *size).collect();
     let halvings = options.run.scales.halvings(&all, minimum);
     let sizes = size.octaves(halvings);
-    let mean = exemplars.mean_colour();
+    let mean = exemplars.mean();
     let start = match &options.start {
-        Some(picture) => picture.clone().into_rgb("the starting picture")?,
-        None => options.run.starting_noise(sizes[0], mean),
+        Some(picture) => {
+            let picture = picture.clone();
+            picture.into_raster("the starting picture", vgg.channels())?
+        }
+        None => options.run.starting_noise(sizes[0], &mean),
     };
     let course = Course {
         sizes,
         start,
         mean,
+        formats: exemplars.formats(),
         kept,
     };
     run::run(vgg, course, &options.run, observer, |scale| {
-        let exemplars = exemplars.halved(halvings - scale, vgg.device());
+        let given = exemplars.halved(halvings - scale, vgg.device());
         let octaves = if options.every_octave { scale } else { 0 };
         let style = Style {
             layers: &layers,
             statistics: options.statistics,
+            size: size.halved(halvings - scale),
             octaves,
             weight: 1.0,
             colour_weight: options.colour_weight,
         };
-        let objective = style.add(Objective::new(vgg), vgg, exemplars)?;
+        let objective = style.add(Objective::new(vgg), vgg, given)?;
         Ok(with_total_variation(
             objective,
             options.total_variation_weight,

@@ -316,7 +316,7 @@ fn a_start_near_the_goal_stays_there() {
         ..InvertOptions::default()
     };
     let outcome = invert(&network(), &cat, layer("conv2_1"), &options).unwrap();
-    assert!(psnr(outcome.picture(), &cat.to_rgb32f()).unwrap() > 60.0);
+    assert!(psnr(&outcome.picture(), &cat.to_rgb32f()).unwrap() > 60.0);
     assert_eq!(outcome.stop_reason(), StopReason::Gradient);
 }
 
@@ -477,7 +477,8 @@ fn a_flat_exemplar_does_not_break_a_run() {
         ..TextureOptions::default()
     };
     let outcome = synthesize_texture(&network(), flat, &options).unwrap();
-    let values = outcome.picture().as_raw();
+    let picture = outcome.picture();
+    let values = picture.as_raw();
     let mean = values.iter().sum::<f32>() / values.len() as f32;
     assert!((mean - 0.25).abs() < 0.02, "{mean}");
 }
@@ -493,7 +494,7 @@ fn styles_start_from_content_noise_or_a_picture() {
             ..StyleOptions::default()
         };
         let outcome = transfer_style(&vgg, &cat, &strokes, &options).unwrap();
-        psnr(outcome.picture(), &cat.to_rgb32f()).unwrap()
+        psnr(&outcome.picture(), &cat.to_rgb32f()).unwrap()
     };
     let (content, noise) = (start(StyleStart::Content), start(StyleStart::Noise));
     let picture = start(StyleStart::Picture((&strokes).into()));

@@ -13,8 +13,8 @@ use image::DynamicImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use ranvgg::imaging::{self, Limits};
 use ranvgg::{
-    Architecture, Control, Layer, Outcome, Padding, Pooling, Progress, RandomVgg, RunOptions,
-    Scales, Size, Vgg, device,
+    Architecture, Control, Exemplars, Layer, Outcome, Padding, Pooling, Progress, RandomVgg,
+    RunOptions, Scales, Size, Statistics, Vgg, device,
 };
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -100,7 +100,8 @@ impl Common {
         })
     }
 
-    pub(crate) fn network(&self) -> Result<Vgg> {
+    /// The network, for pictures of so many channels.
+    pub(crate) fn network(&self, channels: usize) -> Result<Vgg> {
         let architecture = match self.network.as_str() {
             "vgg16" => Architecture::Vgg16,
             "vgg19" => Architecture::Vgg19,
@@ -128,6 +129,7 @@ impl Common {
             .with_seed(self.network_seed)
             .with_pooling(pooling)
             .with_padding(padding)
+            .with_channels(channels)
             .init(&open_device(self.device.as_deref())?)?;
         let vgg = if self.precise { vgg.precise() } else { vgg };
         self.say(&format!(
@@ -166,6 +168,12 @@ impl Common {
             outcome.image()
         };
         imaging::save(&image, output, self.force)?;
+        self.summarise(outcome, output);
+        Ok(())
+    }
+
+    pub(crate) fn summarise(&self, outcome: &Outcome, output: &Path) {
+        let image = outcome.image();
         self.say(&format!(
             "{}: {}x{}, {} evaluations in {:.1} s ({})",
             output.display(),
@@ -175,7 +183,6 @@ impl Common {
             outcome.seconds(),
             outcome.stop_reason(),
         ));
-        Ok(())
     }
 
     /// An observer that draws a progress bar and stops the run at the first Ctrl-C.
@@ -197,6 +204,9 @@ impl Common {
             "{bar:32} {pos}/{len} evaluations, {msg}, {eta} left",
         )?);
         Ok(move |progress: &Progress<'_>| {
+            if progress.evaluation == 1 {
+                bar.reset();
+            }
             bar.set_length(progress.evaluations as u64);
             bar.set_position(progress.evaluation as u64);
             bar.set_message(format!(
@@ -238,6 +248,67 @@ pub(crate) fn open_picture(path: Option<&Path>, bundled: &str) -> Result<Dynamic
             .join(bundled),
     };
     Ok(imaging::open(path, Limits::default())?)
+}
+
+/// What a texture or style is made of.
+#[derive(Args, Debug)]
+pub(crate) struct Sources {
+    /// Shares of several pictures, separated by commas [default: equal]
+    #[arg(
+        long,
+        value_name = "A,B,C",
+        value_delimiter = ',',
+        conflicts_with = "guide"
+    )]
+    pub(crate) weights: Vec<f64>,
+
+    /// Which picture goes where in the result: of two, the first where this one is black and the
+    /// second where it is white; of more, greys between; a single one where it is white
+    #[arg(long, value_name = "PICTURE")]
+    pub(crate) guide: Option<PathBuf>,
+
+    /// Statistics that are matched: whitened, distributions, moments or gram
+    #[arg(long, default_value_t = Statistics::default(), value_name = "NAME")]
+    pub(crate) statistics: Statistics,
+
+    /// Weight of the distribution of colours, in units of one statistic [default: 1]
+    #[arg(long, value_name = "W")]
+    pub(crate) colour_weight: Option<f64>,
+}
+
+impl Sources {
+    /// The pictures at `paths`, mixed or side by side.
+    pub(crate) fn read(&self, paths: &[PathBuf], bundled: &str) -> Result<Exemplars> {
+        let mut pictures = Vec::new();
+        for path in paths {
+            pictures.push(open_picture(Some(path), bundled)?);
+        }
+        if pictures.is_empty() {
+            pictures.push(open_picture(None, bundled)?);
+        }
+        if !self.weights.is_empty() && self.weights.len() != pictures.len() {
+            let (found, expected) = (self.weights.len(), pictures.len());
+            return Err(format!("--weights has {found} numbers for {expected} pictures").into());
+        }
+        let Some(guide) = &self.guide else {
+            let weights = self.weights.iter().copied().chain(std::iter::repeat(1.0));
+            return Ok(Exemplars::mixture(pictures.into_iter().zip(weights)));
+        };
+        let guide = open_picture(Some(guide), "")?.to_luma8();
+        let count = pictures.len();
+        let regions = pictures.into_iter().enumerate().map(|(number, picture)| {
+            let mask = image::GrayImage::from_fn(guide.width(), guide.height(), |x, y| {
+                let level = usize::from(guide.get_pixel(x, y).0[0]);
+                let here = match count {
+                    1 => level >= 128,
+                    _ => level * count / 256 == number,
+                };
+                image::Luma([if here { 255 } else { 0 }])
+            });
+            (Exemplars::from(picture), DynamicImage::from(mask))
+        });
+        Ok(Exemplars::regions(regions))
+    }
 }
 
 /// Reads `256` or `320x200`.

@@ -1,19 +1,46 @@
 //! Between pictures in files and tensors.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use image::{DynamicImage, ImageBuffer, Rgb, Rgb32FImage, RgbImage};
+use burn::tensor::{Device, Tensor};
+use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgb32FImage, RgbImage, Rgba};
 
-use super::Size;
+use super::{Raster, Size};
 use crate::error::{Error, Result, all_finite};
 
-/// A picture given to a task: a decoded image or a tensor, by `From`.
+/// A picture given to a task: a decoded image or a tensor, by `From`, or a stack of maps.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Picture {
     /// A decoded image of any pixel type; transparency is composited over white.
     Image(DynamicImage),
-    /// A tensor `[1, 3, H, W]` of sRGB values in 0..=1.
+    /// A tensor `[1, C, H, W]` of values in 0..=1: sRGB where `C` is 3.
     Tensor(Tensor<4>),
+    /// Maps of one surface, of one size, which lie upon one another: see [`Picture::maps`].
+    Maps(Vec<DynamicImage>),
+}
+
+/// How a map is stored in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub(crate) channels: usize,
+    pub(crate) depth: Depth,
+}
+
+/// Bits of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    Eight,
+    Sixteen,
+}
+
+impl Format {
+    fn of(image: &DynamicImage) -> Self {
+        let colour = image.color();
+        let deep = colour.bytes_per_pixel() > colour.channel_count();
+        Self {
+            channels: usize::from(colour.channel_count()),
+            depth: if deep { Depth::Sixteen } else { Depth::Eight },
+        }
+    }
 }
 
 impl From<DynamicImage> for Picture {
@@ -47,44 +74,156 @@ impl From<&Tensor<4>> for Picture {
 }
 
 impl Picture {
+    /// Several maps of one surface, for example its albedo, normals and height, that are made
+    /// together so that they stay registered: all their channels are one picture of as many
+    /// channels. A network that reads so many is needed
+    /// ([`RandomVgg::with_channels`](crate::RandomVgg::with_channels)).
+    ///
+    /// Greys count one channel, colours three, transparency one more. Values are taken as they are.
+    ///
+    /// ```
+    /// # #[cfg(feature = "flex")] {
+    /// use image::DynamicImage;
+    /// use ranvgg::{Picture, RandomVgg, TextureOptions, device, synthesize_texture};
+    ///
+    /// let albedo = DynamicImage::new_rgb8(32, 32);
+    /// let height = DynamicImage::new_luma16(32, 32);
+    /// let stack = Picture::maps([albedo, height]);
+    /// let vgg = RandomVgg::vgg19()
+    ///     .with_channels(stack.channels())
+    ///     .init(&device::by_name("flex")?)?;
+    ///
+    /// let mut options = TextureOptions::default();
+    /// options.run.evaluations = 2;
+    /// let maps = synthesize_texture(&vgg, stack, &options)?.maps();
+    /// assert_eq!(maps[1].color(), image::ColorType::L16);
+    /// # }
+    /// # Ok::<(), ranvgg::Error>(())
+    /// ```
+    pub fn maps(maps: impl IntoIterator<Item = DynamicImage>) -> Self {
+        Self::Maps(maps.into_iter().collect())
+    }
+
     /// Its width and height in pixels.
     #[must_use]
     pub fn size(&self) -> Size {
+        let of = |image: &DynamicImage| Size::new(image.width() as usize, image.height() as usize);
         match self {
-            Self::Image(image) => Size::new(image.width() as usize, image.height() as usize),
+            Self::Image(image) => of(image),
             Self::Tensor(tensor) => {
                 let [_, _, height, width] = tensor.dims();
                 Size::new(width, height)
             }
+            Self::Maps(maps) => maps.first().map_or(Size::square(0), of),
         }
     }
 
-    /// The picture on the host; `what` names it in messages.
-    pub(crate) fn into_rgb(self, what: &str) -> Result<Rgb32FImage> {
-        let picture = match self {
-            Self::Image(image) => flatten(&image),
+    /// How many channels a network needs to read it.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.formats().iter().map(|format| format.channels).sum()
+    }
+
+    /// The files that could hold it.
+    pub(crate) fn formats(&self) -> Vec<Format> {
+        let eight = |channels| Format {
+            channels,
+            depth: Depth::Eight,
+        };
+        match self {
+            Self::Image(image) => vec![Format {
+                channels: 3,
+                ..Format::of(image)
+            }],
+            Self::Tensor(tensor) => match tensor.dims()[1] {
+                3 => vec![eight(3)],
+                channels => vec![eight(1); channels],
+            },
+            Self::Maps(maps) => maps.iter().map(Format::of).collect(),
+        }
+    }
+
+    /// The picture on the host, for a network that reads `channels`; `what` names it in messages.
+    pub(crate) fn into_raster(self, what: &str, channels: usize) -> Result<Raster> {
+        let found = self.channels();
+        let raster = match self {
+            Self::Image(image) => flatten(&image).into(),
             Self::Tensor(tensor) => {
                 let shape = tensor.dims();
-                if shape[0] != 1 || shape[1] != 3 || shape[2] == 0 || shape[3] == 0 {
+                if shape[0] != 1 || shape.contains(&0) {
                     return Err(Error::Shape {
                         what: what.into(),
                         found: shape.to_vec(),
-                        expected: "[1, 3, height, width]".into(),
+                        expected: format!("[1, {channels}, height, width]"),
                     });
                 }
-                to_rgb(tensor)?
+                Raster::from_tensor(tensor)?
             }
+            Self::Maps(maps) => stacked(what, &maps)?,
         };
-        if picture.width() == 0 || picture.height() == 0 {
+        if raster.size().pixels() == 0 {
             return Err(Error::Shape {
                 what: what.into(),
-                found: vec![picture.height() as usize, picture.width() as usize],
+                found: vec![raster.size().height, raster.size().width],
                 expected: "at least one pixel".into(),
             });
         }
-        all_finite(what, picture.as_raw())?;
-        Ok(picture)
+        if found != channels {
+            return Err(Error::Channels {
+                what: what.into(),
+                found,
+                expected: channels,
+            });
+        }
+        all_finite(what, raster.values())?;
+        Ok(raster)
     }
+
+    /// The picture as a mask on the host: one channel, 1 where it is white.
+    pub(crate) fn into_mask(self, what: &str) -> Result<Raster> {
+        let channels = self.channels();
+        let raster = self.into_raster(what, channels)?;
+        let lightness: Vec<f32> = raster
+            .pixels()
+            .map(|pixel| pixel.iter().sum::<f32>() / channels as f32)
+            .collect();
+        Ok(Raster::from_pixels(raster.size(), |pixel| {
+            [lightness[pixel]]
+        }))
+    }
+}
+
+/// All channels of `maps`, one after another.
+fn stacked(what: &str, maps: &[DynamicImage]) -> Result<Raster> {
+    let mut rasters: Vec<Raster> = Vec::new();
+    for map in maps {
+        let format = Format::of(map);
+        let size = Size::new(map.width() as usize, map.height() as usize);
+        if let Some(first) = rasters.first().filter(|first| first.size() != size) {
+            return Err(Error::Shape {
+                what: format!("map {} of {what}", rasters.len() + 1),
+                found: vec![size.height, size.width],
+                expected: format!(
+                    "[{}, {}], as the first",
+                    first.size().height,
+                    first.size().width
+                ),
+            });
+        }
+        let source = map.to_rgba32f();
+        let values = source.as_raw();
+        // Of a grey all colours are equal; transparency comes last.
+        let places: &[usize] = match format.channels {
+            1 => &[0],
+            2 => &[0, 3],
+            3 => &[0, 1, 2],
+            _ => &[0, 1, 2, 3],
+        };
+        rasters.push(Raster::from_pixels(size, |pixel| {
+            places.iter().map(move |place| values[4 * pixel + place])
+        }));
+    }
+    Ok(Raster::stacked(&rasters))
 }
 
 /// An image of any pixel type as sRGB values in 0..=1, transparency composited over white.
@@ -103,47 +242,18 @@ pub fn flatten(image: &DynamicImage) -> Rgb32FImage {
 /// An image of any pixel type as a tensor `[1, 3, H, W]`, transparency over white.
 #[must_use]
 pub fn from_image(image: &DynamicImage, device: &Device) -> Tensor<4> {
-    from_rgb(&flatten(image), device)
+    Raster::from(flatten(image)).to_tensor(device)
 }
 
-pub(crate) fn from_rgb(image: &Rgb32FImage, device: &Device) -> Tensor<4> {
-    let shape = [1, image.height() as usize, image.width() as usize, 3];
-    let data = TensorData::new(image.as_raw().clone(), shape);
-    Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
-}
-
-pub(crate) fn to_rgb(tensor: Tensor<4>) -> Result<Rgb32FImage> {
-    let [_, _, height, width] = tensor.dims();
-    let data = tensor.permute([0, 2, 3, 1]).inner();
-    let values: Vec<f32> = data.try_into_vec_as().map_err(Error::device)?;
-    ImageBuffer::from_raw(width as u32, height as u32, values).ok_or_else(|| Error::Shape {
-        what: "an image".into(),
-        found: vec![1, 3, height, width],
-        expected: "[1, 3, height, width]".into(),
-    })
-}
-
-/// The mean colour of a picture.
-pub(crate) fn mean_colour(picture: &Rgb32FImage) -> [f32; 3] {
-    let mut sums = [0.0f64; 3];
-    for pixel in picture.pixels() {
-        for (sum, value) in sums.iter_mut().zip(pixel.0) {
-            *sum += f64::from(value);
-        }
-    }
-    let count = f64::from(picture.width()) * f64::from(picture.height());
-    sums.map(|sum| (sum / count) as f32)
-}
-
-/// A tensor `[1, 3, H, W]` as an image of 8 bits a channel: values beyond 0..=1 are clipped, others
-/// rounded to the nearest step.
+/// A tensor `[1, C, H, W]` of one to four channels as an image of 8 bits a channel: values beyond
+/// 0..=1 are clipped, others rounded to the nearest step.
 ///
 /// # Errors
 ///
-/// [`Error::Device`] if the tensor cannot be read, [`Error::NotFinite`] if it holds NaN or
+/// [`Error::Shape`] for another number of channels, [`Error::Device`] if the tensor cannot be read, [`Error::NotFinite`] if it holds NaN or
 /// infinity.
 pub fn to_image8(tensor: Tensor<4>) -> Result<DynamicImage> {
-    finite(tensor).map(|picture| to_image8_of(&picture))
+    finite(tensor).map(|raster| encoded(&raster, Depth::Eight))
 }
 
 /// As [`to_image8`] with 16 bits a channel.
@@ -152,34 +262,64 @@ pub fn to_image8(tensor: Tensor<4>) -> Result<DynamicImage> {
 ///
 /// Those of [`to_image8`].
 pub fn to_image16(tensor: Tensor<4>) -> Result<DynamicImage> {
-    finite(tensor).map(|picture| to_image16_of(&picture))
+    finite(tensor).map(|raster| encoded(&raster, Depth::Sixteen))
 }
 
-fn finite(tensor: Tensor<4>) -> Result<Rgb32FImage> {
-    let picture = to_rgb(tensor)?;
-    all_finite("the image", picture.as_raw())?;
-    Ok(picture)
+fn finite(tensor: Tensor<4>) -> Result<Raster> {
+    let shape = tensor.dims();
+    if shape[0] != 1 || !(1..=4).contains(&shape[1]) {
+        return Err(Error::Shape {
+            what: "the image".into(),
+            found: shape.to_vec(),
+            expected: "[1, 1 to 4, height, width]".into(),
+        });
+    }
+    let raster = Raster::from_tensor(tensor)?;
+    all_finite("the image", raster.values())?;
+    Ok(raster)
 }
 
-pub(crate) fn to_image8_of(picture: &Rgb32FImage) -> DynamicImage {
-    quantise(picture, 255.0, |value| value as u8).into()
+/// A raster of one to four channels as an image: a grey, a grey with transparency, colours, colours
+/// with transparency.
+pub(crate) fn encoded(raster: &Raster, depth: Depth) -> DynamicImage {
+    match depth {
+        Depth::Eight => {
+            let values = quantised(raster, 255.0, |value| value as u8);
+            image_of(raster, values)
+        }
+        Depth::Sixteen => {
+            let values = quantised(raster, 65535.0, |value| value as u16);
+            image_of(raster, values)
+        }
+    }
 }
 
-pub(crate) fn to_image16_of(picture: &Rgb32FImage) -> DynamicImage {
-    quantise(picture, 65535.0, |value| value as u16).into()
+fn quantised<T>(raster: &Raster, steps: f32, narrow: impl Fn(f32) -> T) -> Vec<T> {
+    let values = raster.values().iter();
+    values
+        .map(|value| narrow((value.clamp(0.0, 1.0) * steps).round()))
+        .collect()
 }
 
-fn quantise<T>(
-    picture: &Rgb32FImage,
-    steps: f32,
-    narrow: impl Fn(f32) -> T,
-) -> ImageBuffer<Rgb<T>, Vec<T>>
+fn image_of<T: image::Primitive>(raster: &Raster, values: Vec<T>) -> DynamicImage
 where
-    T: image::Primitive,
+    DynamicImage: From<ImageBuffer<Luma<T>, Vec<T>>>
+        + From<ImageBuffer<LumaA<T>, Vec<T>>>
+        + From<ImageBuffer<Rgb<T>, Vec<T>>>
+        + From<ImageBuffer<Rgba<T>, Vec<T>>>,
     Rgb<T>: image::Pixel<Subpixel = T>,
+    Rgba<T>: image::Pixel<Subpixel = T>,
+    Luma<T>: image::Pixel<Subpixel = T>,
+    LumaA<T>: image::Pixel<Subpixel = T>,
 {
-    ImageBuffer::from_fn(picture.width(), picture.height(), |x, y| {
-        let pixel = picture.get_pixel(x, y).0;
-        Rgb(pixel.map(|value| narrow((value.clamp(0.0, 1.0) * steps).round())))
-    })
+    let Size { width, height } = raster.size();
+    let (width, height) = (width as u32, height as u32);
+    let image = match raster.channels() {
+        1 => ImageBuffer::<Luma<T>, _>::from_raw(width, height, values).map(Into::into),
+        2 => ImageBuffer::<LumaA<T>, _>::from_raw(width, height, values).map(Into::into),
+        3 => ImageBuffer::<Rgb<T>, _>::from_raw(width, height, values).map(Into::into),
+        _ => ImageBuffer::<Rgba<T>, _>::from_raw(width, height, values).map(Into::into),
+    };
+    // A raster has as many values as its size and channels ask for.
+    image.unwrap_or_default()
 }

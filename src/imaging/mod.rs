@@ -1,17 +1,19 @@
 //! Images outside of networks: files, colours, sizes.
 //!
 //! The convention everywhere in the crate: an image is a tensor `[1, 3, H, W]` of sRGB values, as
-//! files hold them, in 0..=1.
+//! files hold them, in 0..=1; a stack of maps likewise, `[1, C, H, W]`.
 
+mod colour;
 mod convert;
 mod halving;
 mod io;
-mod resize;
+mod raster;
 mod scales;
 
+pub(crate) use self::colour::{luma, matched, with_luma};
+pub(crate) use self::convert::{Depth, Format, encoded};
 pub use self::convert::{Picture, flatten, from_image, to_image8, to_image16};
-pub(crate) use self::convert::{from_rgb, mean_colour, to_image8_of, to_image16_of, to_rgb};
 pub(crate) use self::halving::Halving;
 pub use self::io::{Limits, check_output, open, save};
-pub(crate) use self::resize::{resize, resize_periodic};
+pub(crate) use self::raster::Raster;
 pub use self::scales::{Scales, Size};

@@ -1,6 +1,5 @@
 //! The sizes a run goes through, coarse to fine.
 
-use image::Rgb32FImage;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, at_least_one};
@@ -25,11 +24,6 @@ impl Size {
     #[must_use]
     pub const fn square(side: usize) -> Self {
         Self::new(side, side)
-    }
-
-    /// That of a picture.
-    pub(crate) fn of(picture: &Rgb32FImage) -> Self {
-        Self::new(picture.width() as usize, picture.height() as usize)
     }
 
     /// The shorter side.

@@ -14,6 +14,7 @@ mod held;
 mod host;
 mod padding;
 mod pooling;
+mod positions;
 mod quantiles;
 mod tensors;
 
@@ -26,6 +27,7 @@ pub(crate) use self::held::Held;
 pub use self::padding::Padding;
 pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;
+pub(crate) use self::positions::Positions;
 pub(crate) use self::quantiles::{along, subtract_quantiles};
 use crate::error::Result;
 

@@ -6,6 +6,7 @@ mod gradient;
 mod gram;
 mod moments;
 mod observation;
+mod region;
 mod total_variation;
 mod wasserstein;
 mod whitening;
@@ -19,6 +20,7 @@ pub(crate) use self::gradient::sum_of_maps;
 pub use self::gram::Gram;
 pub use self::moments::{Covariance, Mean, moments_of_mixture};
 pub use self::observation::Observation;
+pub use self::region::{Region, Restricted};
 pub use self::total_variation::TotalVariation;
 pub use self::wasserstein::Wasserstein;
 use crate::error::{Error, Result};
@@ -45,6 +47,12 @@ pub trait Loss: Send {
     ///
     /// [`Error::Shape`] if the map does not fit the target.
     fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured>;
+}
+
+impl Loss for Box<dyn Loss> {
+    fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
+        (**self).measure(observation, weight)
+    }
 }
 
 /// Refuses a map that has not as many channels as the target it is compared with.

@@ -25,6 +25,8 @@ pub enum Architecture {
 
 /// The side of the only image that the fully connected layers take.
 const CLASSIFIED_SIDE: usize = 224;
+/// Channels of an image, unless it is a stack of maps.
+pub(super) const COLOURS: usize = 3;
 /// Channels of each block.
 const WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
 /// Outputs of fc6, fc7 and fc8.
@@ -70,7 +72,7 @@ impl Architecture {
     /// All layers from the image up.
     #[must_use]
     pub fn layers(self) -> Vec<Layer> {
-        let stages = self.stages(Pooling::default(), Padding::default());
+        let stages = self.stages(COLOURS, Pooling::default(), Padding::default());
         stages.into_iter().map(|stage| stage.layer).collect()
     }
 
@@ -107,10 +109,10 @@ impl Architecture {
     /// [`Error::UnknownLayer`] if the network has no such layer.
     pub fn extent(self, layer: Layer, padding: Padding) -> Result<Extent> {
         self.check(layer)?;
-        let stages = self.stages(Pooling::default(), padding);
+        let stages = self.stages(COLOURS, Pooling::default(), padding);
         let depth = stages.iter().position(|stage| stage.layer == layer);
         let stages = &stages[..=depth.unwrap_or(0)];
-        let (mut receptive_field, mut stride, mut channels) = (1, 1, 3);
+        let (mut receptive_field, mut stride, mut channels) = (1, 1, COLOURS);
         for stage in stages {
             let (kernel, step) = match stage.operation {
                 Operation::Convolution(shape) => {
@@ -166,10 +168,10 @@ impl Architecture {
         Ok(())
     }
 
-    /// The chain of operations.
-    pub(crate) fn stages(self, pooling: Pooling, mode: Padding) -> Vec<Stage> {
+    /// The chain of operations on images of so many channels.
+    pub(crate) fn stages(self, channels: usize, pooling: Pooling, mode: Padding) -> Vec<Stage> {
         let mut stages = Vec::new();
-        let mut channels_in = 3;
+        let mut channels_in = channels;
         for (block, (count, channels_out)) in self.plan().into_iter().zip(WIDTHS).enumerate() {
             let block = block + 1;
             for index in 1..=count {

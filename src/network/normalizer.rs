@@ -12,10 +12,11 @@ use crate::loss::{Loss, Observation};
 /// image, and so do losses of different kinds. Each gets the weight
 ///
 /// ```text
-/// w = 1 / mean |dL/dx|                      over the pixels and channels of an image x
+/// w = 1 / sum |dL/dx|                       over the pixels and channels of an image x
 /// ```
 ///
-/// measured once, at noise. (He, Wang and Hopcroft, NIPS 2016, eq. 4, take the gradient where all
+/// measured once, at noise. Changing every colour by one millionth, each in the direction that
+/// raises a loss, then raises every loss by a millionth, whatever the size of the image. (He, Wang and Hopcroft, NIPS 2016, eq. 4, take the gradient where all
 /// features are zero; there the gradient of a Gram loss is exactly zero, so it cannot be meant
 /// literally.) Values of options do not depend on image size, depth or the scale of the weights
 /// then.
@@ -35,7 +36,7 @@ impl LayerNormalizer {
     /// Those of [`Vgg::forward`] and of the losses; [`Error::NotFinite`] for a loss whose gradient
     /// is NaN or infinite.
     pub fn measure(vgg: &Vgg, image: Tensor<4>, losses: &[(Layer, &dyn Loss)]) -> Result<Self> {
-        let mut means = Vec::new();
+        let mut sums = Vec::new();
         for (layer, loss) in losses {
             let (mut features, trace) = vgg.forward(image.clone(), &[*layer])?;
             let Some(map) = features.take(*layer) else {
@@ -45,31 +46,25 @@ impl LayerNormalizer {
             let gradient = loss.measure(&mut observation, 1.0)?.gradient;
             let gradient = gradient.at(observation)?;
             let gradient = vgg.backward(Features::from_iter([(*layer, gradient)]), &trace)?;
-            means.push(gradient.abs().mean());
+            sums.push(gradient.abs().sum());
         }
-        Self::from_means(means)
+        Self::from_sums(sums)
     }
 
-    /// Weights from mean absolute gradients that lie on a device.
-    pub(crate) fn from_means(means: Vec<Tensor<1>>) -> Result<Self> {
-        if means.is_empty() {
+    /// Weights from sums of absolute gradients that lie on a device.
+    pub(crate) fn from_sums(sums: Vec<Tensor<1>>) -> Result<Self> {
+        if sums.is_empty() {
             return Ok(Self {
                 weights: Vec::new(),
             });
         }
-        let means: Vec<f32> = Tensor::cat(means, 0)
+        let sums: Vec<f32> = Tensor::cat(sums, 0)
             .try_into_vec_as()
             .map_err(Error::device)?;
-        crate::error::all_finite("the gradient of a loss at noise", &means)?;
-        let weights = means
+        crate::error::all_finite("the gradient of a loss at noise", &sums)?;
+        let weights = sums
             .into_iter()
-            .map(|mean| {
-                if mean > 0.0 {
-                    1.0 / f64::from(mean)
-                } else {
-                    1.0
-                }
-            })
+            .map(|sum| if sum > 0.0 { 1.0 / f64::from(sum) } else { 1.0 })
             .collect();
         Ok(Self { weights })
     }

@@ -130,6 +130,14 @@ impl RandomVgg {
         self
     }
 
+    /// Reads images of so many channels: stacks of maps
+    /// ([`Picture::maps`](crate::Picture::maps)), greys, anything. Of three it is the network of
+    /// colours. Sets the preprocessing to [`Preprocessing::of_channels`].
+    #[must_use]
+    pub fn with_channels(self, channels: usize) -> Self {
+        self.with_preprocessing(Preprocessing::of_channels(channels))
+    }
+
     /// The seed of the layers that have none of their own.
     #[must_use]
     pub fn seed(&self) -> u64 {
@@ -166,7 +174,7 @@ impl RandomVgg {
             architecture: self.architecture,
             pooling: self.pooling,
             padding: self.padding,
-            preprocessing: self.preprocessing,
+            preprocessing: self.preprocessing.clone(),
             precise: false,
         };
         let mut index = 0;
@@ -196,7 +204,9 @@ impl RandomVgg {
     pub fn gain(&self, layer: Layer) -> Result<f64> {
         self.architecture.check(layer)?;
         let mut gain = 1.0;
-        for stage in self.architecture.stages(self.pooling, self.padding) {
+        let channels = self.preprocessing.channels();
+        let architecture = self.architecture;
+        for stage in architecture.stages(channels, self.pooling, self.padding) {
             if let super::architecture::Operation::Convolution(shape) = stage.operation {
                 gain *= self.sigma / he_sigma(shape);
             }

@@ -17,7 +17,8 @@ use crate::loss::sum_of_maps;
 /// A VGG network on a device. Cloning shares it.
 ///
 /// It comes from [`RandomVgg`] or from a [`WeightFile`](super::WeightFile). Images are tensors
-/// `[1, 3, H, W]` of sRGB values in 0..=1; features are `[1, C, h, w]`, channels last in memory.
+/// `[1, 3, H, W]` of sRGB values in 0..=1, or stacks of maps of as many channels as it was made for;
+/// features are `[1, C, h, w]`, channels last in memory.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -52,7 +53,7 @@ struct Inner {
 }
 
 /// What a network is apart from its weights.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     pub(super) architecture: Architecture,
     pub(super) pooling: Pooling,
@@ -60,6 +61,14 @@ pub(super) struct Plan {
     pub(super) preprocessing: Preprocessing,
     /// Whether CPU kernels do without the Winograd transform.
     pub(super) precise: bool,
+}
+
+impl Plan {
+    pub(super) fn stages(&self) -> Vec<Stage> {
+        let channels = self.preprocessing.channels();
+        self.architecture
+            .stages(channels, self.pooling, self.padding)
+    }
 }
 
 enum Weighted {
@@ -142,8 +151,7 @@ impl Vgg {
         mut source: impl FnMut(Layer, ConvolutionShape) -> ParameterSource,
     ) -> Self {
         let stages = plan
-            .architecture
-            .stages(plan.pooling, plan.padding)
+            .stages()
             .into_iter()
             .take(depth)
             .map(|Stage { layer, operation }| {
@@ -176,7 +184,7 @@ impl Vgg {
     pub fn precise(&self) -> Self {
         let plan = Plan {
             precise: true,
-            ..self.inner.plan
+            ..self.inner.plan.clone()
         };
         self.remade(plan, self.inner.recipe.clone())
     }
@@ -189,7 +197,7 @@ impl Vgg {
     pub fn with_padding(&self, padding: Padding) -> Self {
         let plan = Plan {
             padding,
-            ..self.inner.plan
+            ..self.inner.plan.clone()
         };
         let recipe = self.inner.recipe.clone();
         self.remade(plan, recipe.map(|recipe| recipe.with_padding(padding)))
@@ -210,10 +218,11 @@ impl Vgg {
             };
             (*layer, weighted)
         });
+        let stages = stages.collect();
         Self {
             inner: Arc::new(Inner {
                 plan,
-                stages: stages.collect(),
+                stages,
                 engine: Engine::new(self.device()),
                 recipe,
             }),
@@ -240,8 +249,15 @@ impl Vgg {
 
     /// What is done to colours before the first layer.
     #[must_use]
-    pub fn preprocessing(&self) -> Preprocessing {
-        self.inner.plan.preprocessing
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.inner.plan.preprocessing
+    }
+
+    /// How many channels the images have that it reads: 3, of colours, unless it was
+    /// [made for others](RandomVgg::with_channels).
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.inner.plan.preprocessing.channels()
     }
 
     /// Where it computes.
@@ -464,11 +480,11 @@ impl Vgg {
 
     fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<usize> {
         let [batch, channels, height, width] = image.dims();
-        if batch != 1 || channels != 3 {
+        if batch != 1 || channels != self.channels() {
             return Err(Error::Shape {
                 what: "the image".into(),
                 found: image.dims().to_vec(),
-                expected: "[1, 3, height, width]".into(),
+                expected: format!("[1, {}, height, width]", self.channels()),
             });
         }
         let (found, expected) = (image.device(), self.device());

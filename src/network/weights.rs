@@ -83,7 +83,7 @@ impl WeightFile {
         let mut parameters = HashMap::new();
         let mut depth = 0;
         let mut absent = None;
-        let stages = architecture.stages(self.plan.pooling, self.plan.padding);
+        let stages = self.plan.stages();
         for (place, stage) in stages.iter().enumerate() {
             let Operation::Convolution(shape) = stage.operation else {
                 if absent.is_none() {
@@ -111,13 +111,19 @@ impl WeightFile {
             Some(name) if parameters.is_empty() => return Err(Error::MissingTensor { name }),
             _ => {}
         }
-        Ok(Vgg::new(self.plan, device, None, depth, |layer, _| {
-            let Some(read) = parameters.remove(&layer) else {
-                unreachable!("the network ends below the first absent layer");
-            };
-            let read = Arc::new(read);
-            Arc::new(move || Arc::clone(&read))
-        }))
+        Ok(Vgg::new(
+            self.plan.clone(),
+            device,
+            None,
+            depth,
+            |layer, _| {
+                let Some(read) = parameters.remove(&layer) else {
+                    unreachable!("the network ends below the first absent layer");
+                };
+                let read = Arc::new(read);
+                Arc::new(move || Arc::clone(&read))
+            },
+        ))
     }
 }
 

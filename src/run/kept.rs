@@ -1,9 +1,7 @@
 //! Pixels that a run leaves as they are.
 
-use image::Rgb32FImage;
-
 use crate::error::{Error, Result};
-use crate::imaging::{Picture, Size, resize};
+use crate::imaging::{Picture, Raster, Size};
 
 /// A picture parts of which stay, and which parts.
 #[derive(Clone, Debug)]
@@ -17,8 +15,9 @@ pub struct Kept {
 
 /// The same on the host.
 pub(crate) struct KeptPixels {
-    picture: Rgb32FImage,
-    mask: Rgb32FImage,
+    picture: Raster,
+    /// One channel.
+    mask: Raster,
 }
 
 impl Kept {
@@ -28,15 +27,16 @@ impl Kept {
         self.picture.size()
     }
 
-    /// Reads both, and refuses what does not fit a result of `size`.
-    pub(crate) fn read(&self, size: Size) -> Result<KeptPixels> {
-        let picture = self.picture.clone().into_rgb("the picture to keep")?;
-        let mask = self.mask.clone().into_rgb("the mask")?;
-        for (what, image) in [("the picture to keep", &picture), ("the mask", &mask)] {
-            if Size::of(image) != size {
+    /// Reads both, and refuses what does not fit a result of `size` and `channels`.
+    pub(crate) fn read(&self, size: Size, channels: usize) -> Result<KeptPixels> {
+        let what = "the picture to keep";
+        let picture = self.picture.clone().into_raster(what, channels)?;
+        let mask = self.mask.clone().into_mask("the mask")?;
+        for (what, raster) in [(what, &picture), ("the mask", &mask)] {
+            if raster.size() != size {
                 return Err(Error::Shape {
                     what: what.into(),
-                    found: vec![image.height() as usize, image.width() as usize],
+                    found: vec![raster.size().height, raster.size().width],
                     expected: format!("[{}, {}], as the result", size.height, size.width),
                 });
             }
@@ -47,22 +47,20 @@ impl Kept {
 
 impl KeptPixels {
     /// Puts the pixels that stay into a picture of any size, and gives 1 for those that are made, 0
-    /// for those that stay. Times a gradient that leaves none at pixels that stay; an optimiser that
-    /// sees no gradient in a variable never changes it.
-    pub(super) fn put(&self, picture: &mut Rgb32FImage) -> Rgb32FImage {
-        let size = Size::of(picture);
-        let mut free = resize(&self.mask, size.width, size.height);
-        let kept = resize(&self.picture, size.width, size.height);
+    /// for those that stay, in one channel. Times a gradient that leaves none at pixels that stay;
+    /// an optimiser that sees no gradient in a variable never changes it.
+    pub(super) fn put(&self, picture: &mut Raster) -> Raster {
+        let mut free = self.mask.resized(picture.size());
+        let kept = self.picture.resized(picture.size());
         let pixels = picture
             .pixels_mut()
             .zip(free.pixels_mut().zip(kept.pixels()));
         for (pixel, (free, kept)) in pixels {
-            let lightness = free.0.iter().sum::<f32>() / 3.0;
-            if lightness < 0.5 {
-                *pixel = *kept;
-                free.0 = [0.0; 3];
+            if free[0] < 0.5 {
+                pixel.copy_from_slice(kept);
+                free[0] = 0.0;
             } else {
-                free.0 = [1.0; 3];
+                free[0] = 1.0;
             }
         }
         free

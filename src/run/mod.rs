@@ -6,7 +6,6 @@ mod outcome;
 
 use std::time::Instant;
 
-use image::Rgb32FImage;
 use serde::{Deserialize, Serialize};
 
 pub use self::kept::Kept;
@@ -14,7 +13,7 @@ pub(crate) use self::kept::KeptPixels;
 pub use self::observer::{Control, Observer, Progress, Term, Unobserved};
 pub use self::outcome::{Outcome, Record};
 use crate::error::{Error, Result, at_least_one};
-use crate::imaging::{Scales, Size, from_rgb, resize, resize_periodic, to_rgb};
+use crate::imaging::{Format, Raster, Scales, Size};
 use crate::kernels::Padding;
 use crate::network::Vgg;
 use crate::objective::Objective;
@@ -67,7 +66,7 @@ impl RunOptions {
     }
 
     /// The noise that a run starts from.
-    pub(crate) fn starting_noise(&self, size: Size, mean: [f32; 3]) -> Rgb32FImage {
+    pub(crate) fn starting_noise(&self, size: Size, mean: &[f32]) -> Raster {
         noise_image(size, mean, self.noise, (self.seed, Purpose::Noise, 0))
     }
 
@@ -93,18 +92,20 @@ fn share(left: usize, scales: usize) -> usize {
 /// Noise around a mean colour: where runs start, and where weights are measured.
 fn noise_image(
     size: Size,
-    mean: [f32; 3],
+    mean: &[f32],
     amplitude: f64,
     (seed, purpose, index): (u64, Purpose, u32),
-) -> Rgb32FImage {
-    let numbers = random::normal(seed, purpose, index, size.pixels() * 3);
-    let values = numbers
-        .into_iter()
-        .zip(mean.into_iter().cycle())
-        .map(|(number, mean)| mean + amplitude as f32 * number)
-        .collect();
-    let (width, height) = (size.width as u32, size.height as u32);
-    Rgb32FImage::from_raw(width, height, values).unwrap_or_default()
+) -> Raster {
+    let numbers = random::normal(seed, purpose, index, size.pixels() * mean.len());
+    let mut numbers = numbers.into_iter();
+    Raster::from_pixels(size, |_| {
+        let pixel: Vec<f32> = mean
+            .iter()
+            .zip(numbers.by_ref())
+            .map(|(mean, number)| mean + amplitude as f32 * number)
+            .collect();
+        pixel
+    })
 }
 
 /// Amplitude of the noise at which weights are measured; they hardly depend on it.
@@ -115,9 +116,11 @@ pub(crate) struct Course {
     /// The sizes it goes through, coarse to fine.
     pub(crate) sizes: Vec<Size>,
     /// What it starts from.
-    pub(crate) start: Rgb32FImage,
+    pub(crate) start: Raster,
     /// The colour around which weights are measured.
-    pub(crate) mean: [f32; 3],
+    pub(crate) mean: Vec<f32>,
+    /// The files that could hold the result.
+    pub(crate) formats: Vec<Format>,
     /// Pixels that stay as they are, of the last size.
     pub(crate) kept: Option<KeptPixels>,
 }
@@ -136,11 +139,13 @@ pub(crate) fn run(
         sizes,
         start,
         mean,
+        formats,
         kept,
     } = course;
-    let enlarge = match vgg.padding() {
-        Padding::Circular => resize_periodic,
-        _ => resize,
+    let channels = start.channels();
+    let enlarge = |picture: &Raster, size: Size| match vgg.padding() {
+        Padding::Circular => picture.resized_periodic(size),
+        _ => picture.resized(size),
     };
     let mut picture = start;
     let mut records = Vec::new();
@@ -155,17 +160,17 @@ pub(crate) fn run(
         }
         let mut objective = objective(scale)?;
         let measuring = (options.seed, Purpose::Measurement, scale as u32);
-        let noise = noise_image(size, mean, MEASURING_NOISE, measuring);
-        objective.normalize(from_rgb(&noise, vgg.device()))?;
+        let noise = noise_image(size, &mean, MEASURING_NOISE, measuring);
+        objective.normalize(noise.to_tensor(vgg.device()))?;
         names = objective.names().map(str::to_owned).collect();
-        picture = enlarge(&picture, size.width, size.height);
+        picture = enlarge(&picture, size);
         let gate = kept
             .as_ref()
-            .map(|kept| from_rgb(&kept.put(&mut picture), vgg.device()));
-        let values = size.pixels() * 3;
-        let from = from_rgb(&picture, vgg.device()).reshape([values]);
+            .map(|kept| kept.put(&mut picture).to_tensor(vgg.device()));
+        let values = size.pixels() * channels;
+        let from = picture.to_tensor(vgg.device()).reshape([values]);
         let mut lbfgs = Lbfgs::new(from, options.optimiser(share, values))?;
-        let shape = [1, 3, size.height, size.width];
+        let shape = [1, channels, size.height, size.width];
         let reason = loop {
             let evaluation = objective.evaluate(lbfgs.ask().reshape(shape))?;
             let gradient = match &gate {
@@ -194,6 +199,7 @@ pub(crate) fn run(
                 seconds: begun.elapsed().as_secs_f64(),
                 terms: &terms,
                 lbfgs: &lbfgs,
+                channels,
             };
             let control = observer.observe(&progress);
             match next {
@@ -213,22 +219,22 @@ pub(crate) fn run(
                 value: f32::NAN,
             });
         }
-        picture = to_rgb(lbfgs.point().reshape(shape))?;
+        picture = Raster::from_tensor(lbfgs.point().reshape(shape))?;
         stop = reason;
         if reason == StopReason::Asked {
             break;
         }
     }
-    if let Some(size) = sizes.last() {
+    if let Some(&size) = sizes.last() {
         // Stopped before the last scale: the picture has the size asked for all the same.
-        picture = enlarge(&picture, size.width, size.height);
+        picture = enlarge(&picture, size);
         if let Some(kept) = &kept {
             kept.put(&mut picture);
         }
     }
     vgg.release_buffers();
     Ok(Outcome::new(
-        picture,
+        (picture, formats),
         vgg.device().clone(),
         stop,
         counts,

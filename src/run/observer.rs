@@ -1,5 +1,6 @@
 //! Watching a run, and stopping it.
 
+use burn::tensor::Tensor;
 use image::DynamicImage;
 
 use crate::error::Result;
@@ -43,6 +44,7 @@ pub struct Progress<'a> {
     /// The loss by term, at the best point of this scale so far.
     pub terms: &'a [Term<'a>],
     pub(super) lbfgs: &'a Lbfgs,
+    pub(super) channels: usize,
 }
 
 impl Progress<'_> {
@@ -52,14 +54,16 @@ impl Progress<'_> {
         self.terms.iter().map(|term| term.value).sum()
     }
 
-    /// The best image of this scale so far, at this scale's size. Reads it from the device.
+    /// The best image of this scale so far, at this scale's size; of a stack of maps, its first
+    /// three channels. Reads it from the device.
     ///
     /// # Errors
     ///
     /// Those of [`to_image8`].
     pub fn image(&self) -> Result<DynamicImage> {
-        let shape = [1, 3, self.size.height, self.size.width];
-        to_image8(self.lbfgs.point().reshape(shape))
+        let shape = [1, self.channels, self.size.height, self.size.width];
+        let image: Tensor<4> = self.lbfgs.point().reshape(shape);
+        to_image8(image.narrow(1, 0, self.channels.min(3)))
     }
 }
 

@@ -5,13 +5,14 @@ use image::{DynamicImage, Rgb32FImage};
 
 use super::Counts;
 use crate::error::Result;
-use crate::imaging::{from_rgb, save, to_image8_of, to_image16_of};
+use crate::imaging::{Depth, Format, Raster, encoded, save};
 use crate::optim::StopReason;
 
 /// The result of a task.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    picture: Rgb32FImage,
+    picture: Raster,
+    formats: Vec<Format>,
     device: Device,
     stop: StopReason,
     counts: Counts,
@@ -45,7 +46,7 @@ impl Record {
 
 impl Outcome {
     pub(super) fn new(
-        picture: Rgb32FImage,
+        (picture, formats): (Raster, Vec<Format>),
         device: Device,
         stop: StopReason,
         counts: Counts,
@@ -55,6 +56,7 @@ impl Outcome {
     ) -> Self {
         Self {
             picture,
+            formats,
             device,
             stop,
             counts,
@@ -64,28 +66,55 @@ impl Outcome {
         }
     }
 
-    /// The image with 8 bits a channel, colours beyond 0..=1 clipped.
+    /// The image with 8 bits a channel, colours beyond 0..=1 clipped; of a stack of maps the first.
     #[must_use]
     pub fn image(&self) -> DynamicImage {
-        to_image8_of(&self.picture)
+        encoded(&self.first(), Depth::Eight)
     }
 
-    /// The image with 16 bits a channel.
+    /// The image with 16 bits a channel; of a stack of maps the first.
     #[must_use]
     pub fn image16(&self) -> DynamicImage {
-        to_image16_of(&self.picture)
+        encoded(&self.first(), Depth::Sixteen)
     }
 
-    /// The image as it was optimised, unclipped, on the host.
+    /// Each of a stack of [maps](crate::Picture::maps), with the channels and bits of the one given;
+    /// of anything else the image alone.
     #[must_use]
-    pub fn picture(&self) -> &Rgb32FImage {
-        &self.picture
+    pub fn maps(&self) -> Vec<DynamicImage> {
+        let mut next = 0;
+        self.formats
+            .iter()
+            .map(|format| {
+                let map = self.picture.narrow(next, format.channels);
+                next += format.channels;
+                encoded(&map, format.depth)
+            })
+            .collect()
     }
 
-    /// The same as a tensor `[1, 3, H, W]` on the network's device.
+    /// With another picture made of it.
+    pub(crate) fn changed(mut self, change: impl FnOnce(&Raster) -> Raster) -> Self {
+        self.picture = change(&self.picture);
+        self
+    }
+
+    fn first(&self) -> Raster {
+        let channels = self.formats.first().map_or(3, |format| format.channels);
+        self.picture.narrow(0, channels)
+    }
+
+    /// The image as it was optimised, unclipped, on the host; of a stack of maps the first three
+    /// channels, or a grey.
+    #[must_use]
+    pub fn picture(&self) -> Rgb32FImage {
+        self.picture.to_rgb()
+    }
+
+    /// The same, of all channels, as a tensor `[1, C, H, W]` on the network's device.
     #[must_use]
     pub fn tensor(&self) -> Tensor<4> {
-        from_rgb(&self.picture, &self.device)
+        self.picture.to_tensor(&self.device)
     }
 
     /// Writes [`image`](Self::image), whole or not at all.

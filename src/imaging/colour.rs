@@ -1,0 +1,133 @@
+//! Colours as a whole: brought to those of another picture, or taken apart into light and hue.
+
+use nalgebra::{Matrix3, SymmetricEigen, Vector3};
+
+use super::Raster;
+
+/// Variance of colours below which a direction counts as flat: a twentieth of a step of 8 bits,
+/// squared.
+const FLAT: f64 = 4e-8;
+
+/// Luma of Rec. 601, the Y of YIQ.
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
+/// A picture with the mean and the covariance of the colours of another: of all affine maps of
+/// colours that do so, the one that moves them least,
+///
+/// ```text
+/// x -> m + A (x - n)        A = T^(-1/2) (T^(1/2) S T^(1/2))^(1/2) T^(-1/2)
+/// ```
+///
+/// for colours with mean `n` and covariance `T` that become `m` and `S`. (Pitié and Kokaram, "The
+/// linear Monge-Kantorovitch colour mapping for example-based colour transfer", CVMP 2007, eq. 19.)
+pub(crate) fn matched(picture: &Raster, like: &Raster) -> Raster {
+    let (mean, covariance) = moments(picture);
+    let (target_mean, target) = moments(like);
+    let root = power(covariance, 0.5);
+    let inverse = power(covariance, -0.5);
+    let map = inverse * power(root * target * root, 0.5) * inverse;
+    let pixels: Vec<[f32; 3]> = picture
+        .pixels()
+        .map(|pixel| (target_mean + map * (colour(pixel) - mean)).map(|v| v as f32))
+        .map(Into::into)
+        .collect();
+    Raster::from_pixels(picture.size(), |pixel| pixels[pixel])
+}
+
+/// A picture's luma, in all three channels.
+pub(crate) fn luma(picture: &Raster) -> Raster {
+    let pixels: Vec<f32> = picture.pixels().map(luma_of).collect();
+    Raster::from_pixels(picture.size(), |pixel| [pixels[pixel]; 3])
+}
+
+/// A picture of the same size whose luma is that of `light`.
+pub(crate) fn with_luma(picture: &Raster, light: &Raster) -> Raster {
+    let lights: Vec<f32> = light.pixels().map(luma_of).collect();
+    let pixels: Vec<&[f32]> = picture.pixels().collect();
+    Raster::from_pixels(picture.size(), |pixel| {
+        let own = pixels[pixel];
+        let change = lights[pixel] - luma_of(own);
+        [own[0] + change, own[1] + change, own[2] + change]
+    })
+}
+
+fn luma_of(pixel: &[f32]) -> f32 {
+    pixel
+        .iter()
+        .zip(LUMA)
+        .map(|(value, share)| value * share)
+        .sum()
+}
+
+fn colour(pixel: &[f32]) -> Vector3<f64> {
+    Vector3::from_fn(|channel, _| f64::from(pixel[channel]))
+}
+
+fn moments(picture: &Raster) -> (Vector3<f64>, Matrix3<f64>) {
+    let count = picture.pixels().len() as f64;
+    let mean = picture.pixels().map(colour).sum::<Vector3<f64>>() / count;
+    let products = picture.pixels().map(|pixel| {
+        let difference = colour(pixel) - mean;
+        difference * difference.transpose()
+    });
+    (mean, products.sum::<Matrix3<f64>>() / count)
+}
+
+/// A power of a covariance; of flat directions as if they had the least variance that counts.
+fn power(matrix: Matrix3<f64>, exponent: f64) -> Matrix3<f64> {
+    let SymmetricEigen {
+        eigenvectors,
+        eigenvalues,
+    } = matrix.symmetric_eigen();
+    let powers = eigenvalues.map(|value| value.max(FLAT).powf(exponent));
+    eigenvectors * Matrix3::from_diagonal(&powers) * eigenvectors.transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::Size;
+
+    fn picture(phase: f32) -> Raster {
+        Raster::from_pixels(Size::new(9, 7), |pixel| {
+            let t = pixel as f32 * 0.37 + phase;
+            [
+                0.5 + 0.3 * t.sin(),
+                0.4 + 0.2 * (1.7 * t).cos() + 0.1 * t.sin(),
+                0.6 - 0.25 * phase * (0.9 * t).sin(),
+            ]
+        })
+    }
+
+    #[test]
+    fn matched_colours_have_the_other_mean_and_covariance() {
+        let (from, to) = (picture(0.4), picture(1.0));
+        let (mean, covariance) = moments(&matched(&from, &to));
+        let (expected_mean, expected) = moments(&to);
+        assert!((mean - expected_mean).norm() < 1e-6);
+        assert!((covariance - expected).norm() < 1e-6);
+        // A picture's own colours stay as they are.
+        for (a, b) in matched(&from, &from).values().iter().zip(from.values()) {
+            assert!((a - b).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_flat_picture_takes_the_mean_colour() {
+        let flat = Raster::from_pixels(Size::new(4, 4), |_| [0.2, 0.3, 0.4]);
+        let to = picture(1.0);
+        let (mean, covariance) = moments(&matched(&flat, &to));
+        assert!((mean - moments(&to).0).norm() < 1e-6);
+        assert!(covariance.norm() < 1e-9);
+    }
+
+    #[test]
+    fn luma_is_replaced_and_colour_differences_stay() {
+        let (colours, light) = (picture(0.4), picture(1.0));
+        let mixed = with_luma(&colours, &light);
+        for ((mixed, own), light) in mixed.pixels().zip(colours.pixels()).zip(light.pixels()) {
+            assert!((luma_of(mixed) - luma_of(light)).abs() < 1e-6);
+            assert!((mixed[0] - mixed[2] - (own[0] - own[2])).abs() < 1e-6);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Pictures on the host: numbers of any number of channels.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use image::imageops::{self, FilterType};
+use image::{ImageBuffer, Luma, Rgb32FImage};
+
+use super::Size;
+use crate::error::{Error, Result};
+
+/// A picture's values, row by row, pixel by pixel, channel by channel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Raster {
+    size: Size,
+    channels: usize,
+    values: Vec<f32>,
+}
+
+/// One channel.
+type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
+
+impl Raster {
+    /// The raster whose values at pixel number `i`, counted row by row, are `pixel(i)`.
+    pub(crate) fn from_pixels<P: IntoIterator<Item = f32>>(
+        size: Size,
+        pixel: impl FnMut(usize) -> P,
+    ) -> Self {
+        let values: Vec<f32> = (0..size.pixels()).flat_map(pixel).collect();
+        Self {
+            size,
+            channels: values.len() / size.pixels().max(1),
+            values,
+        }
+    }
+
+    /// `[1, C, H, W]` from a device.
+    pub(crate) fn from_tensor(tensor: Tensor<4>) -> Result<Self> {
+        let [_, channels, height, width] = tensor.dims();
+        let data = tensor.permute([0, 2, 3, 1]).inner();
+        let values = data.try_into_vec_as().map_err(Error::device)?;
+        Ok(Self {
+            size: Size::new(width, height),
+            channels,
+            values,
+        })
+    }
+
+    /// `[1, C, H, W]` on a device.
+    pub(crate) fn to_tensor(&self, device: &Device) -> Tensor<4> {
+        let shape = [1, self.size.height, self.size.width, self.channels];
+        let data = TensorData::new(self.values.clone(), shape);
+        Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
+    }
+
+    pub(crate) fn size(&self) -> Size {
+        self.size
+    }
+
+    pub(crate) fn channels(&self) -> usize {
+        self.channels
+    }
+
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    pub(crate) fn pixels(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.values.chunks_exact(self.channels)
+    }
+
+    pub(crate) fn pixels_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [f32]> {
+        self.values.chunks_exact_mut(self.channels)
+    }
+
+    /// The mean of each channel.
+    pub(crate) fn mean(&self) -> Vec<f32> {
+        let mut sums = vec![0.0; self.channels];
+        for pixel in self.pixels() {
+            for (sum, value) in sums.iter_mut().zip(pixel) {
+                *sum += f64::from(*value);
+            }
+        }
+        let count = self.size.pixels() as f64;
+        sums.into_iter().map(|sum| (sum / count) as f32).collect()
+    }
+
+    /// Some of the channels, from `first` on.
+    pub(crate) fn narrow(&self, first: usize, count: usize) -> Self {
+        let values = self.pixels().flat_map(|pixel| &pixel[first..first + count]);
+        Self {
+            size: self.size,
+            channels: count,
+            values: values.copied().collect(),
+        }
+    }
+
+    /// The channels of several rasters of one size, side by side.
+    pub(crate) fn stacked(rasters: &[Self]) -> Self {
+        let size = rasters.first().map_or(Size::square(0), Self::size);
+        Self::from_pixels(size, |pixel| {
+            rasters.iter().flat_map(move |raster| {
+                let first = pixel * raster.channels;
+                raster.values[first..first + raster.channels]
+                    .iter()
+                    .copied()
+            })
+        })
+    }
+
+    /// Resampled by Lanczos' kernel with three lobes, widened when shrinking so that nothing
+    /// aliases.
+    pub(crate) fn resized(&self, size: Size) -> Self {
+        self.resampled(size, resize)
+    }
+
+    /// As [`resized`](Self::resized), of a picture that repeats without end: what was seamless
+    /// stays so.
+    pub(crate) fn resized_periodic(&self, size: Size) -> Self {
+        self.resampled(size, resize_periodic)
+    }
+
+    fn resampled(&self, size: Size, resample: fn(&Plane, u32, u32) -> Plane) -> Self {
+        if self.size == size {
+            return self.clone();
+        }
+        let (width, height) = (size.width as u32, size.height as u32);
+        let planes: Vec<Self> = (0..self.channels)
+            .map(|channel| {
+                let plane = resample(&self.plane(channel), width, height);
+                Self {
+                    size,
+                    channels: 1,
+                    values: plane.into_raw(),
+                }
+            })
+            .collect();
+        Self::stacked(&planes)
+    }
+
+    fn plane(&self, channel: usize) -> Plane {
+        let values = self.pixels().map(|pixel| pixel[channel]).collect();
+        let (width, height) = (self.size.width as u32, self.size.height as u32);
+        Plane::from_raw(width, height, values).unwrap_or_default()
+    }
+
+    /// The first three channels as colours; of one or two channels the first, as a grey.
+    pub(crate) fn to_rgb(&self) -> Rgb32FImage {
+        let colours = self.pixels().flat_map(|pixel| match *pixel {
+            [red, green, blue, ..] => [red, green, blue],
+            [grey, ..] => [grey; 3],
+            [] => [0.0; 3],
+        });
+        let (width, height) = (self.size.width as u32, self.size.height as u32);
+        Rgb32FImage::from_raw(width, height, colours.collect()).unwrap_or_default()
+    }
+}
+
+impl From<Rgb32FImage> for Raster {
+    fn from(image: Rgb32FImage) -> Self {
+        Self {
+            size: Size::new(image.width() as usize, image.height() as usize),
+            channels: 3,
+            values: image.into_raw(),
+        }
+    }
+}
+
+fn resize(plane: &Plane, width: u32, height: u32) -> Plane {
+    imageops::resize(plane, width, height, FilterType::Lanczos3)
+}
+
+/// Pixels of the other side that an enlarged picture sees beyond its border, at least: the reach of
+/// the kernel.
+const REACH: u32 = 4;
+
+fn resize_periodic(plane: &Plane, to_width: u32, to_height: u32) -> Plane {
+    let (from_width, from_height) = plane.dimensions();
+    // Margins that become whole pixels, too.
+    let (left, to_left) = margin(from_width, to_width);
+    let (top, to_top) = margin(from_height, to_height);
+    let repeated = Plane::from_fn(from_width + 2 * left, from_height + 2 * top, |x, y| {
+        let wrapped =
+            |place: u32, margin: u32, length: u32| (place + length - margin % length) % length;
+        *plane.get_pixel(wrapped(x, left, from_width), wrapped(y, top, from_height))
+    });
+    let (wide, high) = (to_width + 2 * to_left, to_height + 2 * to_top);
+    let resized = imageops::resize(&repeated, wide, high, FilterType::Lanczos3);
+    imageops::crop_imm(&resized, to_left, to_top, to_width, to_height).to_image()
+}
+
+/// A margin for an axis of `from` pixels, and what it becomes when they become `to`.
+fn margin(from: u32, to: u32) -> (u32, u32) {
+    let common = greatest_common_divisor(from, to);
+    let (from, to) = (from / common, to / common);
+    // Enough on both sides of a resize that shrinks as well.
+    let times = REACH.div_ceil(from).max(REACH.div_ceil(to));
+    (from * times, to * times)
+}
+
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 {
+        a
+    } else {
+        greatest_common_divisor(b, a % b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shifted_period_gives_the_shifted_result() {
+        let wave = |shift: usize| {
+            Raster::from_pixels(Size::new(12, 10), |pixel| {
+                let (x, y) = (pixel % 12, pixel / 12);
+                let angle = ((x + shift) % 12) as f64 * std::f64::consts::TAU / 12.0;
+                [
+                    angle.sin() as f32,
+                    (2.0 * angle).cos() as f32,
+                    y as f32 / 10.0,
+                ]
+            })
+        };
+        let size = Size::new(24, 15);
+        let (first, shifted) = (
+            wave(0).resized_periodic(size),
+            wave(1).resized_periodic(size),
+        );
+        let first: Vec<&[f32]> = first.pixels().collect();
+        for (pixel, values) in shifted.pixels().enumerate() {
+            let (x, y) = (pixel % 24, pixel / 24);
+            let expected = first[y * 24 + (x + 2) % 24];
+            for (a, b) in values.iter().zip(expected) {
+                assert!((a - b).abs() < 1e-5, "{x} {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn channels_are_taken_apart_and_put_together() {
+        let whole = Raster::from_pixels(Size::new(2, 1), |pixel| {
+            [0.0, 1.0, 2.0, 3.0].map(|channel| channel + 10.0 * pixel as f32)
+        });
+        let (front, back) = (whole.narrow(0, 3), whole.narrow(3, 1));
+        assert_eq!(back.values(), [3.0, 13.0]);
+        assert_eq!(front.mean(), [5.0, 6.0, 7.0]);
+        assert_eq!(Raster::stacked(&[front, back]), whole);
+    }
+}

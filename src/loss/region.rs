@@ -1,0 +1,102 @@
+//! Losses of a part of a map: positions that a mask chooses.
+
+use burn::tensor::Tensor;
+
+use super::{Gradient, Loss, Measured, Observation};
+use crate::error::{Error, Result};
+use crate::kernels::Positions;
+
+/// A part of maps of one size: the positions that a mask chooses.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use ranvgg::loss::{Loss, Mean, Region};
+///
+/// let device = Device::flex();
+/// let map = Tensor::<4>::from_floats([[[[1., 5.], [3., 9.]]]], &device);
+/// let left = Region::of(Tensor::from_floats([[1., 0.], [1., 0.]], &device))?;
+/// assert_eq!(left.share(), 0.5);
+///
+/// // The mean on the left is 2, whatever is on the right.
+/// let target = Mean::of(Tensor::<4>::full([1, 1, 3, 3], 2.0, &device))?;
+/// let measured = left.restrict(target).measure(&mut map.into(), 1.0)?;
+/// assert_eq!(measured.value.into_scalar::<f32>(), 0.0);
+/// # }
+/// # Ok::<(), ranvgg::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Region {
+    positions: Positions,
+}
+
+impl Region {
+    /// The positions where `mask`, `[H, W]`, is at least one half.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for a mask that chooses none, [`Error::Device`] if it cannot be
+    /// read.
+    pub fn of(mask: Tensor<2>) -> Result<Self> {
+        let size = mask.dims();
+        let device = mask.device();
+        let values: Vec<f32> = mask.try_into_vec_as().map_err(Error::device)?;
+        let chosen: Vec<bool> = values.into_iter().map(|value| value >= 0.5).collect();
+        let positions = Positions::of(&chosen, size, &device)
+            .ok_or_else(|| Error::option("the positions of a region", 0, "at least one"))?;
+        Ok(Self { positions })
+    }
+
+    /// Its share of the map, above 0 and at most 1.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        let [height, width] = self.positions.size();
+        self.positions.count() as f64 / (height * width) as f64
+    }
+
+    /// The map's values at its positions, `[1, N, 1, M]`, from which targets are made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] for a map of another size.
+    pub fn gather(&self, map: Tensor<4>) -> Result<Tensor<4>> {
+        let [_, _, height, width] = map.dims();
+        let size = self.positions.size();
+        if size != [height, width] {
+            return Err(Error::Shape {
+                what: "the map of a region".into(),
+                found: map.dims().to_vec(),
+                expected: format!("[1, channels, {}, {}]", size[0], size[1]),
+            });
+        }
+        Ok(self.positions.gather(map))
+    }
+
+    /// The loss of these positions alone. To it they lie in one row, so it must not depend on
+    /// where they are: statistics do not.
+    pub fn restrict<L: Loss>(&self, loss: L) -> Restricted<L> {
+        Restricted {
+            region: self.clone(),
+            loss,
+        }
+    }
+}
+
+/// A loss of the positions of a [`Region`].
+#[derive(Clone, Debug)]
+pub struct Restricted<L> {
+    region: Region,
+    loss: L,
+}
+
+impl<L: Loss> Loss for Restricted<L> {
+    fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
+        let mut gathered = Observation::from(self.region.gather(observation.map())?);
+        let Measured { value, gradient } = self.loss.measure(&mut gathered, weight)?;
+        let gradient = self.region.positions.scatter(gradient.at(gathered)?);
+        Ok(Measured {
+            value,
+            gradient: Gradient::map(gradient),
+        })
+    }
+}
