@@ -18,9 +18,14 @@ struct Arguments {
     #[arg(long, default_value = "conv3_1", value_name = "NAME")]
     layer: String,
 
-    /// Weight of the total variation, in units of the content loss: more is smoother
-    #[arg(long, default_value_t = 0.0, value_name = "W")]
-    tv_weight: f64,
+    /// Weight of the total variation, in units of the content loss: more is smoother [default: by
+    /// layer, 0.001 for each pixel of its stride]
+    #[arg(long, value_name = "W")]
+    tv_weight: Option<f64>,
+
+    /// The published form: features alone, at one size
+    #[arg(long, conflicts_with_all = ["tv_weight", "scales"])]
+    paper: bool,
 
     #[command(flatten)]
     common: support::Common,
@@ -36,8 +41,14 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     let picture = support::open_picture(arguments.input.as_deref(), "cat.png")?;
     let vgg = common.network(3)?;
     let layer = vgg.layer(&arguments.layer)?;
-    let mut options = InvertOptions::default();
-    options.total_variation_weight = arguments.tv_weight;
+    let mut options = if arguments.paper {
+        InvertOptions::paper()
+    } else {
+        InvertOptions {
+            total_variation_weight: arguments.tv_weight,
+            ..InvertOptions::default()
+        }
+    };
     options.run = common.run(options.run);
     let outcome = invert_observed(&vgg, &picture, layer, &options, &mut common.watch()?)?;
     common.finish(&outcome, &output)?;

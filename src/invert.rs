@@ -1,7 +1,7 @@
 //! Inversion: an image with the same features as a given one, from nothing but those features.
 
-use crate::error::Result;
-use crate::imaging::Picture;
+use crate::error::{Result, not_negative};
+use crate::imaging::{Picture, Scales};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
@@ -11,8 +11,9 @@ use crate::task::{deepest, with_content, with_total_variation};
 #[derive(Clone, Debug)]
 pub struct InvertOptions {
     /// Weight of the total variation, in units of the content loss. More removes the fine noise
-    /// that deep layers do not see, and detail that they do. Default: 0.
-    pub total_variation_weight: f64,
+    /// that deep layers do not see, and detail that they do. Default: a thousandth for each pixel
+    /// of the layer's [stride](crate::Extent::stride).
+    pub total_variation_weight: Option<f64>,
     /// The picture to start from, resized; noise where there is none.
     pub start: Option<Picture>,
     /// How long and through which sizes it runs.
@@ -22,7 +23,7 @@ pub struct InvertOptions {
 impl Default for InvertOptions {
     fn default() -> Self {
         Self {
-            total_variation_weight: 0.0,
+            total_variation_weight: None,
             start: None,
             run: RunOptions {
                 evaluations: 200,
@@ -32,15 +33,43 @@ impl Default for InvertOptions {
     }
 }
 
+impl InvertOptions {
+    /// The method in its published form: the distance of features alone, at one size.
+    #[must_use]
+    pub fn paper() -> Self {
+        let options = Self::default();
+        Self {
+            total_variation_weight: Some(0.0),
+            run: RunOptions {
+                scales: Scales::Single,
+                ..options.run
+            },
+            ..options
+        }
+    }
+}
+
+/// Weight of the total variation for each pixel of a layer's stride. Of 0.001 to 0.03 at layers of
+/// strides 1 to 16 this gave about the best of each (`docs/QUALITY.md`): the coarser a layer, the
+/// more noise it does not see.
+const VARIATION_PER_STRIDE: f64 = 0.001;
+
 /// Reconstructs `picture` from its features at `layer`.
 ///
-/// Minimises `|F(x) - F(picture)|^2 / (2 N M)` from noise. What comes back shows what the layer
+/// Minimises, from noise,
+///
+/// ```text
+/// L = |F(x) - F(picture)|^2 / (2 N M)  +  c R(x)
+/// ```
+///
+/// with `R` the total variation, whose small weight keeps out noise that the layer does not see. What
+/// comes back shows what the layer
 /// keeps of an image; what is lost or invented, what it ignores. (He, Wang and Hopcroft, NIPS
 /// 2016, section 3.1.)
 ///
 /// From coarse to fine, as is the default, the features of smaller copies help, and the result
-/// shows more than those at full size alone; [`Scales::Single`](crate::Scales::Single) leaves them
-/// out.
+/// shows more than those at full size alone. [`InvertOptions::paper`] leaves these and the total
+/// variation out.
 ///
 /// # Errors
 ///
@@ -68,7 +97,14 @@ pub fn invert_observed(
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     options.run.check()?;
-    crate::error::not_negative("total variation weight", options.total_variation_weight)?;
+    let variation = match options.total_variation_weight {
+        Some(weight) => weight,
+        None => {
+            let extent = vgg.architecture().extent(layer, vgg.padding())?;
+            VARIATION_PER_STRIDE * extent.stride as f64
+        }
+    };
+    not_negative("total variation weight", variation)?;
     let picture = picture.into();
     let formats = picture.formats();
     let picture = picture.into_raster("the picture", vgg.channels())?;
@@ -94,9 +130,6 @@ pub fn invert_observed(
     run::run(vgg, course, &options.run, observer, |scale| {
         let picture = picture.resized(size.halved(halvings - scale));
         let objective = with_content(Objective::new(vgg), vgg, &picture, None, (layer, 1.0))?;
-        Ok(with_total_variation(
-            objective,
-            options.total_variation_weight,
-        ))
+        Ok(with_total_variation(objective, variation))
     })
 }

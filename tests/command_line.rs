@@ -421,3 +421,100 @@ fn mixtures_variations_and_fillings_come_from_the_command_line() {
     }
     assert_eq!(files(folder.path()), ["mixed-6.png"]);
 }
+
+#[test]
+fn maps_guides_and_masks_come_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gravel, strokes) = (bundled("gravel.png"), bundled("strokes.png"));
+    let (gravel, strokes) = (gravel.to_str().unwrap(), strokes.to_str().unwrap());
+    let height = image::ImageBuffer::<image::Luma<u16>, _>::from_fn(64, 64, |x, y| {
+        image::Luma([(x * 997 + y * 31) as u16])
+    });
+    height.save(folder.path().join("height.png")).unwrap();
+    image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8, y as u8, 90]))
+        .save(folder.path().join("albedo.png"))
+        .unwrap();
+    image::GrayImage::from_fn(30, 20, |x, _| image::Luma([if x < 15 { 0 } else { 255 }]))
+        .save(folder.path().join("guide.png"))
+        .unwrap();
+    let given = ["albedo.png", "guide.png", "height.png"];
+
+    let mut arguments = vec!["albedo.png", "--map", "height.png", "-o", "made.png"];
+    arguments.extend(QUICK);
+    let output = run("synthesize_texture", folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    let made = |name: &str| image::open(folder.path().join(name)).unwrap();
+    assert_eq!(made("made.png").color(), image::ColorType::Rgb8);
+    assert_eq!(made("made-height.png").color(), image::ColorType::L16);
+    // The second file is there already: nothing is made.
+    fs::remove_file(folder.path().join("made.png")).unwrap();
+    let output = run("synthesize_texture", folder.path(), &arguments);
+    assert!(
+        said(&output).contains("made-height.png"),
+        "{}",
+        said(&output)
+    );
+    fs::remove_file(folder.path().join("made-height.png")).unwrap();
+
+    let mut arguments = vec![gravel, strokes, "--guide", "guide.png", "-o", "guided.png"];
+    arguments.extend(QUICK);
+    let output = run("synthesize_texture", folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    let mut arguments = vec!["albedo.png", gravel, strokes, "--guide", "guide.png"];
+    arguments.extend(["--content-mask", "guide.png", "--colours", "matched"]);
+    arguments.extend(["--statistics", "moments", "-o", "styled.png"]);
+    arguments.extend(QUICK);
+    let output = run("transfer_style", folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    let mut arguments = vec!["albedo.png", "--paper", "--layer", "conv1_1"];
+    arguments.extend(["-o", "inverted.png", "--device", "flex", "--seconds", "1"]);
+    let output = run("invert", folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    for name in ["guided.png", "styled.png", "inverted.png"] {
+        made(name);
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+
+    for (name, wrong, named) in [
+        (
+            "synthesize_texture",
+            &["--map", "height.png"][..],
+            "one input",
+        ),
+        (
+            "synthesize_texture",
+            &["albedo.png", "--map", "height.png", "-o", "made.jpg"],
+            ".png or .tif",
+        ),
+        (
+            "synthesize_texture",
+            &["height.png", "--map", "albedo.png", "--map", "albedo.png"],
+            "two maps",
+        ),
+        (
+            "synthesize_texture",
+            &["albedo.png", "--map", gravel],
+            "map 2 of the exemplar",
+        ),
+        (
+            "synthesize_texture",
+            &[gravel, strokes, gravel, "--guide", "guide.png"],
+            "the mask of a region",
+        ),
+        (
+            "transfer_style",
+            &["albedo.png", gravel, "--colours", "grey"],
+            "--colours",
+        ),
+        ("invert", &["albedo.png", "--seconds=-1"], "seconds is -1"),
+    ] {
+        let output = run(name, folder.path(), wrong);
+        assert!(!output.status.success(), "{wrong:?}");
+        assert!(
+            said(&output).contains(named),
+            "{wrong:?}: {}",
+            said(&output)
+        );
+    }
+    assert_eq!(files(folder.path()), given);
+}

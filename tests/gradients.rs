@@ -7,7 +7,8 @@ mod common;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use common::{all_devices, assert_close, cpu_devices, flex, gpu_device, picture, values};
 use ranvgg::loss::{
-    Content, Covariance, Custom, Loss, Mean, TotalVariation, Wasserstein, moments_of_mixture,
+    Content, Covariance, Custom, Loss, Mean, Region, TotalVariation, Wasserstein,
+    moments_of_mixture,
 };
 use ranvgg::{Features, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg, halve};
 
@@ -45,11 +46,57 @@ fn differences(loss: &dyn Loss, at: &Tensor<4>) -> Vec<f32> {
         .collect()
 }
 
+fn content_of(region: &Region, map: Tensor<4>) -> Content {
+    Content::of(region.gather(map).unwrap()).unwrap()
+}
+
+#[test]
+fn a_region_measures_its_positions_and_no_others() {
+    // Rows of a map of two channels: positions 0 and 2 of three are chosen.
+    let map = Tensor::<4>::from_floats([[[[1.0, 7.0, 3.0]], [[2.0, 9.0, 6.0]]]], &flex());
+    let mask = Tensor::<2>::from_floats([[1.0, 0.49, 0.5]], &flex());
+    let region = Region::of(mask).unwrap();
+    assert!((region.share() - 2.0 / 3.0).abs() < 1e-12);
+    let gathered = region.gather(map.clone()).unwrap();
+    assert_eq!(gathered.dims(), [1, 2, 1, 2]);
+    assert_eq!(values(gathered), [1.0, 3.0, 2.0, 6.0]);
+
+    // Means 2 and 4 against 0 and 0: (4 + 16) / (2 N), and a gradient of the mean over N M.
+    let target = Mean::of(Tensor::<4>::zeros([1, 2, 1, 1], &flex())).unwrap();
+    let measured = region
+        .restrict(target)
+        .measure(&mut map.clone().into(), 1.0)
+        .unwrap();
+    assert_eq!(values(measured.value), [5.0]);
+    let gradient = values(measured.gradient.at(map.clone().into()).unwrap());
+    assert_eq!(gradient, [0.5, 0.0, 0.5, 1.0, 0.0, 1.0]);
+
+    let none = Region::of(Tensor::<2>::zeros([2, 2], &flex()));
+    assert!(none.unwrap_err().to_string().contains("at least one"));
+    let other = region.gather(Tensor::zeros([1, 2, 2, 3], &flex()));
+    assert!(
+        other
+            .unwrap_err()
+            .to_string()
+            .contains("[1, channels, 1, 3]")
+    );
+}
+
 #[test]
 fn every_loss_has_the_gradient_of_its_value() {
     let at = map([1, 3, 4, 5], 0.0);
     let custom = Custom::new(|map: Tensor<4>| (map.clone().square() * map).sum());
-    let losses: [(&str, Box<dyn Loss>); 8] = [
+    let diagonal = Tensor::<2>::from_floats(
+        [
+            [1.0, 0.0, 0.0, 0.2, 0.0],
+            [0.0, 0.9, 0.0, 0.0, 0.0],
+            [0.0, 0.0, 0.5, 0.0, 0.0],
+            [0.4, 0.0, 0.0, 1.0, 0.0],
+        ],
+        &flex(),
+    );
+    let region = Region::of(diagonal).unwrap();
+    let losses: [(&str, Box<dyn Loss>); 10] = [
         ("mean", Box::new(Mean::of(map([1, 3, 6, 2], 1.0)).unwrap())),
         (
             "covariance",
@@ -74,6 +121,14 @@ fn every_loss_has_the_gradient_of_its_value() {
         ),
         ("total variation", Box::new(TotalVariation)),
         ("custom", Box::new(custom)),
+        (
+            "covariance of a region",
+            Box::new(region.restrict(Covariance::of(map([1, 3, 6, 2], 1.0)).unwrap())),
+        ),
+        (
+            "content of a region",
+            Box::new(region.restrict(content_of(&region, map([1, 3, 4, 5], 1.0)))),
+        ),
     ];
     for (name, loss) in losses {
         let gradient = values(

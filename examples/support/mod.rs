@@ -66,6 +66,10 @@ pub(crate) struct Common {
     #[arg(long, value_name = "N")]
     pub(crate) evaluations: Option<usize>,
 
+    /// Seconds that the run may take at most
+    #[arg(long, value_name = "S")]
+    pub(crate) seconds: Option<f64>,
+
     /// Device: flex, ndarray, wgpu, wgpu:1, vulkan:0, ... (see the example list_devices)
     #[arg(long, value_name = "NAME")]
     pub(crate) device: Option<String>,
@@ -145,6 +149,7 @@ impl Common {
         if let Some(evaluations) = self.evaluations {
             options.evaluations = evaluations;
         }
+        options.seconds = self.seconds;
         if let Some(most) = self.scales {
             options.scales = match options.scales {
                 Scales::Octaves { smallest, .. } => Scales::Octaves { most, smallest },

@@ -63,7 +63,7 @@ impl Preprocessing {
             return Err(Error::option(
                 "channels of the preprocessing",
                 format!("{channels} of mean, {} of scale", self.scale.len()),
-                &format!("1 to {MOST_CHANNELS}, as many of both"),
+                format!("1 to {MOST_CHANNELS}, as many of both"),
             ));
         }
         all_finite("the preprocessing mean", &self.mean)?;

@@ -101,6 +101,8 @@ pub enum StopReason {
     NotFinite,
     /// Whoever watches asked for it.
     Asked,
+    /// The time that a run may take is over.
+    Time,
 }
 
 impl std::fmt::Display for StopReason {
@@ -112,6 +114,7 @@ impl std::fmt::Display for StopReason {
             Self::LineSearch(_) => "no step lowers the loss any more",
             Self::NotFinite => "the loss is not a finite number",
             Self::Asked => "asked to stop",
+            Self::Time => "the time is up",
         })
     }
 }

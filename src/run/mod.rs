@@ -27,6 +27,10 @@ pub struct RunOptions {
     /// below about 100 the result is blurred. Each scale adds the cost of about two for measuring
     /// the weights of its terms.
     pub evaluations: usize,
+    /// Seconds that a run may take at most; it ends earlier when its evaluations are used. Each
+    /// scale gets the share of time that it would take of an unlimited run, so that the last is
+    /// reached with time left. Default: none.
+    pub seconds: Option<f64>,
     /// The sizes it goes through.
     pub scales: Scales,
     /// Seeds the starting noise; another seed gives another picture of the same kind. Default: 0.
@@ -45,6 +49,7 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             evaluations: 300,
+            seconds: None,
             scales: Scales::default(),
             seed: 0,
             noise: 0.1,
@@ -60,6 +65,9 @@ const FIRST_STEP: f64 = 0.02;
 impl RunOptions {
     pub(crate) fn check(&self) -> Result<()> {
         at_least_one("evaluations", self.evaluations)?;
+        if let Some(seconds) = self.seconds {
+            crate::error::positive("seconds", seconds)?;
+        }
         crate::error::not_negative("noise", self.noise)?;
         self.scales.check()?;
         self.optimiser(self.evaluations, 1).check()
@@ -87,6 +95,14 @@ impl RunOptions {
 fn share(left: usize, scales: usize) -> usize {
     let parts = scales * (scales + 1) / 2;
     (left * scales).div_ceil(parts)
+}
+
+/// The share of the time left that belongs to the next of some scales, of which each has four times
+/// the pixels of the one before and as many evaluations as [`share`] gives it.
+fn share_of_time(scales: usize) -> f64 {
+    // The next scale takes `scales` parts, the one after it 4 (scales - 1), and so on.
+    let cost = |later: usize| 4f64.powi(later as i32) * (scales - later) as f64;
+    cost(0) / (0..scales).map(cost).sum::<f64>()
 }
 
 /// Noise around a mean colour: where runs start, and where weights are measured.
@@ -158,6 +174,11 @@ pub(crate) fn run(
         if share == 0 {
             break;
         }
+        let started = begun.elapsed().as_secs_f64();
+        let until = options.seconds.map(|seconds| {
+            let share = share_of_time(sizes.len() - scale);
+            started + (seconds - started).max(0.0) * share
+        });
         let mut objective = objective(scale)?;
         let measuring = (options.seed, Purpose::Measurement, scale as u32);
         let noise = noise_image(size, &mean, MEASURING_NOISE, measuring);
@@ -202,12 +223,15 @@ pub(crate) fn run(
                 channels,
             };
             let control = observer.observe(&progress);
+            let late = until.is_some_and(|until| progress.seconds >= until);
             match next {
                 Next::Stop(reason) => break reason,
                 _ if control == Control::Stop => {
                     lbfgs.stop();
                     break StopReason::Asked;
                 }
+                // After two, so that every scale takes a step whatever the clock says.
+                _ if late && lbfgs.evaluations() > 1 => break StopReason::Time,
                 _ => {}
             }
         };

@@ -93,7 +93,14 @@ const COLOUR_DIRECTIONS: usize = 32;
 /// there is found at the border of every result, and would be put into its place.
 const MARGIN: usize = 1;
 
-/// Where a term counts.
+/// A statistic of a map: what it is called, its weight and its target.
+struct Statistic {
+    name: &'static str,
+    weight: f64,
+    loss: Box<dyn Loss>,
+}
+
+/// Where a statistic counts.
 enum Place {
     Everywhere,
     In(Region),
@@ -116,49 +123,29 @@ impl Style<'_> {
             Padding::Circular => vgg.with_padding(Padding::Reflect),
             _ => vgg.clone(),
         };
-        let margin = match self.statistics {
-            Statistics::Gram => 0,
-            _ => MARGIN,
-        };
         for octave in 0..=self.octaves {
             let image = self.size.halved(octave);
             // One layer at a time: a pass costs little, the maps of all layers much memory.
             for &layer in self.layers {
                 let places = places(&given, map_size(vgg, image, layer)?, vgg.device());
                 for (number, (group, place)) in given.iter().zip(places).enumerate() {
-                    let mut maps = Vec::new();
-                    for part in &group.parts {
-                        let picture = part.picture.clone();
-                        let Some(map) = reader.features(picture, &[layer])?.take(layer) else {
-                            unreachable!("every tap has features");
-                        };
-                        maps.extend(part.counted(map, margin)?);
-                    }
-                    let name = |what: &str| named(&format!("{what} {layer}"), octave, number);
-                    for (what, weight, loss) in self.at_layer(maps)? {
-                        let put = |objective: Objective, weight: f64, loss: Box<dyn Loss>| {
-                            objective.at_octave(octave, name(what), layer, weight, loss)
-                        };
-                        objective = place.put(objective, weight, loss, put);
+                    for statistic in self.of_layer(group, &reader, layer)? {
+                        let what = format!("{} {layer}", statistic.name);
+                        let name = named(&what, octave, number);
+                        if let Some((weight, loss)) = statistic.at(&place) {
+                            objective = objective.at_octave(octave, name, layer, weight, loss);
+                        }
                     }
                 }
             }
             if self.colour_weight > 0.0 {
                 let places = places(&given, image, vgg.device());
                 for (number, (group, place)) in given.iter().zip(places).enumerate() {
-                    let mut colours = Vec::new();
-                    for part in &group.parts {
-                        colours.extend(part.counted(part.picture.clone(), 0)?);
-                    }
-                    if colours.is_empty() {
-                        continue;
-                    }
-                    let loss = Box::new(Wasserstein::of_mixture(colours, COLOUR_DIRECTIONS)?);
-                    let put = |objective: Objective, weight: f64, loss: Box<dyn Loss>| {
+                    let statistic = self.of_colours(group)?;
+                    if let Some((weight, loss)) = statistic.and_then(|it| it.at(&place)) {
                         let name = named("colours", octave, number);
-                        objective.at_halved_image(octave, name, weight, loss)
-                    };
-                    objective = place.put(objective, self.colour_weight, loss, put);
+                        objective = objective.at_halved_image(octave, name, weight, loss);
+                    }
                 }
             }
             if octave < self.octaves {
@@ -171,61 +158,84 @@ impl Style<'_> {
         Ok(objective)
     }
 
-    /// The losses of a layer whose exemplars have these maps: names, weights, losses.
-    fn at_layer(
-        &self,
-        maps: Vec<(Tensor<4>, f64)>,
-    ) -> Result<Vec<(&'static str, f64, Box<dyn Loss>)>> {
-        let weight = self.weight;
+    /// The statistics of a group's features at a layer.
+    fn of_layer(&self, group: &Given<'_>, reader: &Vgg, layer: Layer) -> Result<Vec<Statistic>> {
+        let margin = match self.statistics {
+            Statistics::Gram => 0,
+            _ => MARGIN,
+        };
+        let mut maps = Vec::new();
+        for part in &group.parts {
+            let mut features = reader.features(part.picture.clone(), &[layer])?;
+            let Some(map) = features.take(layer) else {
+                unreachable!("every tap has features");
+            };
+            maps.extend(part.counted(map, margin)?);
+        }
         if maps.is_empty() {
             return Ok(Vec::new());
         }
+        let statistic = |name, factor: f64, loss| Statistic {
+            name,
+            weight: self.weight * factor,
+            loss,
+        };
         Ok(match self.statistics {
-            Statistics::Gram => vec![("gram", weight, Box::new(Gram::of_mixture(maps)?))],
+            Statistics::Gram => vec![statistic("gram", 1.0, Box::new(Gram::of_mixture(maps)?))],
             Statistics::Moments => {
                 let (mean, covariance) = moments_of_mixture(maps)?;
                 vec![
-                    ("mean", weight, Box::new(mean)),
-                    ("covariance", weight, Box::new(covariance)),
+                    statistic("mean", 1.0, Box::new(mean)),
+                    statistic("covariance", 1.0, Box::new(covariance)),
                 ]
             }
             Statistics::Whitened => {
                 let (mean, covariance) = moments_of_mixture(maps)?;
                 let covariance = covariance.partially_whitened(WHITENING)?;
                 vec![
-                    ("mean", weight * MEAN_WEIGHT, Box::new(mean)),
-                    ("covariance", weight, Box::new(covariance)),
+                    statistic("mean", MEAN_WEIGHT, Box::new(mean)),
+                    statistic("covariance", 1.0, Box::new(covariance)),
                 ]
             }
             Statistics::Distributions => {
                 let distribution = Wasserstein::of_mixture(maps.clone(), DIRECTIONS)?;
                 let (mean, _) = moments_of_mixture(maps)?;
                 vec![
-                    ("mean", weight * MEAN_WEIGHT, Box::new(mean)),
-                    ("distribution", weight, Box::new(distribution)),
+                    statistic("mean", MEAN_WEIGHT, Box::new(mean)),
+                    statistic("distribution", 1.0, Box::new(distribution)),
                 ]
             }
         })
     }
+
+    /// The distribution of a group's colours.
+    fn of_colours(&self, group: &Given<'_>) -> Result<Option<Statistic>> {
+        let mut colours = Vec::new();
+        for part in &group.parts {
+            colours.extend(part.counted(part.picture.clone(), 0)?);
+        }
+        if colours.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Statistic {
+            name: "colours",
+            weight: self.colour_weight,
+            loss: Box::new(Wasserstein::of_mixture(colours, COLOUR_DIRECTIONS)?),
+        }))
+    }
 }
 
-impl Place {
-    /// Adds a loss here by `put`. Its weight is in proportion to the area, so that it pulls as hard
-    /// at each position as one that counts everywhere.
-    fn put(
-        &self,
-        objective: Objective,
-        weight: f64,
-        loss: Box<dyn Loss>,
-        put: impl FnOnce(Objective, f64, Box<dyn Loss>) -> Objective,
-    ) -> Objective {
-        match self {
-            Self::Everywhere => put(objective, weight, loss),
-            Self::In(region) => {
-                let loss = Box::new(region.restrict(loss));
-                put(objective, weight * region.share(), loss)
+impl Statistic {
+    /// Its weight and loss at a place. The weight is in proportion to the area, so that it pulls as
+    /// hard at each position as one that counts everywhere.
+    fn at(self, place: &Place) -> Option<(f64, Box<dyn Loss>)> {
+        match place {
+            Place::Everywhere => Some((self.weight, self.loss)),
+            Place::In(region) => {
+                let weight = self.weight * region.share();
+                Some((weight, Box::new(region.restrict(self.loss))))
             }
-            Self::Nowhere => objective,
+            Place::Nowhere => None,
         }
     }
 }
@@ -245,13 +255,12 @@ impl GivenPart<'_> {
         let Some(mask) = self.mask else {
             return Ok(Some((map, self.share)));
         };
-        // The mask of a map without its border, from that of the whole.
+        // The mask is that of the whole map.
         let whole = mask.resized(Size::new(width, height));
-        let whole = whole.to_tensor(&map.device());
-        let top = (height - size.height) / 2;
-        let left = (width - size.width) / 2;
-        let inner = whole.narrow(2, top, size.height);
-        let inner = inner.narrow(3, left, size.width);
+        let inner = whole
+            .to_tensor(&map.device())
+            .narrow(2, (height - size.height) / 2, size.height)
+            .narrow(3, (width - size.width) / 2, size.width);
         match Region::of(inner.reshape([size.height, size.width])) {
             Ok(region) => Ok(Some((region.gather(map)?, self.share))),
             Err(Error::InvalidOption { .. }) => Ok(None),
@@ -266,8 +275,8 @@ fn places(given: &[Given<'_>], size: Size, device: &Device) -> Vec<Place> {
         .iter()
         .map(|group| group.region.map(|mask| mask.resized(size)))
         .collect();
-    let lightness = |group: usize, pixel: usize| {
-        let mask: Option<&Raster> = masks[group].as_ref();
+    let lightness = |number: usize, pixel: usize| {
+        let mask: Option<&Raster> = masks[number].as_ref();
         mask.map_or(1.0, |mask| mask.values()[pixel])
     };
     let place = |(number, mask): (usize, &Option<Raster>)| {
@@ -276,12 +285,11 @@ fn places(given: &[Given<'_>], size: Size, device: &Device) -> Vec<Place> {
         }
         let mine = Raster::from_pixels(size, |pixel| {
             let own = lightness(number, pixel);
-            let others = (0..given.len()).filter(|other| *other != number);
-            let first = others.into_iter().all(|other| {
+            let lightest = (0..masks.len()).all(|other| {
                 let its = lightness(other, pixel);
-                own > its || own == its && number < other
+                its < own || its <= own && number <= other
             });
-            [if first { own } else { 0.0 }]
+            [if lightest { own } else { 0.0 }]
         });
         region(&mine, size, device).map_or(Place::Nowhere, Place::In)
     };
