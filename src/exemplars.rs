@@ -218,6 +218,25 @@ pub(crate) struct GivenPart<'a> {
     pub(crate) share: f64,
 }
 
+impl Source {
+    /// The mean colour where the mask is white.
+    fn mean(&self) -> Vec<f32> {
+        let Some(mask) = &self.mask else {
+            return self.raster.mean();
+        };
+        let white: Vec<&[f32]> = self
+            .raster
+            .pixels()
+            .zip(mask.values())
+            .filter_map(|(pixel, light)| (*light >= 0.5).then_some(pixel))
+            .collect();
+        Raster::from_pixels(Size::new(white.len(), 1), |pixel| {
+            white[pixel].iter().copied()
+        })
+        .mean()
+    }
+}
+
 impl Sources {
     fn all(&self) -> impl Iterator<Item = &Source> {
         self.groups.iter().flat_map(|group| &group.parts)
@@ -240,12 +259,12 @@ impl Sources {
         self.first().formats.clone()
     }
 
-    /// The mean colour, each region counted alike.
+    /// The mean colour of what counts, each region alike.
     pub(crate) fn mean(&self) -> Vec<f32> {
         let mut mean = vec![0.0; self.first().raster.channels()];
         for source in self.all() {
             let share = (source.share / self.groups.len() as f64) as f32;
-            for (sum, value) in mean.iter_mut().zip(source.raster.mean()) {
+            for (sum, value) in mean.iter_mut().zip(source.mean()) {
                 *sum += share * value;
             }
         }

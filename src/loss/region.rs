@@ -1,6 +1,6 @@
 //! Losses of a part of a map: positions that a mask chooses.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{Gradient, Loss, Measured, Observation};
 use crate::error::{Error, Result};
@@ -38,13 +38,17 @@ impl Region {
     /// [`Error::InvalidOption`] for a mask that chooses none, [`Error::Device`] if it cannot be
     /// read.
     pub fn of(mask: Tensor<2>) -> Result<Self> {
-        let size = mask.dims();
-        let device = mask.device();
+        let (size, device) = (mask.dims(), mask.device());
         let values: Vec<f32> = mask.try_into_vec_as().map_err(Error::device)?;
-        let chosen: Vec<bool> = values.into_iter().map(|value| value >= 0.5).collect();
-        let positions = Positions::of(&chosen, size, &device)
-            .ok_or_else(|| Error::option("the positions of a region", 0, "at least one"))?;
-        Ok(Self { positions })
+        Self::of_values(&values, size, &device)
+            .ok_or_else(|| Error::option("the positions of a region", 0, "at least one"))
+    }
+
+    /// The same of a mask on the host, row by row; none if it chooses no position.
+    pub(crate) fn of_values(values: &[f32], size: [usize; 2], device: &Device) -> Option<Self> {
+        let chosen: Vec<bool> = values.iter().map(|value| *value >= 0.5).collect();
+        let positions = Positions::of(&chosen, size, device)?;
+        Some(Self { positions })
     }
 
     /// Its share of the map, above 0 and at most 1.

@@ -64,8 +64,8 @@ fn map_size(vgg: &Vgg, image: Size, layer: Layer) -> Result<Size> {
 
 /// The part of a map of `size` that a mask shows white; none if it shows no position so.
 fn region(mask: &Raster, size: Size, device: &Device) -> Option<Region> {
-    let mask = mask.resized(size).to_tensor(device);
-    Region::of(mask.reshape([size.height, size.width])).ok()
+    let mask = mask.resized(size);
+    Region::of_values(mask.values(), [size.height, size.width], device)
 }
 
 /// Adds the distance from the features of `picture` at a layer, where `mask` is white.

@@ -257,14 +257,14 @@ impl GivenPart<'_> {
         };
         // The mask is that of the whole map.
         let whole = mask.resized(Size::new(width, height));
-        let inner = whole
-            .to_tensor(&map.device())
-            .narrow(2, (height - size.height) / 2, size.height)
-            .narrow(3, (width - size.width) / 2, size.width);
-        match Region::of(inner.reshape([size.height, size.width])) {
-            Ok(region) => Ok(Some((region.gather(map)?, self.share))),
-            Err(Error::InvalidOption { .. }) => Ok(None),
-            Err(error) => Err(error),
+        let (top, left) = ((height - size.height) / 2, (width - size.width) / 2);
+        let inner = Raster::from_pixels(size, |pixel| {
+            let (row, column) = (pixel / size.width + top, pixel % size.width + left);
+            [whole.values()[row * width + column]]
+        });
+        match region(&inner, size, &map.device()) {
+            Some(region) => Ok(Some((region.gather(map)?, self.share))),
+            None => Ok(None),
         }
     }
 }
