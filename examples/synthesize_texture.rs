@@ -38,7 +38,8 @@ struct Arguments {
     #[arg(long, conflicts_with = "statistics")]
     paper: bool,
 
-    /// Make a result that tiles: short for --padding circular
+    /// Make a result that tiles: short for --padding circular; with --size, multiples of 16 leave no
+    /// seam
     #[arg(long, conflicts_with = "padding")]
     tile: bool,
 
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
 
 fn run(mut arguments: Arguments) -> support::Result<()> {
     if arguments.tile {
-        arguments.common.padding = "circular".into();
+        arguments.common.padding = Some("circular".into());
     }
     let common = &arguments.common;
     let output = common.output("texture.png")?;

@@ -142,6 +142,14 @@ pub enum Error {
     /// A recipe does not describe a network.
     #[error("the recipe is not valid: {0}")]
     Recipe(#[source] serde_json::Error),
+    /// The report of a greedy stack cannot be read or written.
+    #[error("the report `{}` is not valid: {source}", path.display())]
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// A file or buffer is not in the safetensors format.
     #[error("not a valid safetensors file: {0}")]
     Safetensors(#[source] safetensors::SafeTensorError),

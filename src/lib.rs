@@ -5,6 +5,7 @@ pub mod device;
 mod error;
 mod exemplars;
 mod file;
+mod greedy;
 pub mod imaging;
 mod invert;
 mod kernels;
@@ -21,6 +22,7 @@ mod texture;
 
 pub use error::{Error, Result};
 pub use exemplars::Exemplars;
+pub use greedy::{Candidate, GreedyStack, GreedyStackBuilder};
 pub use imaging::{Picture, Scales, Size};
 pub use invert::{InvertOptions, invert, invert_observed};
 #[doc(hidden)]

@@ -57,6 +57,7 @@ fn every_program_explains_itself() {
         "list_devices",
         "time_evaluation",
         "export_network",
+        "choose_network",
         "quality",
     ] {
         let output = run(name, folder.path(), &["--help"]);
@@ -517,4 +518,39 @@ fn maps_guides_and_masks_come_from_the_command_line() {
         );
     }
     assert_eq!(files(folder.path()), given);
+}
+
+#[test]
+fn a_chosen_network_serves_the_other_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut arguments = vec!["--candidates", "2", "--evaluations", "3", "--side", "24"];
+    arguments.extend(["--up-to", "conv1_2", "--device", "flex"]);
+    arguments.extend(["-o", "stack.json", "--report", "report.json"]);
+    let output = run("choose_network", folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(table.matches("score").count(), 4, "{table}");
+    assert_eq!(files(folder.path()), ["report.json", "stack.json"]);
+    let output = run("choose_network", folder.path(), &arguments);
+    assert!(said(&output).contains("--force"), "{}", said(&output));
+    let mut arguments = vec!["--recipe", "stack.json", "-o", "made.png"];
+    arguments.extend(QUICK);
+    let output = run("synthesize_texture", folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    for (wrong, named) in [
+        (&["--recipe", "report.json"][..], "recipe"),
+        (&["--recipe", "missing.json"], "missing.json"),
+        (
+            &["--recipe", "stack.json", "--network-seed", "1"],
+            "--network-seed",
+        ),
+    ] {
+        let output = run("synthesize_texture", folder.path(), wrong);
+        assert!(!output.status.success(), "{wrong:?}");
+        assert!(
+            said(&output).contains(named),
+            "{wrong:?}: {}",
+            said(&output)
+        );
+    }
 }

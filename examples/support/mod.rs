@@ -42,6 +42,10 @@ pub(crate) struct Common {
     #[arg(long, default_value_t = 0)]
     pub(crate) network_seed: u64,
 
+    /// Recipe of a network, as choose_network writes it, in place of the options below
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["network_seed", "network", "pooling"])]
+    pub(crate) recipe: Option<PathBuf>,
+
     /// Network: vgg16 or vgg19
     #[arg(long, default_value = "vgg19")]
     pub(crate) network: String,
@@ -50,9 +54,10 @@ pub(crate) struct Common {
     #[arg(long, default_value = "average")]
     pub(crate) pooling: String,
 
-    /// How convolutions continue their input: zero, reflect, replicate or circular
-    #[arg(long, default_value = "reflect")]
-    pub(crate) padding: String,
+    /// How convolutions continue their input: zero, reflect, replicate or circular [default: reflect,
+    /// or that of the recipe]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) padding: Option<String>,
 
     /// On a CPU, plain sums in place of Winograd's transform: three times slower, rounding less
     #[arg(long)]
@@ -116,12 +121,13 @@ impl Common {
             "max" => Pooling::Max,
             other => return Err(choice("--pooling", other, "average, max")),
         };
-        let padding = match self.padding.as_str() {
-            "zero" => Padding::Zero,
-            "reflect" => Padding::Reflect,
-            "replicate" => Padding::Replicate,
-            "circular" => Padding::Circular,
-            other => {
+        let padding = match self.padding.as_deref() {
+            None => None,
+            Some("zero") => Some(Padding::Zero),
+            Some("reflect") => Some(Padding::Reflect),
+            Some("replicate") => Some(Padding::Replicate),
+            Some("circular") => Some(Padding::Circular),
+            Some(other) => {
                 return Err(choice(
                     "--padding",
                     other,
@@ -129,16 +135,26 @@ impl Common {
                 ));
             }
         };
-        let vgg = RandomVgg::new(architecture)
-            .with_seed(self.network_seed)
-            .with_pooling(pooling)
-            .with_padding(padding)
-            .with_channels(channels)
-            .init(&open_device(self.device.as_deref())?)?;
+        let mut random = match &self.recipe {
+            Some(path) => {
+                let recipe = std::fs::read_to_string(path)
+                    .map_err(|error| format!("`{}`: {error}", path.display()))?;
+                RandomVgg::from_recipe(&recipe)?
+            }
+            None => RandomVgg::new(architecture)
+                .with_seed(self.network_seed)
+                .with_pooling(pooling)
+                .with_channels(channels),
+        };
+        if let Some(padding) = padding {
+            random = random.with_padding(padding);
+        }
+        let vgg = random.init(&open_device(self.device.as_deref())?)?;
         let vgg = if self.precise { vgg.precise() } else { vgg };
+        let seed = vgg.recipe().map_or(0, RandomVgg::seed);
         self.say(&format!(
-            "{architecture}, seed {}, on {}",
-            self.network_seed,
+            "{}, seed {seed}, on {}",
+            vgg.architecture(),
             device::name_of(vgg.device())
         ));
         Ok(vgg)
