@@ -4,8 +4,6 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use image::imageops::FilterType;
@@ -79,13 +77,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     if let Some(report) = &arguments.report {
         builder = builder.with_report(report);
     }
-    let asked = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&asked);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-    })?;
+    let asked = support::interrupts()?;
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template(
         "{bar:32} {pos}/{len} candidates, {msg}, {eta} left",
@@ -94,7 +86,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         bar.set_length(total as u64);
         bar.inc(1);
         bar.set_message(format!("{} {:.4}", candidate.layer, candidate.score));
-        match asked.load(Ordering::SeqCst) {
+        match asked() {
             true => Control::Stop,
             false => Control::Continue,
         }

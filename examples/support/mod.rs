@@ -208,14 +208,7 @@ impl Common {
 
     /// An observer that draws a progress bar and stops the run at the first Ctrl-C.
     pub(crate) fn watch(&self) -> Result<impl FnMut(&Progress<'_>) -> Control> {
-        let asked = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&asked);
-        ctrlc::set_handler(move || {
-            // The second time, leave at once: nothing is half-written.
-            if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        })?;
+        let asked = interrupts()?;
         let bar = if self.quiet {
             ProgressBar::hidden()
         } else {
@@ -240,13 +233,25 @@ impl Common {
             if progress.evaluation == progress.evaluations {
                 bar.finish();
             }
-            if asked.load(Ordering::SeqCst) {
+            if asked() {
                 bar.abandon_with_message("stopped; the picture so far is kept");
                 return Control::Stop;
             }
             Control::Continue
         })
     }
+}
+
+/// Whether Ctrl-C was pressed since; the second time leaves at once, with nothing half-written.
+pub(crate) fn interrupts() -> Result<impl Fn() -> bool> {
+    let asked = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&asked);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(move || asked.load(Ordering::SeqCst))
 }
 
 pub(crate) fn choice(option: &str, value: &str, allowed: &str) -> Box<dyn Error> {
