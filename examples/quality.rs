@@ -201,9 +201,7 @@ fn measure(
     picture: &DynamicImage,
     seconds: Option<f64>,
 ) -> support::Result<Row> {
-    // A tile may be a little larger than its exemplar; its seam is that of the whole.
-    let (whole, same) = (picture.to_rgb32f(), cropped(picture, exemplar));
-    let (exemplar, result) = (exemplar.to_rgb32f(), same.to_rgb32f());
+    let (exemplar, result) = (exemplar.to_rgb32f(), picture.to_rgb32f());
     let Novelty {
         correlation,
         coherent,
@@ -218,14 +216,9 @@ fn measure(
         correlation,
         coherent,
         in_place,
-        seam: seam(&whole)?,
+        seam: seam(&result)?,
         seconds,
     })
-}
-
-/// As much of a picture as another one has.
-fn cropped(picture: &DynamicImage, like: &DynamicImage) -> DynamicImage {
-    picture.crop_imm(0, 0, like.width(), like.height())
 }
 
 fn write_csv(path: &Path, rows: &[Row]) -> support::Result<()> {
@@ -301,8 +294,7 @@ fn sheet(
         let of_preset = pictures.chunks(exemplars.len() * arguments.seeds.len());
         for (column, pictures) in (1..).zip(of_preset) {
             let (x, y) = (column * i64::from(step), row * i64::from(step));
-            let picture = cropped(&pictures[row as usize], &exemplars[row as usize].1);
-            imageops::replace(&mut sheet, &picture.to_rgb8(), x, y);
+            imageops::replace(&mut sheet, &pictures[row as usize].to_rgb8(), x, y);
         }
     }
     sheet.into()

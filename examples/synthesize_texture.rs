@@ -38,8 +38,7 @@ struct Arguments {
     #[arg(long, conflicts_with = "statistics")]
     paper: bool,
 
-    /// Make a result that tiles: short for --padding circular; with --size, multiples of 16 leave no
-    /// seam
+    /// Make a result that tiles: short for --padding circular
     #[arg(long, conflicts_with = "padding")]
     tile: bool,
 

@@ -3,12 +3,11 @@
 use crate::error::{Result, not_negative};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
-use crate::kernels::Padding;
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::run::{self, Course, Kept, Observer, Outcome, RunOptions, Unobserved};
 use crate::task::{
-    PUBLISHED_LAYERS, SHALLOW_LAYERS, Statistics, Style, coarsest_stride, deepest, style_layers,
+    PUBLISHED_LAYERS, SHALLOW_LAYERS, Statistics, Style, deepest, style_layers,
     with_total_variation,
 };
 
@@ -26,9 +25,7 @@ pub struct TextureOptions {
     /// Weight of the distribution of colours, in units of one statistic. Default: 1.
     pub colour_weight: f64,
     /// Width and height of the result, independent of the exemplar's. Default: the first
-    /// exemplar's; through a network that wraps, enlarged to a size whose every octave the deepest
-    /// layer divides without a rest (multiples of 16 in most cases), since what pooling leaves out
-    /// at a border is a seam in a tile.
+    /// exemplar's.
     pub size: Option<Size>,
     /// Weight of the total variation, in units of one statistic. More gives smoother colours.
     /// Default: 0.
@@ -152,12 +149,6 @@ pub fn synthesize_texture_observed(
     let minimum = deepest(vgg, &layers, &images)?;
     let all: Vec<Size> = images.iter().map(|(_, size)| *size).collect();
     let halvings = options.run.scales.halvings(&all, minimum);
-    let free = options.size.is_none() && options.kept.is_none();
-    let size = if free && vgg.padding() == Padding::Circular {
-        size.divisible_by(coarsest_stride(vgg, &layers)? << halvings)
-    } else {
-        size
-    };
     let sizes = size.octaves(halvings);
     let mean = exemplars.mean();
     let start = match &options.start {

@@ -75,28 +75,6 @@ fn a_texture_through_a_network_that_wraps_tiles() {
 }
 
 #[test]
-fn a_tile_has_a_size_that_poolings_divide() {
-    // 100 pixels and 50, each pooled twice: multiples of 8 are whole everywhere.
-    let options = TextureOptions {
-        run: run(2),
-        ..TextureOptions::default()
-    };
-    let side = |padding: Padding, options: &TextureOptions| {
-        let vgg = RandomVgg::vgg19().with_padding(padding).init(&flex());
-        let outcome = synthesize_texture(&vgg.unwrap(), bundled("gravel.png", 100), options);
-        outcome.unwrap().image().width()
-    };
-    assert_eq!(side(Padding::Circular, &options), 104);
-    assert_eq!(side(Padding::Reflect, &options), 100);
-    // What is asked for is made.
-    let options = TextureOptions {
-        size: Some(Size::square(98)),
-        ..options
-    };
-    assert_eq!(side(Padding::Circular, &options), 98);
-}
-
-#[test]
 fn what_is_kept_stays_bit_for_bit_and_the_rest_is_made() {
     let gravel = bundled("gravel.png", 96).to_rgb8();
     // A hole in the middle of the picture, filled with one colour.

@@ -45,12 +45,6 @@ impl Size {
         Self::new(side(self.width), side(self.height))
     }
 
-    /// The smallest size that covers this one and whose sides a number divides.
-    pub(crate) fn divisible_by(self, unit: usize) -> Self {
-        let side = |side: usize| side.next_multiple_of(unit);
-        Self::new(side(self.width), side(self.height))
-    }
-
     /// The sizes of a run that halves this one so many times, coarse to fine.
     pub(crate) fn octaves(self, halvings: usize) -> Vec<Self> {
         (0..=halvings)

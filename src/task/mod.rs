@@ -55,16 +55,6 @@ pub(crate) fn deepest(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]) -> R
     Ok(minimum)
 }
 
-/// The largest stride of some layers.
-pub(crate) fn coarsest_stride(vgg: &Vgg, layers: &[Layer]) -> Result<usize> {
-    let mut coarsest = 1;
-    for &layer in layers {
-        let extent = vgg.architecture().extent(layer, vgg.padding())?;
-        coarsest = coarsest.max(extent.stride);
-    }
-    Ok(coarsest)
-}
-
 /// The size of a layer's map of an image.
 fn map_size(vgg: &Vgg, image: Size, layer: Layer) -> Result<Size> {
     // Convolutions keep the size, every pooling halves it.
