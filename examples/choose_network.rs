@@ -101,13 +101,19 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     if !stack.is_complete() {
         return Err("stopped; --report keeps scores for the next time".into());
     }
-    std::fs::write(&arguments.output, stack.network().to_recipe() + "\n")?;
+    stack
+        .network()
+        .save_recipe(&arguments.output, arguments.force)?;
     println!("{}", arguments.output.display());
     Ok(())
 }
 
-/// Refuses an output that is there already, before any work.
+/// Refuses an output that could not be written, before any work.
 fn check_output(path: &Path, force: bool) -> support::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(format!("there is no folder `{}`", folder.display()).into());
+    }
     if path.exists() && !force {
         return Err(format!("`{}` exists already; --force overwrites it", path.display()).into());
     }

@@ -19,7 +19,7 @@ struct Arguments {
 
     /// Another map of the input's surface, made together with it: give it once for each (normals,
     /// height, roughness, ...); of -o out.png, the one made like height.png is out-height.png
-    #[arg(long = "map", value_name = "PICTURE", conflicts_with_all = ["fill", "weights", "sixteen"])]
+    #[arg(long = "map", value_name = "PICTURE", conflicts_with_all = ["fill", "weights", "guide", "sixteen"])]
     maps: Vec<PathBuf>,
 
     /// Size of the result: N or WxH [default: that of the first input; 256 without input]

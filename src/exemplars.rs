@@ -140,9 +140,9 @@ impl Group {
         {
             positive("the weight of a picture", weight)?;
             let formats = picture.formats();
-            let raster = picture.into_raster(what, channels)?;
+            let raster = picture.read(what, channels)?;
             let mask = match mask {
-                Some(mask) => Some(read_mask(mask, &format!("the mask of {what}"))?),
+                Some(mask) => Some(mask.read_region(&format!("the mask of {what}"))?),
                 None => None,
             };
             if let Some(mask) = mask.as_ref().filter(|mask| mask.size() != raster.size()) {
@@ -167,24 +167,11 @@ impl Group {
             return Err(no_pictures());
         }
         let region = match self.region {
-            Some(mask) => Some(read_mask(mask, "the mask of a region")?),
+            Some(mask) => Some(mask.read_region("the mask of a region")?),
             None => None,
         };
         Ok(SourceGroup { parts, region })
     }
-}
-
-/// Reads a mask that leaves something.
-pub(crate) fn read_mask(mask: Picture, what: &str) -> Result<Raster> {
-    let mask = mask.into_mask(what)?;
-    if mask.values().iter().all(|value| *value < 0.5) {
-        return Err(Error::option(
-            what,
-            "black",
-            "masks that are white somewhere",
-        ));
-    }
-    Ok(mask)
 }
 
 /// Pictures on the host, all that were read.
@@ -221,19 +208,10 @@ pub(crate) struct GivenPart<'a> {
 impl Source {
     /// The mean colour where the mask is white.
     fn mean(&self) -> Vec<f32> {
-        let Some(mask) = &self.mask else {
-            return self.raster.mean();
-        };
-        let white: Vec<&[f32]> = self
-            .raster
-            .pixels()
-            .zip(mask.values())
-            .filter_map(|(pixel, light)| (*light >= 0.5).then_some(pixel))
-            .collect();
-        Raster::from_pixels(Size::new(white.len(), 1), |pixel| {
-            white[pixel].iter().copied()
-        })
-        .mean()
+        match &self.mask {
+            Some(mask) => self.raster.mean_where(mask),
+            None => self.raster.mean(),
+        }
     }
 }
 

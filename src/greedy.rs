@@ -15,7 +15,7 @@ use crate::file;
 use crate::imaging::{Picture, Raster, Size};
 use crate::invert::{InvertOptions, invert};
 use crate::metrics::psnr;
-use crate::network::{Layer, RandomVgg, Vgg};
+use crate::network::{Layer, RandomVgg};
 use crate::run::Control;
 
 /// Chooses the weights of a network layer by layer: of several draws of a layer, above the layers
@@ -157,9 +157,8 @@ impl GreedyStackBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for no candidates or evaluations, a report of other settings or a
-    /// layer without weights; [`Error::Report`] for a report that cannot be understood; those of
-    /// [`invert`].
+    /// [`Error::InvalidOption`] for no candidates or evaluations or a report of other settings,
+    /// [`Error::Report`] for a report that cannot be understood, those of [`invert`].
     pub fn build(&self) -> Result<GreedyStack> {
         self.build_observed(&mut |_, _| Control::Continue)
     }
@@ -183,18 +182,15 @@ impl GreedyStackBuilder {
             devices => devices.to_vec(),
         };
         let vgg = self.network.init(&devices[0])?;
-        let reference = self.reference.clone();
-        let reference = reference.into_raster("the reference", vgg.channels())?;
+        let reference = self.reference.read("the reference", vgg.channels())?;
         let Size { width, height } = reference.size();
         vgg.check_image("the reference", width, height, self.deepest)?;
         let total = layers.len() * self.candidates;
         let mut report = self.resumed(&reference)?;
         let mut network = self.network.clone();
         for layer in layers {
-            let (scored, missing): (Vec<u64>, Vec<u64>) = self
-                .seeds()
-                .partition(|seed| report.find(layer, *seed).is_some());
-            debug_assert_eq!(scored.len() + missing.len(), self.candidates);
+            let missing = self.seeds().filter(|seed| !report.knows(layer, *seed));
+            let missing: VecDeque<u64> = missing.collect();
             let stopped = self.score_all(
                 (&network, layer, missing),
                 &devices,
@@ -278,12 +274,12 @@ impl GreedyStackBuilder {
     /// Scores draws of a layer, on all devices side by side; whether `take` asked to stop.
     fn score_all(
         &self,
-        (network, layer, seeds): (&RandomVgg, Layer, Vec<u64>),
+        (network, layer, seeds): (&RandomVgg, Layer, VecDeque<u64>),
         devices: &[Device],
         reference: &Raster,
         take: &mut dyn FnMut(Candidate) -> Result<Control>,
     ) -> Result<bool> {
-        let queue = Mutex::new(VecDeque::from(seeds));
+        let queue = Mutex::new(seeds);
         let over = AtomicBool::new(false);
         let next = || {
             let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -332,10 +328,8 @@ impl GreedyStackBuilder {
         let mut options = InvertOptions::paper();
         options.run.evaluations = self.evaluations;
         let outcome = invert(&vgg, &picture, layer, &options)?;
-        let (wanted, found) = (
-            features(&vgg, layer, picture)?,
-            features(&vgg, layer, outcome.tensor())?,
-        );
+        let features = |image| Raster::from_tensor(vgg.map(image, layer)?);
+        let (wanted, found) = (features(picture)?, features(outcome.tensor())?);
         let (mut apart, mut size) = (0.0, 0.0);
         for (wanted, found) in wanted.values().iter().zip(found.values()) {
             apart += f64::from(found - wanted).powi(2);
@@ -351,16 +345,9 @@ impl GreedyStackBuilder {
     }
 }
 
-fn features(vgg: &Vgg, layer: Layer, image: burn::tensor::Tensor<4>) -> Result<Raster> {
-    let Some(map) = vgg.features(image, &[layer])?.take(layer) else {
-        unreachable!("every tap has features");
-    };
-    Raster::from_tensor(map)
-}
-
 impl Report {
-    fn find(&self, layer: Layer, seed: u64) -> Option<&Candidate> {
-        self.of(layer).find(|candidate| candidate.seed == seed)
+    fn knows(&self, layer: Layer, seed: u64) -> bool {
+        self.of(layer).any(|candidate| candidate.seed == seed)
     }
 
     fn of(&self, layer: Layer) -> impl Iterator<Item = &Candidate> {

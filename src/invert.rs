@@ -63,9 +63,8 @@ const VARIATION_PER_STRIDE: f64 = 0.001;
 /// ```
 ///
 /// with `R` the total variation, whose small weight keeps out noise that the layer does not see. What
-/// comes back shows what the layer
-/// keeps of an image; what is lost or invented, what it ignores. (He, Wang and Hopcroft, NIPS
-/// 2016, section 3.1.)
+/// comes back shows what the layer keeps of an image; what is lost or invented, what it ignores. (He,
+/// Wang and Hopcroft, NIPS 2016, section 3.1.)
 ///
 /// From coarse to fine, as is the default, the features of smaller copies help, and the result
 /// shows more than those at full size alone. [`InvertOptions::paper`] leaves these and the total
@@ -107,17 +106,14 @@ pub fn invert_observed(
     not_negative("total variation weight", variation)?;
     let picture = picture.into();
     let formats = picture.formats();
-    let picture = picture.into_raster("the picture", vgg.channels())?;
+    let picture = picture.read("the picture", vgg.channels())?;
     let size = picture.size();
     let minimum = deepest(vgg, &[layer], &[("the picture", size)])?;
     let halvings = options.run.scales.halvings(&[size], minimum);
     let sizes = size.octaves(halvings);
     let mean = picture.mean();
     let start = match &options.start {
-        Some(start) => {
-            let start = start.clone();
-            start.into_raster("the starting picture", vgg.channels())?
-        }
+        Some(start) => start.read("the starting picture", vgg.channels())?,
         None => options.run.starting_noise(sizes[0], &mean),
     };
     let course = Course {

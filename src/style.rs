@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, not_negative, positive};
-use crate::exemplars::{Exemplars, read_mask};
+use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
@@ -160,7 +160,7 @@ pub fn transfer_style_observed(
     options.check()?;
     let content = content.into();
     let formats = content.formats();
-    let content = content.into_raster("the content picture", vgg.channels())?;
+    let content = content.read("the content picture", vgg.channels())?;
     let style = style.into().read("the style picture", vgg.channels())?;
     let size = options.size.unwrap_or(content.size());
     size.check("the result")?;
@@ -182,7 +182,7 @@ pub fn transfer_style_observed(
     let halvings = options.run.scales.halvings(&all, minimum);
     let sizes = size.octaves(halvings);
     let content_mask = match &options.content_mask {
-        Some(mask) => Some(read_mask(mask.clone(), "the content mask")?),
+        Some(mask) => Some(mask.read_region("the content mask")?),
         None => None,
     };
     if options.colours != Colours::Style && vgg.channels() != 3 {
@@ -205,10 +205,7 @@ pub fn transfer_style_observed(
     let mean = style.mean();
     let start = match &options.start {
         StyleStart::Content => content.clone(),
-        StyleStart::Picture(picture) => {
-            let picture = picture.clone();
-            picture.into_raster("the starting picture", vgg.channels())?
-        }
+        StyleStart::Picture(picture) => picture.read("the starting picture", vgg.channels())?,
         StyleStart::Noise => options.run.starting_noise(sizes[0], &mean),
     };
     let course = Course {

@@ -152,10 +152,7 @@ pub fn synthesize_texture_observed(
     let sizes = size.octaves(halvings);
     let mean = exemplars.mean();
     let start = match &options.start {
-        Some(picture) => {
-            let picture = picture.clone();
-            picture.into_raster("the starting picture", vgg.channels())?
-        }
+        Some(picture) => picture.read("the starting picture", vgg.channels())?,
         None => options.run.starting_noise(sizes[0], &mean),
     };
     let course = Course {

@@ -26,6 +26,17 @@ fn run(name: &str, folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
+/// Such a call fails, and says what is wrong with it.
+fn assert_refused(name: &str, folder: &Path, arguments: &[&str], named: &str) {
+    let output = run(name, folder, arguments);
+    assert!(!output.status.success(), "{arguments:?}");
+    assert!(
+        said(&output).contains(named),
+        "{arguments:?}: {}",
+        said(&output)
+    );
+}
+
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -412,13 +423,7 @@ fn mixtures_variations_and_fillings_come_from_the_command_line() {
         (&[gravel, "--tile", "--padding", "zero"], "--padding"),
         (&[gravel, "--fill", gravel, "--mask", cat], "the mask"),
     ] {
-        let output = run("synthesize_texture", folder.path(), wrong);
-        assert!(!output.status.success(), "{wrong:?}");
-        assert!(
-            said(&output).contains(named),
-            "{wrong:?}: {}",
-            said(&output)
-        );
+        assert_refused("synthesize_texture", folder.path(), wrong, named);
     }
     assert_eq!(files(folder.path()), ["mixed-6.png"]);
 }
@@ -499,6 +504,11 @@ fn maps_guides_and_masks_come_from_the_command_line() {
         ),
         (
             "synthesize_texture",
+            &["albedo.png", "--map", "height.png", "--guide", "guide.png"],
+            "--guide",
+        ),
+        (
+            "synthesize_texture",
             &[gravel, strokes, gravel, "--guide", "guide.png"],
             "the mask of a region",
         ),
@@ -509,13 +519,7 @@ fn maps_guides_and_masks_come_from_the_command_line() {
         ),
         ("invert", &["albedo.png", "--seconds=-1"], "seconds is -1"),
     ] {
-        let output = run(name, folder.path(), wrong);
-        assert!(!output.status.success(), "{wrong:?}");
-        assert!(
-            said(&output).contains(named),
-            "{wrong:?}: {}",
-            said(&output)
-        );
+        assert_refused(name, folder.path(), wrong, named);
     }
     assert_eq!(files(folder.path()), given);
 }
@@ -533,6 +537,8 @@ fn a_chosen_network_serves_the_other_programs() {
     assert_eq!(files(folder.path()), ["report.json", "stack.json"]);
     let output = run("choose_network", folder.path(), &arguments);
     assert!(said(&output).contains("--force"), "{}", said(&output));
+    let nowhere = ["-o", "missing/stack.json"];
+    assert_refused("choose_network", folder.path(), &nowhere, "missing");
     let mut arguments = vec!["--recipe", "stack.json", "-o", "made.png"];
     arguments.extend(QUICK);
     let output = run("synthesize_texture", folder.path(), &arguments);
@@ -545,12 +551,6 @@ fn a_chosen_network_serves_the_other_programs() {
             "--network-seed",
         ),
     ] {
-        let output = run("synthesize_texture", folder.path(), wrong);
-        assert!(!output.status.success(), "{wrong:?}");
-        assert!(
-            said(&output).contains(named),
-            "{wrong:?}: {}",
-            said(&output)
-        );
+        assert_refused("synthesize_texture", folder.path(), wrong, named);
     }
 }

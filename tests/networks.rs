@@ -110,6 +110,25 @@ fn a_recipe_gives_the_same_network_back() {
 }
 
 #[test]
+fn a_recipe_survives_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("network.json");
+    let network = RandomVgg::vgg19().with_seed(7).with_channels(5);
+    network.save_recipe(&path, false).unwrap();
+    assert_eq!(RandomVgg::load_recipe(&path).unwrap(), network);
+    let other = RandomVgg::vgg16();
+    let refused = other.save_recipe(&path, false);
+    assert!(matches!(refused, Err(Error::OutputExists { .. })));
+    assert_eq!(RandomVgg::load_recipe(&path).unwrap(), network);
+    other.save_recipe(&path, true).unwrap();
+    assert_eq!(RandomVgg::load_recipe(&path).unwrap(), other);
+    let missing = RandomVgg::load_recipe(folder.path().join("none.json"));
+    assert!(matches!(missing, Err(Error::Read { .. })));
+    let nowhere = network.save_recipe(folder.path().join("none/network.json"), false);
+    assert!(matches!(nowhere, Err(Error::NoFolder { .. })));
+}
+
+#[test]
 fn broken_recipes_are_refused() {
     let good = RandomVgg::vgg19().to_recipe();
     let broken = [

@@ -136,11 +136,7 @@ impl Common {
             }
         };
         let mut random = match &self.recipe {
-            Some(path) => {
-                let recipe = std::fs::read_to_string(path)
-                    .map_err(|error| format!("`{}`: {error}", path.display()))?;
-                RandomVgg::from_recipe(&recipe)?
-            }
+            Some(path) => RandomVgg::load_recipe(path)?,
             None => RandomVgg::new(architecture)
                 .with_seed(self.network_seed)
                 .with_pooling(pooling)

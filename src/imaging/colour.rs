@@ -26,28 +26,24 @@ pub(crate) fn matched(picture: &Raster, like: &Raster) -> Raster {
     let root = power(covariance, 0.5);
     let inverse = power(covariance, -0.5);
     let map = inverse * power(root * target * root, 0.5) * inverse;
-    let pixels: Vec<[f32; 3]> = picture
-        .pixels()
-        .map(|pixel| (target_mean + map * (colour(pixel) - mean)).map(|v| v as f32))
-        .map(Into::into)
-        .collect();
-    Raster::from_pixels(picture.size(), |pixel| pixels[pixel])
+    picture.mapped(|pixel| -> [f32; 3] {
+        let moved = target_mean + map * (colour(pixel) - mean);
+        moved.map(|value| value as f32).into()
+    })
 }
 
 /// A picture's luma, in all three channels.
 pub(crate) fn luma(picture: &Raster) -> Raster {
-    let pixels: Vec<f32> = picture.pixels().map(luma_of).collect();
-    Raster::from_pixels(picture.size(), |pixel| [pixels[pixel]; 3])
+    picture.mapped(|pixel| [luma_of(pixel); 3])
 }
 
 /// A picture of the same size whose luma is that of `light`.
 pub(crate) fn with_luma(picture: &Raster, light: &Raster) -> Raster {
-    let lights: Vec<f32> = light.pixels().map(luma_of).collect();
-    let pixels: Vec<&[f32]> = picture.pixels().collect();
-    Raster::from_pixels(picture.size(), |pixel| {
-        let own = pixels[pixel];
-        let change = lights[pixel] - luma_of(own);
-        [own[0] + change, own[1] + change, own[2] + change]
+    let mut lights = light.pixels().map(luma_of);
+    picture.mapped(|pixel| {
+        let own = luma_of(pixel);
+        let change = lights.next().map_or(0.0, |light| light - own);
+        [pixel[0] + change, pixel[1] + change, pixel[2] + change]
     })
 }
 

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgb32FImage, RgbImage, Rgba};
 
-use super::{Raster, Size};
+use super::{Raster, Size, is_white};
 use crate::error::{Error, Result, all_finite};
 
 /// A picture given to a task: a decoded image or a tensor, by `From`, or a stack of maps.
@@ -107,14 +107,13 @@ impl Picture {
     /// Its width and height in pixels.
     #[must_use]
     pub fn size(&self) -> Size {
-        let of = |image: &DynamicImage| Size::new(image.width() as usize, image.height() as usize);
         match self {
-            Self::Image(image) => of(image),
+            Self::Image(image) => size_of(image),
             Self::Tensor(tensor) => {
                 let [_, _, height, width] = tensor.dims();
                 Size::new(width, height)
             }
-            Self::Maps(maps) => maps.first().map_or(Size::square(0), of),
+            Self::Maps(maps) => maps.first().map_or(Size::square(0), size_of),
         }
     }
 
@@ -144,10 +143,10 @@ impl Picture {
     }
 
     /// The picture on the host, for a network that reads `channels`; `what` names it in messages.
-    pub(crate) fn into_raster(self, what: &str, channels: usize) -> Result<Raster> {
+    pub(crate) fn read(&self, what: &str, channels: usize) -> Result<Raster> {
         let found = self.channels();
         let raster = match self {
-            Self::Image(image) => flatten(&image).into(),
+            Self::Image(image) => flatten(image).into(),
             Self::Tensor(tensor) => {
                 let shape = tensor.dims();
                 if shape[0] != 1 || shape.contains(&0) {
@@ -157,9 +156,9 @@ impl Picture {
                         expected: format!("[1, {channels}, height, width]"),
                     });
                 }
-                Raster::from_tensor(tensor)?
+                Raster::from_tensor(tensor.clone())?
             }
-            Self::Maps(maps) => stacked(what, &maps)?,
+            Self::Maps(maps) => stacked(what, maps)?,
         };
         if raster.size().pixels() == 0 {
             return Err(Error::Shape {
@@ -180,17 +179,25 @@ impl Picture {
     }
 
     /// The picture as a mask on the host: one channel, 1 where it is white.
-    pub(crate) fn into_mask(self, what: &str) -> Result<Raster> {
+    pub(crate) fn read_mask(&self, what: &str) -> Result<Raster> {
         let channels = self.channels();
-        let raster = self.into_raster(what, channels)?;
-        let lightness: Vec<f32> = raster
-            .pixels()
-            .map(|pixel| pixel.iter().sum::<f32>() / channels as f32)
-            .collect();
-        Ok(Raster::from_pixels(raster.size(), |pixel| {
-            [lightness[pixel]]
-        }))
+        let raster = self.read(what, channels)?;
+        Ok(raster.mapped(|pixel| [pixel.iter().sum::<f32>() / channels as f32]))
     }
+
+    /// As [`read_mask`](Self::read_mask), of a mask that leaves something.
+    pub(crate) fn read_region(&self, what: &str) -> Result<Raster> {
+        let mask = self.read_mask(what)?;
+        if mask.values().iter().any(|value| is_white(*value)) {
+            return Ok(mask);
+        }
+        let allowed = "masks that are white somewhere";
+        Err(Error::option(what, "black", allowed))
+    }
+}
+
+fn size_of(image: &DynamicImage) -> Size {
+    Size::new(image.width() as usize, image.height() as usize)
 }
 
 /// All channels of `maps`, one after another.
@@ -198,7 +205,7 @@ fn stacked(what: &str, maps: &[DynamicImage]) -> Result<Raster> {
     let mut rasters: Vec<Raster> = Vec::new();
     for map in maps {
         let format = Format::of(map);
-        let size = Size::new(map.width() as usize, map.height() as usize);
+        let size = size_of(map);
         if let Some(first) = rasters.first().filter(|first| first.size() != size) {
             return Err(Error::Shape {
                 what: format!("map {} of {what}", rasters.len() + 1),
@@ -250,8 +257,8 @@ pub fn from_image(image: &DynamicImage, device: &Device) -> Tensor<4> {
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] for another number of channels, [`Error::Device`] if the tensor cannot be read, [`Error::NotFinite`] if it holds NaN or
-/// infinity.
+/// [`Error::Shape`] for another number of channels, [`Error::Device`] if the tensor cannot be read,
+/// [`Error::NotFinite`] if it holds NaN or infinity.
 pub fn to_image8(tensor: Tensor<4>) -> Result<DynamicImage> {
     finite(tensor).map(|raster| encoded(&raster, Depth::Eight))
 }

@@ -15,5 +15,5 @@ pub(crate) use self::convert::{Depth, Format, encoded};
 pub use self::convert::{Picture, flatten, from_image, to_image8, to_image16};
 pub(crate) use self::halving::Halving;
 pub use self::io::{Limits, check_output, open, save};
-pub(crate) use self::raster::Raster;
+pub(crate) use self::raster::{Raster, is_white};
 pub use self::scales::{Scales, Size};

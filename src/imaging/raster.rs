@@ -18,18 +18,41 @@ pub(crate) struct Raster {
 /// One channel.
 type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
 
+/// Whether a value of a mask counts as white.
+pub(crate) fn is_white(value: f32) -> bool {
+    value >= 0.5
+}
+
 impl Raster {
+    /// Of values in order, as many as `size` and `channels` ask for.
+    pub(crate) fn new(size: Size, channels: usize, values: Vec<f32>) -> Self {
+        debug_assert_eq!(values.len(), size.pixels() * channels);
+        Self {
+            size,
+            channels,
+            values,
+        }
+    }
+
     /// The raster whose values at pixel number `i`, counted row by row, are `pixel(i)`.
     pub(crate) fn from_pixels<P: IntoIterator<Item = f32>>(
         size: Size,
         pixel: impl FnMut(usize) -> P,
     ) -> Self {
         let values: Vec<f32> = (0..size.pixels()).flat_map(pixel).collect();
-        Self {
-            size,
-            channels: values.len() / size.pixels().max(1),
-            values,
-        }
+        let channels = values.len() / size.pixels().max(1);
+        Self::new(size, channels, values)
+    }
+
+    /// The raster whose pixels are `change` of this one's.
+    pub(crate) fn mapped<P: IntoIterator<Item = f32>>(
+        &self,
+        mut change: impl FnMut(&[f32]) -> P,
+    ) -> Self {
+        let mut pixels = self.pixels();
+        Self::from_pixels(self.size, |_| {
+            pixels.next().map(&mut change).into_iter().flatten()
+        })
     }
 
     /// `[1, C, H, W]` from a device.
@@ -37,11 +60,7 @@ impl Raster {
         let [_, channels, height, width] = tensor.dims();
         let data = tensor.permute([0, 2, 3, 1]).inner();
         let values = data.try_into_vec_as().map_err(Error::device)?;
-        Ok(Self {
-            size: Size::new(width, height),
-            channels,
-            values,
-        })
+        Ok(Self::new(Size::new(width, height), channels, values))
     }
 
     /// `[1, C, H, W]` on a device.
@@ -73,24 +92,30 @@ impl Raster {
 
     /// The mean of each channel.
     pub(crate) fn mean(&self) -> Vec<f32> {
-        let mut sums = vec![0.0; self.channels];
-        for pixel in self.pixels() {
+        self.mean_of(self.pixels())
+    }
+
+    /// The mean of each channel where a mask of this size is white.
+    pub(crate) fn mean_where(&self, mask: &Self) -> Vec<f32> {
+        let pixels = self.pixels().zip(&mask.values);
+        self.mean_of(pixels.filter_map(|(pixel, light)| is_white(*light).then_some(pixel)))
+    }
+
+    fn mean_of<'a>(&self, pixels: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
+        let (mut sums, mut count) = (vec![0.0; self.channels], 0.0);
+        for pixel in pixels {
             for (sum, value) in sums.iter_mut().zip(pixel) {
                 *sum += f64::from(*value);
             }
+            count += 1.0;
         }
-        let count = self.size.pixels() as f64;
         sums.into_iter().map(|sum| (sum / count) as f32).collect()
     }
 
     /// Some of the channels, from `first` on.
     pub(crate) fn narrow(&self, first: usize, count: usize) -> Self {
         let values = self.pixels().flat_map(|pixel| &pixel[first..first + count]);
-        Self {
-            size: self.size,
-            channels: count,
-            values: values.copied().collect(),
-        }
+        Self::new(self.size, count, values.copied().collect())
     }
 
     /// The channels of several rasters of one size, side by side.
@@ -126,11 +151,7 @@ impl Raster {
         let planes: Vec<Self> = (0..self.channels)
             .map(|channel| {
                 let plane = resample(&self.plane(channel), width, height);
-                Self {
-                    size,
-                    channels: 1,
-                    values: plane.into_raw(),
-                }
+                Self::new(size, 1, plane.into_raw())
             })
             .collect();
         Self::stacked(&planes)
@@ -156,11 +177,8 @@ impl Raster {
 
 impl From<Rgb32FImage> for Raster {
     fn from(image: Rgb32FImage) -> Self {
-        Self {
-            size: Size::new(image.width() as usize, image.height() as usize),
-            channels: 3,
-            values: image.into_raw(),
-        }
+        let size = Size::new(image.width() as usize, image.height() as usize);
+        Self::new(size, 3, image.into_raw())
     }
 }
 

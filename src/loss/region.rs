@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{Gradient, Loss, Measured, Observation};
 use crate::error::{Error, Result};
+use crate::imaging::is_white;
 use crate::kernels::Positions;
 
 /// A part of maps of one size: the positions that a mask chooses.
@@ -46,7 +47,7 @@ impl Region {
 
     /// The same of a mask on the host, row by row; none if it chooses no position.
     pub(crate) fn of_values(values: &[f32], size: [usize; 2], device: &Device) -> Option<Self> {
-        let chosen: Vec<bool> = values.iter().map(|value| *value >= 0.5).collect();
+        let chosen: Vec<bool> = values.iter().map(|value| is_white(*value)).collect();
         let positions = Positions::of(&chosen, size, device)?;
         Some(Self { positions })
     }

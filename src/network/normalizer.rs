@@ -16,10 +16,10 @@ use crate::loss::{Loss, Observation};
 /// ```
 ///
 /// measured once, at noise. Changing every colour by one millionth, each in the direction that
-/// raises a loss, then raises every loss by a millionth, whatever the size of the image. (He, Wang and Hopcroft, NIPS 2016, eq. 4, take the gradient where all
-/// features are zero; there the gradient of a Gram loss is exactly zero, so it cannot be meant
-/// literally.) Values of options do not depend on image size, depth or the scale of the weights
-/// then.
+/// raises a loss, then raises every loss by a millionth, whatever the size of the image. (He, Wang
+/// and Hopcroft, NIPS 2016, eq. 4, take the gradient where all features are zero; there the gradient
+/// of a Gram loss is exactly zero, so it cannot be meant literally.) Values of options do not depend
+/// on image size, depth or the scale of the weights then.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerNormalizer {
     weights: Vec<f64>,

@@ -1,7 +1,10 @@
 //! Recipes: a random network as JSON, out and in.
 
+use std::path::Path;
+
 use super::RandomVgg;
 use crate::error::{Error, Result};
+use crate::file;
 
 impl RandomVgg {
     /// This network's recipe, JSON of a few hundred bytes.
@@ -25,5 +28,24 @@ impl RandomVgg {
     /// layer that does not exist. Numbers are checked by [`init`](Self::init).
     pub fn from_recipe(recipe: &str) -> Result<Self> {
         serde_json::from_str(recipe).map_err(Error::Recipe)
+    }
+
+    /// Writes [`to_recipe`](Self::to_recipe) to `path`, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFolder`], [`Error::OutputExists`] unless `overwrite`, and [`Error::Write`].
+    pub fn save_recipe(&self, path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
+        file::write(path.as_ref(), self.to_recipe().as_bytes(), overwrite)
+    }
+
+    /// Reads the recipe at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] and [`Error::Recipe`].
+    pub fn load_recipe(path: impl AsRef<Path>) -> Result<Self> {
+        let bytes = file::read(path.as_ref())?;
+        serde_json::from_slice(&bytes).map_err(Error::Recipe)
     }
 }

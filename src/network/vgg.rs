@@ -336,6 +336,18 @@ impl Vgg {
         self.walk(image, taps, false).map(|(features, _)| features)
     }
 
+    /// The features of `image` at one layer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`features`](Self::features).
+    pub(crate) fn map(&self, image: Tensor<4>, layer: Layer) -> Result<Tensor<4>> {
+        match self.features(image, &[layer])?.take(layer) {
+            Some(map) => Ok(map),
+            None => unreachable!("every tap has features"),
+        }
+    }
+
     /// As [`features`](Self::features), with what [`backward`](Self::backward) needs.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Pixels that a run leaves as they are.
 
 use crate::error::{Error, Result};
-use crate::imaging::{Picture, Raster, Size};
+use crate::imaging::{Picture, Raster, Size, is_white};
 
 /// A picture parts of which stay, and which parts.
 #[derive(Clone, Debug)]
@@ -30,8 +30,8 @@ impl Kept {
     /// Reads both, and refuses what does not fit a result of `size` and `channels`.
     pub(crate) fn read(&self, size: Size, channels: usize) -> Result<KeptPixels> {
         let what = "the picture to keep";
-        let picture = self.picture.clone().into_raster(what, channels)?;
-        let mask = self.mask.clone().into_mask("the mask")?;
+        let picture = self.picture.read(what, channels)?;
+        let mask = self.mask.read_mask("the mask")?;
         for (what, raster) in [(what, &picture), ("the mask", &mask)] {
             if raster.size() != size {
                 return Err(Error::Shape {
@@ -56,11 +56,11 @@ impl KeptPixels {
             .pixels_mut()
             .zip(free.pixels_mut().zip(kept.pixels()));
         for (pixel, (free, kept)) in pixels {
-            if free[0] < 0.5 {
+            if is_white(free[0]) {
+                free[0] = 1.0;
+            } else {
                 pixel.copy_from_slice(kept);
                 free[0] = 0.0;
-            } else {
-                free[0] = 1.0;
             }
         }
         free

@@ -113,15 +113,12 @@ fn noise_image(
     (seed, purpose, index): (u64, Purpose, u32),
 ) -> Raster {
     let numbers = random::normal(seed, purpose, index, size.pixels() * mean.len());
-    let mut numbers = numbers.into_iter();
-    Raster::from_pixels(size, |_| {
-        let pixel: Vec<f32> = mean
-            .iter()
-            .zip(numbers.by_ref())
-            .map(|(mean, number)| mean + amplitude as f32 * number)
-            .collect();
-        pixel
-    })
+    let values = numbers
+        .into_iter()
+        .zip(mean.iter().cycle())
+        .map(|(number, mean)| mean + amplitude as f32 * number)
+        .collect();
+    Raster::new(size, mean.len(), values)
 }
 
 /// Amplitude of the noise at which weights are measured; they hardly depend on it.

@@ -76,10 +76,7 @@ pub(crate) fn with_content(
     mask: Option<&Raster>,
     (layer, weight): (Layer, f64),
 ) -> Result<Objective> {
-    let image = picture.to_tensor(vgg.device());
-    let Some(map) = vgg.features(image, &[layer])?.take(layer) else {
-        unreachable!("every tap has features");
-    };
+    let map = vgg.map(picture.to_tensor(vgg.device()), layer)?;
     let name = format!("content {layer}");
     let Some(mask) = mask else {
         return Ok(objective.at_layer(name, layer, weight, Content::of(map)?));

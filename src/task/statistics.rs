@@ -166,10 +166,7 @@ impl Style<'_> {
         };
         let mut maps = Vec::new();
         for part in &group.parts {
-            let mut features = reader.features(part.picture.clone(), &[layer])?;
-            let Some(map) = features.take(layer) else {
-                unreachable!("every tap has features");
-            };
+            let map = reader.map(part.picture.clone(), layer)?;
             maps.extend(part.counted(map, margin)?);
         }
         if maps.is_empty() {
