@@ -87,7 +87,7 @@ impl Preset {
         }
     }
 
-    fn options(self, vgg: &Vgg) -> ranvgg::Result<TextureOptions> {
+    fn options(self, vgg: &Vgg) -> TextureOptions {
         let statistics = match self {
             Self::Paper => return TextureOptions::paper(vgg),
             Self::Whitened | Self::Tile => Statistics::Whitened,
@@ -95,10 +95,10 @@ impl Preset {
             Self::Distributions => Statistics::Distributions,
             Self::Gram => Statistics::Gram,
         };
-        Ok(TextureOptions {
+        TextureOptions {
             statistics,
             ..TextureOptions::default()
-        })
+        }
     }
 }
 
@@ -136,7 +136,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
                 .with_seed(seed)
                 .with_padding(preset.padding())
                 .init(&device)?;
-            let mut options = preset.options(&network)?;
+            let mut options = preset.options(&network);
             options.run.seed = seed;
             options.run.evaluations = arguments.evaluations;
             for (name, exemplar) in &exemplars {

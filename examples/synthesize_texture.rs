@@ -161,7 +161,7 @@ fn exemplars(arguments: &Arguments) -> support::Result<(Exemplars, usize)> {
 
 fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> {
     let mut options = if arguments.paper {
-        TextureOptions::paper(vgg)?
+        TextureOptions::paper(vgg)
     } else {
         TextureOptions {
             statistics: arguments.sources.statistics,

@@ -153,6 +153,22 @@ pub enum Error {
     /// A file or buffer is not in the safetensors format.
     #[error("not a valid safetensors file: {0}")]
     Safetensors(#[source] safetensors::SafeTensorError),
+    /// A file of weights is neither safetensors nor what `torch.save` writes.
+    #[error("cannot read weights from `{}`: {source}", path.display())]
+    PyTorch {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<pytorch_reader::PytorchError>,
+    },
+    /// The values of a tensor cannot be read from its file.
+    #[error("cannot read the tensor `{name}`: {source}")]
+    TensorData {
+        /// Its key.
+        name: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Weights lack a tensor.
     #[error("the weights hold no tensor `{name}`")]
     MissingTensor {
@@ -160,7 +176,7 @@ pub enum Error {
         name: String,
     },
     /// A tensor of a weight file has a type that is not read.
-    #[error("tensor `{name}` has type {found}; allowed: F32")]
+    #[error("tensor `{name}` has type {found}; allowed: F16, BF16, F32 and F64")]
     TensorType {
         /// Its key.
         name: String,

@@ -57,7 +57,7 @@ pub struct GreedyStackBuilder {
     reference: Picture,
     candidates: usize,
     evaluations: usize,
-    deepest: Layer,
+    deepest: Option<Layer>,
     devices: Vec<Device>,
     report: Option<PathBuf>,
 }
@@ -109,7 +109,7 @@ impl GreedyStackBuilder {
             reference: reference.into(),
             candidates: 8,
             evaluations: 60,
-            deepest: Layer::Convolution { block: 5, index: 1 },
+            deepest: None,
             devices: Vec::new(),
             report: None,
         }
@@ -130,10 +130,10 @@ impl GreedyStackBuilder {
     }
 
     /// The last layer that is chosen; deeper ones are drawn by the network's own seed. Default:
-    /// `conv5_1`.
+    /// `conv5_1`, of AlexNet `conv5`.
     #[must_use]
     pub fn up_to(mut self, deepest: Layer) -> Self {
-        self.deepest = deepest;
+        self.deepest = Some(deepest);
         self
     }
 
@@ -184,7 +184,7 @@ impl GreedyStackBuilder {
         let vgg = self.network.init(&devices[0])?;
         let reference = self.reference.read("the reference", vgg.channels())?;
         let Size { width, height } = reference.size();
-        vgg.check_image("the reference", width, height, self.deepest)?;
+        vgg.check_image("the reference", width, height, self.deepest())?;
         let total = layers.len() * self.candidates;
         let mut report = self.resumed(&reference)?;
         let mut network = self.network.clone();
@@ -213,11 +213,19 @@ impl GreedyStackBuilder {
         Ok(report.into_stack(network, true))
     }
 
+    fn deepest(&self) -> Layer {
+        let fifth = self.network.architecture().block(5);
+        match self.deepest.or(fifth.first().copied()) {
+            Some(layer) => layer,
+            None => unreachable!("every network has five blocks"),
+        }
+    }
+
     /// The layers that are chosen.
     fn layers(&self) -> Result<Vec<Layer>> {
         let architecture = self.network.architecture();
         let layers = architecture.layers();
-        let deepest = architecture.layer(&self.deepest.to_string())?;
+        let deepest = architecture.layer(&self.deepest().to_string())?;
         let count = layers.iter().position(|layer| *layer == deepest);
         let layers = layers.into_iter().take(count.map_or(0, |place| place + 1));
         Ok(layers

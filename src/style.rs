@@ -8,9 +8,7 @@ use crate::imaging::{Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{
-    self, SHALLOW_LAYERS, Statistics, Style, deepest, with_content, with_total_variation,
-};
+use crate::task::{self, Statistics, Style, deepest, with_content, with_total_variation};
 
 /// What style transfer starts from.
 #[derive(Clone, Debug, Default)]
@@ -47,10 +45,10 @@ pub enum Colours {
 #[derive(Clone, Debug)]
 pub struct StyleOptions {
     /// The layer whose features the result shares with the content picture. A deeper one keeps
-    /// less of its detail. Default: `conv2_2`.
+    /// less of its detail. Default: `conv2_2`, of AlexNet `conv2`.
     pub content_layer: Option<Layer>,
     /// Layers whose statistics it shares with the style picture. Default: `conv1_1 conv2_1
-    /// conv3_1`.
+    /// conv3_1`, of AlexNet `conv1 conv2 conv3`.
     pub style_layers: Option<Vec<Layer>>,
     /// Which statistics of their features. Default: means, and whitened covariances.
     pub statistics: Statistics,
@@ -115,9 +113,6 @@ impl StyleOptions {
     }
 }
 
-/// The default content layer.
-const CONTENT_LAYER: &str = "conv2_2";
-
 /// Paints `content` in the style of `style`: a picture, a [mixture](Exemplars::mixture) of several,
 /// or several in [regions](Exemplars::regions) of their own.
 ///
@@ -170,11 +165,11 @@ pub fn transfer_style_observed(
     images.extend(style.sizes().map(|size| ("the style picture", size)));
     let content_layer = match options.content_layer {
         Some(layer) => layer,
-        None => vgg.layer(CONTENT_LAYER)?,
+        None => task::content_layer(vgg),
     };
     let style_layers = match &options.style_layers {
         Some(layers) => layers.clone(),
-        None => task::style_layers(vgg, &SHALLOW_LAYERS, &images)?,
+        None => task::style_layers(vgg, &images),
     };
     let minimum =
         deepest(vgg, &[content_layer], &images[..1])?.max(deepest(vgg, &style_layers, &images)?);

@@ -7,15 +7,15 @@ use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::run::{self, Course, Kept, Observer, Outcome, RunOptions, Unobserved};
 use crate::task::{
-    PUBLISHED_LAYERS, SHALLOW_LAYERS, Statistics, Style, deepest, style_layers,
-    with_total_variation,
+    PUBLISHED_BLOCKS, Statistics, Style, deepest, first_of, style_layers, with_total_variation,
 };
 
 /// Options of [`synthesize_texture`].
 #[derive(Clone, Debug)]
 pub struct TextureOptions {
     /// Layers whose statistics the result shares with the exemplar. Shallow ones carry grain and
-    /// colour, deeper ones shapes. Default: `conv1_1 conv2_1 conv3_1`.
+    /// colour, deeper ones shapes. Default: `conv1_1 conv2_1 conv3_1`, of AlexNet `conv1 conv2
+    /// conv3`.
     pub layers: Option<Vec<Layer>>,
     /// Which statistics of their features. Default: means, and whitened covariances.
     pub statistics: Statistics,
@@ -56,19 +56,12 @@ impl Default for TextureOptions {
 }
 
 impl TextureOptions {
-    /// The method in its published form: Gram matrices of five layers (as far as the exemplar is
-    /// large enough for them), at the final size alone. Its network has zero padding.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownLayer`](crate::Error::UnknownLayer) if the network lacks one of them.
-    pub fn paper(vgg: &Vgg) -> Result<Self> {
-        let layers: Result<_> = PUBLISHED_LAYERS
-            .iter()
-            .map(|name| vgg.layer(name))
-            .collect();
-        Ok(Self {
-            layers: Some(layers?),
+    /// The method in its published form: Gram matrices of the first layer of each of the five
+    /// blocks, at the final size alone. Its network has zero padding.
+    #[must_use]
+    pub fn paper(vgg: &Vgg) -> Self {
+        Self {
+            layers: Some(first_of(vgg, PUBLISHED_BLOCKS)),
             statistics: Statistics::Gram,
             every_octave: false,
             colour_weight: 0.0,
@@ -77,7 +70,7 @@ impl TextureOptions {
                 ..RunOptions::default()
             },
             ..Self::default()
-        })
+        }
     }
 }
 
@@ -144,7 +137,7 @@ pub fn synthesize_texture_observed(
     images.push(("the result", size));
     let layers = match &options.layers {
         Some(layers) => layers.clone(),
-        None => style_layers(vgg, &SHALLOW_LAYERS, &images)?,
+        None => style_layers(vgg, &images),
     };
     let minimum = deepest(vgg, &layers, &images)?;
     let all: Vec<Size> = images.iter().map(|(_, size)| *size).collect();

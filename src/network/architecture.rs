@@ -1,17 +1,21 @@
-//! VGG-16 and VGG-19 as data: a chain of layers with names and geometry.
+//! VGG-16, VGG-19 and AlexNet: which layers they have, and what those see of an image.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::layer::{self, Layer};
+use super::stages::{Operation, Stage, stages};
 use crate::error::{Error, Result};
-use crate::kernels::{ConvolutionShape, Padding, Pool, Pooling};
+use crate::imaging::Size;
+use crate::kernels::{Padding, Pooling};
 
 /// A network's plan, without weights.
 ///
-/// Both are those of Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale
-/// Image Recognition" (ICLR 2015), table 1, columns D and E.
+/// The VGG networks are those of Simonyan and Zisserman, "Very Deep Convolutional Networks for
+/// Large-Scale Image Recognition" (ICLR 2015), table 1, columns D and E. AlexNet is that of
+/// Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), section 5,
+/// as torchvision builds it: without local response normalisation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -21,30 +25,15 @@ pub enum Architecture {
     /// 16 convolutions and 3 fully connected layers.
     #[default]
     Vgg19,
+    /// 5 convolutions, the first of 11x11 pixels in steps of 4, and 3 fully connected layers;
+    /// pooling windows overlap. Its layers are numbered through: `conv1` ... `conv5`.
+    AlexNet,
 }
 
 /// The side of the only image that the fully connected layers take.
 const CLASSIFIED_SIDE: usize = 224;
 /// Channels of an image, unless it is a stack of maps.
-pub(super) const COLOURS: usize = 3;
-/// Channels of each block.
-const WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
-/// Outputs of fc6, fc7 and fc8.
-const FULLY_CONNECTED: [usize; 3] = [4096, 4096, 1000];
-
-/// What a layer does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Convolution(ConvolutionShape),
-    Pool(Pool),
-}
-
-/// A layer and what it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stage {
-    pub(crate) layer: Layer,
-    pub(crate) operation: Operation,
-}
+const COLOURS: usize = 3;
 
 /// How far a layer sees and how small an image it can be computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,18 +50,13 @@ pub struct Extent {
 }
 
 impl Architecture {
-    /// Convolutions of each of the five blocks.
-    fn plan(self) -> [usize; 5] {
-        match self {
-            Self::Vgg16 => [2, 2, 3, 3, 3],
-            Self::Vgg19 => [2, 2, 4, 4, 4],
-        }
-    }
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Vgg16, Self::Vgg19, Self::AlexNet];
 
     /// All layers from the image up.
     #[must_use]
     pub fn layers(self) -> Vec<Layer> {
-        let stages = self.stages(COLOURS, Pooling::default(), Padding::default());
+        let stages = stages(self, COLOURS, Pooling::default(), Padding::default());
         stages.into_iter().map(|stage| stage.layer).collect()
     }
 
@@ -108,12 +92,9 @@ impl Architecture {
     ///
     /// [`Error::UnknownLayer`] if the network has no such layer.
     pub fn extent(self, layer: Layer, padding: Padding) -> Result<Extent> {
-        self.check(layer)?;
-        let stages = self.stages(COLOURS, Pooling::default(), padding);
-        let depth = stages.iter().position(|stage| stage.layer == layer);
-        let stages = &stages[..=depth.unwrap_or(0)];
+        let stages = self.up_to(layer, padding)?;
         let (mut receptive_field, mut stride, mut channels) = (1, 1, COLOURS);
-        for stage in stages {
+        for stage in &stages {
             let (kernel, step) = match stage.operation {
                 Operation::Convolution(shape) => {
                     channels = shape.channels_out;
@@ -126,7 +107,7 @@ impl Architecture {
         }
         let smallest_image = match layer {
             Layer::FullyConnected { .. } => CLASSIFIED_SIDE,
-            _ => (1..).find(|&side| fits(stages, side)).unwrap_or(1),
+            _ => (1..).find(|&side| fits(&stages, side)).unwrap_or(1),
         };
         Ok(Extent {
             receptive_field,
@@ -134,6 +115,35 @@ impl Architecture {
             smallest_image,
             channels,
         })
+    }
+
+    /// The stages up to `layer`.
+    fn up_to(self, layer: Layer, padding: Padding) -> Result<Vec<Stage>> {
+        self.check(layer)?;
+        let mut stages = stages(self, COLOURS, Pooling::default(), padding);
+        let depth = stages.iter().position(|stage| stage.layer == layer);
+        stages.truncate(depth.map_or(0, |place| place + 1));
+        Ok(stages)
+    }
+
+    /// The size of a layer's map of an image of `size`.
+    pub(crate) fn map_size(self, layer: Layer, size: Size, padding: Padding) -> Result<Size> {
+        let (mut height, mut width) = (size.height, size.width);
+        for stage in self.up_to(layer, padding)? {
+            (height, width) = stage.operation.output(height, width);
+        }
+        Ok(Size::new(width, height))
+    }
+
+    /// The convolutions of a block, from 1 to 5; of AlexNet each is a block.
+    pub(crate) fn block(self, number: usize) -> Vec<Layer> {
+        let mut layers = self.layers();
+        layers.retain(|layer| match layer {
+            Layer::Convolution { block, .. } => *block == number,
+            Layer::NumberedConvolution { number: own } => *own == number,
+            Layer::Pool { .. } | Layer::FullyConnected { .. } => false,
+        });
+        layers
     }
 
     /// Refuses an image that `layer` cannot be computed from; `what` names it.
@@ -167,77 +177,6 @@ impl Architecture {
         }
         Ok(())
     }
-
-    /// The chain of operations on images of so many channels.
-    pub(crate) fn stages(self, channels: usize, pooling: Pooling, mode: Padding) -> Vec<Stage> {
-        let mut stages = Vec::new();
-        let mut channels_in = channels;
-        for (block, (count, channels_out)) in self.plan().into_iter().zip(WIDTHS).enumerate() {
-            let block = block + 1;
-            for index in 1..=count {
-                stages.push(Stage {
-                    layer: Layer::Convolution { block, index },
-                    operation: Operation::Convolution(ConvolutionShape {
-                        channels_in,
-                        channels_out,
-                        kernel: 3,
-                        stride: 1,
-                        padding: 1,
-                        mode,
-                        rectified: true,
-                    }),
-                });
-                channels_in = channels_out;
-            }
-            stages.push(Stage {
-                layer: Layer::Pool { block },
-                operation: Operation::Pool(Pool {
-                    pooling,
-                    kernel: 2,
-                    stride: 2,
-                }),
-            });
-        }
-        // A fully connected layer is a convolution whose kernel covers its whole input.
-        for (i, channels_out) in FULLY_CONNECTED.into_iter().enumerate() {
-            let number = i + 6;
-            stages.push(Stage {
-                layer: Layer::FullyConnected { number },
-                operation: Operation::Convolution(ConvolutionShape {
-                    channels_in,
-                    channels_out,
-                    kernel: if number == 6 { 7 } else { 1 },
-                    stride: 1,
-                    padding: 0,
-                    mode,
-                    rectified: number != 8,
-                }),
-            });
-            channels_in = channels_out;
-        }
-        stages
-    }
-
-    /// The key of a layer's weight in torchvision's files, without `.weight` or `.bias`.
-    pub(crate) fn torchvision_key(self, layer: Layer) -> Option<String> {
-        let mut position = 0;
-        for candidate in self.layers() {
-            match candidate {
-                Layer::FullyConnected { number } if candidate == layer => {
-                    // classifier: fc6, ReLU, dropout, fc7, ReLU, dropout, fc8
-                    return Some(format!("classifier.{}", (number - 6) * 3));
-                }
-                Layer::Convolution { .. } if candidate == layer => {
-                    return Some(format!("features.{position}"));
-                }
-                // A convolution and its rectifier take two places, a pool one.
-                Layer::Convolution { .. } => position += 2,
-                Layer::Pool { .. } => position += 1,
-                Layer::FullyConnected { .. } => {}
-            }
-        }
-        None
-    }
 }
 
 impl fmt::Display for Architecture {
@@ -245,6 +184,7 @@ impl fmt::Display for Architecture {
         f.write_str(match self {
             Self::Vgg16 => "VGG-16",
             Self::Vgg19 => "VGG-19",
+            Self::AlexNet => "AlexNet",
         })
     }
 }
@@ -253,15 +193,12 @@ impl fmt::Display for Architecture {
 fn fits(stages: &[Stage], side: usize) -> bool {
     let mut side = side;
     for stage in stages {
-        side = match stage.operation {
-            Operation::Convolution(shape) => {
-                if side < shape.mode.smallest_axis(shape.padding) {
-                    return false;
-                }
-                shape.output(side, side).0
-            }
-            Operation::Pool(pool) => pool.output(side, side).0,
-        };
+        if let Operation::Convolution(shape) = stage.operation
+            && side < shape.mode.smallest_axis(shape.padding)
+        {
+            return false;
+        }
+        side = stage.operation.output(side, side).0;
         if side == 0 {
             return false;
         }
@@ -291,7 +228,7 @@ mod tests {
 
     #[test]
     fn names_parse_and_print() {
-        for architecture in [Architecture::Vgg16, Architecture::Vgg19] {
+        for architecture in Architecture::ALL {
             for layer in architecture.layers() {
                 assert_eq!(architecture.layer(&layer.to_string()).unwrap(), layer);
             }
@@ -300,6 +237,13 @@ mod tests {
         assert_eq!(relu.to_string(), "conv4_2");
         assert_eq!(Architecture::Vgg19.layers().len(), 24);
         assert_eq!(Architecture::Vgg16.layers().len(), 21);
+        let names: Vec<String> = Architecture::AlexNet
+            .layers()
+            .iter()
+            .map(Layer::to_string)
+            .collect();
+        let expected = "conv1 pool1 conv2 pool2 conv3 conv4 conv5 pool5 fc6 fc7 fc8";
+        assert_eq!(names.join(" "), expected);
     }
 
     #[test]
@@ -352,25 +296,45 @@ mod tests {
     }
 
     #[test]
+    fn alexnet_is_counted_by_hand() {
+        // conv1: 11. pool1: 11 + 2*4 = 19. conv2: 19 + 4*8 = 51. pool2: 51 + 2*8 = 67. conv3: 67 +
+        // 2*16 = 99, conv4 131, conv5 163. pool5: 163 + 2*16 = 195. fc6: 195 + 5*32 = 355.
+        let expected = [
+            ("conv1", 11, 4, 7),
+            ("pool1", 19, 8, 15),
+            ("conv2", 51, 8, 15),
+            ("conv5", 163, 16, 31),
+            ("pool5", 195, 32, 63),
+            ("fc6", 355, 32, 224),
+        ];
+        for (name, field, stride, smallest) in expected {
+            let layer = Architecture::AlexNet.layer(name).unwrap();
+            let extent = Architecture::AlexNet.extent(layer, Padding::Zero).unwrap();
+            assert_eq!(extent.receptive_field, field, "{name}");
+            assert_eq!(extent.stride, stride, "{name}");
+            assert_eq!(extent.smallest_image, smallest, "{name}");
+        }
+    }
+
+    #[test]
+    fn maps_are_as_large_as_counted_by_hand() {
+        let size = |architecture: Architecture, name: &str, side| {
+            let layer = architecture.layer(name).unwrap();
+            let size = architecture.map_size(layer, Size::square(side), Padding::Reflect);
+            size.unwrap().width
+        };
+        // (224 + 4 - 11) / 4 + 1 = 55, (55 - 3) / 2 + 1 = 27, (27 - 3) / 2 + 1 = 13, 6.
+        let names = ["conv1", "pool1", "pool2", "conv5", "pool5", "fc6"];
+        let sizes = names.map(|name| size(Architecture::AlexNet, name, 224));
+        assert_eq!(sizes, [55, 27, 13, 13, 6, 1]);
+        assert_eq!(size(Architecture::Vgg19, "conv3_1", 101), 25);
+        assert_eq!(size(Architecture::Vgg19, "fc6", 224), 1);
+    }
+
+    #[test]
     fn reflection_needs_two_samples_at_every_depth() {
         let layer = Architecture::Vgg19.layer("conv5_1").unwrap();
         let extent = Architecture::Vgg19.extent(layer, Padding::Reflect).unwrap();
         assert_eq!(extent.smallest_image, 32);
-    }
-
-    #[test]
-    fn keys_are_those_of_torchvision() {
-        // torchvision.models.vgg19().state_dict().keys(), and the same of vgg16
-        let key = |architecture: Architecture, name| {
-            let layer = architecture.layer(name).unwrap();
-            architecture.torchvision_key(layer).unwrap()
-        };
-        assert_eq!(key(Architecture::Vgg19, "conv1_1"), "features.0");
-        assert_eq!(key(Architecture::Vgg19, "conv2_1"), "features.5");
-        assert_eq!(key(Architecture::Vgg19, "conv3_4"), "features.16");
-        assert_eq!(key(Architecture::Vgg19, "conv5_4"), "features.34");
-        assert_eq!(key(Architecture::Vgg16, "conv5_3"), "features.28");
-        assert_eq!(key(Architecture::Vgg19, "fc6"), "classifier.0");
-        assert_eq!(key(Architecture::Vgg19, "fc8"), "classifier.6");
     }
 }

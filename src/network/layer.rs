@@ -1,16 +1,18 @@
-//! Names of layers: `conv3_1`, `pool2`, `fc6`.
+//! Names of layers: `conv3_1`, `conv2`, `pool2`, `fc6`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Architecture;
 use crate::error::Error;
 
-/// A layer of a VGG network, by the name the field gives it.
+/// A layer of a network, by the name the field gives it.
 ///
-/// `conv{block}_{index}` and `fc{number}` stand for the **rectified** activation (fc8, the last,
-/// has no rectifier); `relu3_1` is read as `conv3_1`. Parses from and prints as that name.
+/// `conv{block}_{index}`, AlexNet's `conv{number}` and `fc{number}` stand for the **rectified**
+/// activation (fc8, the last, has no rectifier); `relu3_1` is read as `conv3_1`. Parses from and
+/// prints as that name.
 ///
 /// ```
 /// use ranvgg::Layer;
@@ -30,9 +32,14 @@ pub enum Layer {
         /// Which convolution of the block, from 1.
         index: usize,
     },
-    /// The pooling that ends a block.
+    /// A convolution, and its rectifier, of a network that numbers them through: AlexNet.
+    NumberedConvolution {
+        /// Its number, from 1.
+        number: usize,
+    },
+    /// The pooling that ends a block, or that follows a numbered convolution.
     Pool {
-        /// Which block, from 1.
+        /// Which block, or convolution, from 1.
         block: usize,
     },
     /// A fully connected layer.
@@ -46,6 +53,7 @@ impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Convolution { block, index } => write!(f, "conv{block}_{index}"),
+            Self::NumberedConvolution { number } => write!(f, "conv{number}"),
             Self::Pool { block } => write!(f, "pool{block}"),
             Self::FullyConnected { number } => write!(f, "fc{number}"),
         }
@@ -69,9 +77,11 @@ impl TryFrom<String> for Layer {
 impl FromStr for Layer {
     type Err = Error;
 
-    /// Reads a name of VGG-19, the largest network; a smaller one checks again when used.
+    /// Reads a name that some network has; the network it is used with checks again.
     fn from_str(name: &str) -> Result<Self, Error> {
-        super::Architecture::Vgg19.layer(name)
+        let networks = [Architecture::Vgg19, Architecture::AlexNet];
+        let [of_vgg, of_alexnet] = networks.map(|network| network.layer(name));
+        of_vgg.or_else(|error| of_alexnet.map_err(|_| error))
     }
 }
 
@@ -82,7 +92,10 @@ pub(super) fn parse(name: &str) -> Option<Layer> {
         .strip_prefix("conv")
         .or_else(|| name.strip_prefix("relu"));
     if let Some(rest) = conv {
-        let (block, index) = rest.split_once('_')?;
+        let Some((block, index)) = rest.split_once('_') else {
+            let number = rest.parse().ok()?;
+            return Some(Layer::NumberedConvolution { number });
+        };
         return Some(Layer::Convolution {
             block: block.parse().ok()?,
             index: index.parse().ok()?,

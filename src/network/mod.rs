@@ -1,18 +1,22 @@
 //! Networks: names and geometry of layers, where weights come from, forward and back.
 //!
 //! ```text
-//! random_vgg, recipe, weights ──> vgg ──> architecture ──> layer
-//! normalizer ───────────────────> vgg
+//! random_vgg, recipe, weight_file ──> vgg ──> stages ──> architecture ──> layer
+//! normalizer, rescaling, export ────> vgg
 //! ```
 
 mod architecture;
+mod checkpoint;
+mod export;
 mod layer;
 mod normalizer;
 mod preprocessing;
 mod random_vgg;
 mod recipe;
+mod rescaling;
+mod stages;
 mod vgg;
-mod weights;
+mod weight_file;
 
 pub use self::architecture::{Architecture, Extent};
 pub use self::layer::Layer;
@@ -20,4 +24,4 @@ pub use self::normalizer::LayerNormalizer;
 pub use self::preprocessing::Preprocessing;
 pub use self::random_vgg::RandomVgg;
 pub use self::vgg::{Features, Trace, Vgg};
-pub use self::weights::WeightFile;
+pub use self::weight_file::WeightFile;

@@ -16,6 +16,10 @@ pub struct Preprocessing {
     pub mean: Vec<f32>,
     /// Divides what is left.
     pub scale: Vec<f32>,
+    /// Whether the network reads the channels in reverse: blue, green, red. The mean and the scale
+    /// are in the image's own order all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reversed: bool,
 }
 
 impl Default for Preprocessing {
@@ -24,6 +28,7 @@ impl Default for Preprocessing {
         Self {
             mean: vec![0.485, 0.456, 0.406],
             scale: vec![1.0; 3],
+            reversed: false,
         }
     }
 }
@@ -35,6 +40,18 @@ impl Preprocessing {
         Self {
             mean: vec![0.485, 0.456, 0.406],
             scale: vec![0.229, 0.224, 0.225],
+            reversed: false,
+        }
+    }
+
+    /// What Caffe's weights were trained with, and Gatys' made from them: colours of 0..=255, blue
+    /// first, less the mean colour of ImageNet.
+    #[must_use]
+    pub fn caffe() -> Self {
+        Self {
+            mean: vec![123.68 / 255.0, 116.779 / 255.0, 103.939 / 255.0],
+            scale: vec![1.0 / 255.0; 3],
+            reversed: true,
         }
     }
 
@@ -48,6 +65,7 @@ impl Preprocessing {
         Self {
             mean: vec![0.5; channels],
             scale: vec![1.0; channels],
+            reversed: false,
         }
     }
 
@@ -74,12 +92,18 @@ impl Preprocessing {
     }
 
     pub(super) fn apply(&self, image: Tensor<4>, device: &Device) -> Tensor<4> {
-        (image - row(&self.mean, device)) / row(&self.scale, device)
+        let input = (image - row(&self.mean, device)) / row(&self.scale, device);
+        self.ordered(input)
     }
 
     /// The gradient at the image from the gradient at the input.
     pub(super) fn gradient(&self, gradient: Tensor<4>, device: &Device) -> Tensor<4> {
-        gradient / row(&self.scale, device)
+        self.ordered(gradient) / row(&self.scale, device)
+    }
+
+    /// Channels of the image in the network's order, or those in the image's.
+    fn ordered(&self, map: Tensor<4>) -> Tensor<4> {
+        if self.reversed { map.flip([1]) } else { map }
     }
 }
 

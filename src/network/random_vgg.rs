@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use super::stages::{Operation, stages};
 use super::vgg::Plan;
 use super::{Architecture, Layer, Preprocessing, Vgg};
 use crate::error::{Error, Result, not_negative, positive};
@@ -138,6 +139,12 @@ impl RandomVgg {
         self.with_preprocessing(Preprocessing::of_channels(channels))
     }
 
+    /// AlexNet, which the method was compared with.
+    #[must_use]
+    pub fn alexnet() -> Self {
+        Self::new(Architecture::AlexNet)
+    }
+
     /// The seed of the layers that have none of their own.
     #[must_use]
     pub fn seed(&self) -> u64 {
@@ -205,9 +212,8 @@ impl RandomVgg {
         self.architecture.check(layer)?;
         let mut gain = 1.0;
         let channels = self.preprocessing.channels();
-        let architecture = self.architecture;
-        for stage in architecture.stages(channels, self.pooling, self.padding) {
-            if let super::architecture::Operation::Convolution(shape) = stage.operation {
+        for stage in stages(self.architecture, channels, self.pooling, self.padding) {
+            if let Operation::Convolution(shape) = stage.operation {
                 gain *= self.sigma / he_sigma(shape);
             }
             if stage.layer == layer {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Operation, Stage};
+use super::stages::{Operation, Stage, stages};
 use super::{Architecture, Layer, Preprocessing, RandomVgg};
 use crate::device::name_of;
 use crate::error::{Error, Result};
 use crate::kernels::{
-    Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Pool, Pooling, Step,
+    Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Parameters, Pool, Pooling,
+    Step,
 };
 use crate::loss::sum_of_maps;
 
-/// A VGG network on a device. Cloning shares it.
+/// A VGG network, or AlexNet, on a device. Cloning shares it.
 ///
 /// It comes from [`RandomVgg`] or from a [`WeightFile`](super::WeightFile). Images are tensors
 /// `[1, 3, H, W]` of sRGB values in 0..=1, or stacks of maps of as many channels as it was made for;
@@ -66,8 +67,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn stages(&self) -> Vec<Stage> {
         let channels = self.preprocessing.channels();
-        self.architecture
-            .stages(channels, self.pooling, self.padding)
+        stages(self.architecture, channels, self.pooling, self.padding)
     }
 }
 
@@ -154,7 +154,10 @@ impl Vgg {
             .stages()
             .into_iter()
             .take(depth)
-            .map(|Stage { layer, operation }| {
+            .map(|stage| {
+                let Stage {
+                    layer, operation, ..
+                } = stage;
                 let weighted = match operation {
                     Operation::Pool(pool) => Weighted::Pool(pool),
                     Operation::Convolution(shape) => {
@@ -286,7 +289,32 @@ impl Vgg {
         self.inner.engine.release();
     }
 
-    /// The convolution of a layer, with its place in the chain.
+    /// The same plan, as deep, with parameters from elsewhere.
+    pub(super) fn with_sources(
+        &self,
+        source: impl FnMut(Layer, ConvolutionShape) -> ParameterSource,
+    ) -> Self {
+        let depth = self.inner.stages.len();
+        Self::new(self.inner.plan.clone(), self.device(), None, depth, source)
+    }
+
+    /// The parameters of a convolution that the network has.
+    pub(super) fn parameters(&self, layer: Layer) -> Arc<Parameters> {
+        let mut convolutions = self.convolutions();
+        match convolutions.find(|(candidate, _)| *candidate == layer) {
+            Some((_, convolution)) => Arc::clone(convolution.parameters()),
+            None => unreachable!("{layer} is a convolution of the network"),
+        }
+    }
+
+    /// The key of a layer's weights in torchvision's files.
+    pub(super) fn key(&self, layer: Layer) -> String {
+        let stages = self.inner.plan.stages();
+        let stage = stages.into_iter().find(|stage| stage.layer == layer);
+        stage.map_or_else(|| layer.to_string(), |stage| stage.key)
+    }
+
+    /// The convolutions, from the image up.
     pub(super) fn convolutions(&self) -> impl Iterator<Item = (Layer, &Convolution)> {
         self.inner
             .stages
@@ -305,10 +333,7 @@ impl Vgg {
             .iter()
             .position(|(candidate, _)| *candidate == layer);
         place.ok_or_else(|| Error::MissingTensor {
-            name: self
-                .architecture()
-                .torchvision_key(layer)
-                .unwrap_or_else(|| layer.to_string()),
+            name: self.key(layer),
         })
     }
 

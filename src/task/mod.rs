@@ -2,6 +2,8 @@
 
 mod statistics;
 
+use std::ops::RangeInclusive;
+
 use burn::tensor::Device;
 
 pub use self::statistics::Statistics;
@@ -12,31 +14,39 @@ use crate::loss::{Content, Region, TotalVariation};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 
-/// Style layers, shallow to deep: the first three, whose statistics at every octave of the image
-/// carry structure to any size, and those of the published loss.
-pub(crate) const SHALLOW_LAYERS: [&str; 3] = ["conv1_1", "conv2_1", "conv3_1"];
-pub(crate) const PUBLISHED_LAYERS: [&str; 5] =
-    ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
+/// Blocks whose first convolutions are style layers: those whose statistics at every octave of the
+/// image carry structure to any size, and those of the published loss.
+pub(crate) const SHALLOW_BLOCKS: RangeInclusive<usize> = 1..=3;
+pub(crate) const PUBLISHED_BLOCKS: RangeInclusive<usize> = 1..=5;
 
-/// The style layers, of those named, that all `images` have.
-pub(crate) fn style_layers(
-    vgg: &Vgg,
-    names: &[&str],
-    images: &[(&str, Size)],
-) -> Result<Vec<Layer>> {
-    let mut layers = Vec::new();
-    for name in names {
-        let layer = vgg.layer(name)?;
-        let fits = |(what, size): &(&str, Size)| {
+/// The first convolutions of `blocks`, shallow to deep.
+pub(crate) fn first_of(vgg: &Vgg, blocks: RangeInclusive<usize>) -> Vec<Layer> {
+    let architecture = vgg.architecture();
+    let first = |block| architecture.block(block).into_iter().next();
+    blocks.filter_map(first).collect()
+}
+
+/// The default content layer: the last convolution of the second block.
+pub(crate) fn content_layer(vgg: &Vgg) -> Layer {
+    match vgg.architecture().block(2).last() {
+        Some(layer) => *layer,
+        None => unreachable!("every network has five blocks"),
+    }
+}
+
+/// The default style layers, of which all `images` are large enough.
+pub(crate) fn style_layers(vgg: &Vgg, images: &[(&str, Size)]) -> Vec<Layer> {
+    let mut layers = first_of(vgg, SHALLOW_BLOCKS);
+    let fits = |layer: Layer| {
+        images.iter().all(|(what, size)| {
             let side = size.shorter();
             vgg.check_image(what, side, side, layer).is_ok()
-        };
-        // The shallowest stays in any case, so that an image too small for it gets an error.
-        if layers.is_empty() || images.iter().all(fits) {
-            layers.push(layer);
-        }
-    }
-    Ok(layers)
+        })
+    };
+    // The shallowest stays in any case, so that an image too small for it gets an error.
+    let count = layers.iter().skip(1).filter(|layer| fits(**layer)).count();
+    layers.truncate(1 + count);
+    layers
 }
 
 /// Refuses images that some of `layers` cannot be computed from; the smallest side they need.
@@ -57,9 +67,7 @@ pub(crate) fn deepest(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]) -> R
 
 /// The size of a layer's map of an image.
 fn map_size(vgg: &Vgg, image: Size, layer: Layer) -> Result<Size> {
-    // Convolutions keep the size, every pooling halves it.
-    let stride = vgg.architecture().extent(layer, vgg.padding())?.stride;
-    Ok(image.halved(stride.ilog2() as usize))
+    vgg.architecture().map_size(layer, image, vgg.padding())
 }
 
 /// The part of a map of `size` that a mask shows white; none if it shows no position so.

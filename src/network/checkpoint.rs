@@ -1,0 +1,101 @@
+//! Tensors by name in a file: safetensors, or what `torch.save` writes.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use burn::tensor::{DType, TensorData};
+use pytorch_reader::{DType as PyTorchType, PytorchReader};
+use safetensors::tensor::{Dtype, SafeTensors};
+
+use crate::error::{Error, Result};
+
+/// The tensors of a file, read when asked for.
+pub(super) enum Checkpoint<'a> {
+    Safetensors(SafeTensors<'a>),
+    PyTorch(HashMap<String, pytorch_reader::Tensor>),
+}
+
+impl<'a> Checkpoint<'a> {
+    /// Whether the file at `path` begins as safetensors do: the length of a header in eight bytes,
+    /// and the header, an object of JSON.
+    pub(super) fn is_safetensors(path: &Path) -> Result<bool> {
+        let reading = |source| Error::Read {
+            path: path.into(),
+            source,
+        };
+        let mut start = Vec::new();
+        let file = File::open(path).map_err(reading)?;
+        file.take(9).read_to_end(&mut start).map_err(reading)?;
+        Ok(start.get(8) == Some(&b'{'))
+    }
+
+    pub(super) fn safetensors(bytes: &'a [u8]) -> Result<Self> {
+        let file = SafeTensors::deserialize(bytes).map_err(Error::Safetensors)?;
+        Ok(Self::Safetensors(file))
+    }
+
+    pub(super) fn pytorch(path: &Path) -> Result<Self> {
+        let reader = PytorchReader::new(path).map_err(|source| Error::PyTorch {
+            path: path.into(),
+            source: Box::new(source),
+        })?;
+        Ok(Self::PyTorch(reader.into_tensors()))
+    }
+
+    pub(super) fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::Safetensors(file) => Box::new(file.names().into_iter()),
+            Self::PyTorch(tensors) => Box::new(tensors.keys().map(String::as_str)),
+        }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Safetensors(file) => file.tensor(name).is_ok(),
+            Self::PyTorch(tensors) => tensors.contains_key(name),
+        }
+    }
+
+    /// Shape and values of a tensor of floats.
+    pub(super) fn values(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>)> {
+        let missing = || Error::MissingTensor { name: name.into() };
+        let refused = |found: String| Error::TensorType {
+            name: name.into(),
+            found,
+        };
+        let (shape, dtype, bytes) = match self {
+            Self::Safetensors(file) => {
+                let view = file.tensor(name).map_err(|_| missing())?;
+                let dtype = match view.dtype() {
+                    Dtype::F64 => DType::F64,
+                    Dtype::F32 => DType::F32,
+                    Dtype::F16 => DType::F16,
+                    Dtype::BF16 => DType::BF16,
+                    other => return Err(refused(format!("{other:?}"))),
+                };
+                (view.shape().to_vec(), dtype, view.data().to_vec())
+            }
+            Self::PyTorch(tensors) => {
+                let tensor = tensors.get(name).ok_or_else(missing)?;
+                let dtype = match tensor.dtype() {
+                    PyTorchType::F64 => DType::F64,
+                    PyTorchType::F32 => DType::F32,
+                    PyTorchType::F16 => DType::F16,
+                    PyTorchType::BF16 => DType::BF16,
+                    other => return Err(refused(format!("{other:?}"))),
+                };
+                let bytes = tensor.read().map_err(|source| Error::TensorData {
+                    name: name.into(),
+                    source,
+                })?;
+                (tensor.shape().to_vec(), dtype, bytes)
+            }
+        };
+        let count = shape.iter().product::<usize>();
+        let data = TensorData::try_from_bytes_vec(bytes, [count], dtype).map_err(Error::device)?;
+        let values = data.try_into_vec_as().map_err(Error::device)?;
+        Ok((shape, values))
+    }
+}

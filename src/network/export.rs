@@ -1,0 +1,75 @@
+//! A network's weights as a safetensors file with torchvision's keys (`features.0.weight` ...).
+
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::weight_file::weight_shape;
+use super::{Layer, Vgg};
+use crate::error::{Error, Result};
+use crate::file;
+
+impl Vgg {
+    /// The weights of all layers up to `deepest` as a safetensors file with torchvision's keys.
+    ///
+    /// Layers that were not used yet are drawn.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownLayer`] if the network has no such layer.
+    pub fn to_safetensors(&self, deepest: Layer) -> Result<Vec<u8>> {
+        let architecture = self.architecture();
+        architecture.check(deepest)?;
+        let order = architecture.layers();
+        let depth = order.iter().position(|layer| *layer == deepest);
+        let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+        for (layer, convolution) in self.convolutions() {
+            if order.iter().position(|candidate| *candidate == layer) > depth {
+                break;
+            }
+            let key = self.key(layer);
+            let parameters = convolution.parameters();
+            tensors.push((
+                format!("{key}.weight"),
+                weight_shape(layer, convolution.shape),
+                to_bytes(&parameters.weight),
+            ));
+            tensors.push((
+                format!("{key}.bias"),
+                vec![convolution.shape.channels_out],
+                to_bytes(&parameters.bias),
+            ));
+        }
+        let views: Result<Vec<_>, _> = tensors
+            .iter()
+            .map(|(name, shape, bytes)| {
+                TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
+            })
+            .collect();
+        safetensors::serialize(views.map_err(Error::Safetensors)?, None).map_err(Error::Safetensors)
+    }
+
+    /// Writes [`to_safetensors`](Self::to_safetensors) to `path`, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_safetensors`](Self::to_safetensors); [`Error::NoFolder`],
+    /// [`Error::OutputExists`] unless `overwrite`, and [`Error::Write`].
+    pub fn save_safetensors(
+        &self,
+        deepest: Layer,
+        path: impl AsRef<Path>,
+        overwrite: bool,
+    ) -> Result<()> {
+        let path = path.as_ref();
+        file::check(path, overwrite)?;
+        file::write(path, &self.to_safetensors(deepest)?, overwrite)
+    }
+}
+
+fn to_bytes(values: &[f32]) -> Vec<u8> {
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
+}

@@ -1,0 +1,125 @@
+//! Weights rescaled so that every feature is 1 on average.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+
+use super::{Layer, Vgg};
+use crate::error::{Error, Result, all_finite};
+use crate::kernels::{ConvolutionShape, Parameters};
+
+impl Vgg {
+    /// The same network with the weights of all layers up to `deepest` rescaled so that the mean of
+    /// each channel over all positions of `images`, `[1, 3, H, W]` each, is 1.
+    ///
+    /// ```text
+    /// w'[o, i] = w[o, i] m[i] / m[o],   b'[o] = b[o] / m[o]
+    /// ```
+    ///
+    /// with `m` the means of the layer's outputs and of the layer below. Rectifiers and pooling
+    /// commute with positive factors, so every channel computes what it computed before, divided by
+    /// its mean. Channels that no image excites keep their scale. The first layer beyond `deepest`
+    /// takes the factors back, and those above it compute what they did. (Gatys, Ecker and Bethge,
+    /// "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016, section 2.)
+    ///
+    /// The result has no recipe: its weights depend on the images.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] without images or for fc8, which has no rectifier; those of
+    /// [`features`](Self::features), and [`Error::NotFinite`] for features that are NaN or infinite.
+    pub fn rescaled(&self, images: &[Tensor<4>], deepest: Layer) -> Result<Self> {
+        let mut means = self.means(images, deepest)?;
+        let mut below = None;
+        Ok(self.with_sources(|layer, shape| {
+            let outputs = means.remove(&layer).map(Arc::new);
+            let inputs = std::mem::replace(&mut below, outputs.clone());
+            let network = self.clone();
+            Arc::new(move || {
+                let own = network.parameters(layer);
+                match (&inputs, &outputs) {
+                    (None, None) => own,
+                    (inputs, outputs) => Arc::new(rescaled(&own, shape, inputs, outputs)),
+                }
+            })
+        }))
+    }
+
+    /// The mean of each channel over all positions of all images, for every convolution up to
+    /// `deepest`; 1 where it is zero.
+    fn means(&self, images: &[Tensor<4>], deepest: Layer) -> Result<HashMap<Layer, Vec<f32>>> {
+        let order = self.architecture().layers();
+        self.architecture().check(deepest)?;
+        if images.is_empty() {
+            return Err(Error::option("images", "empty", "at least one"));
+        }
+        let place = |layer| order.iter().position(|candidate| *candidate == layer);
+        let convolutions = self.convolutions();
+        let within = convolutions.filter(|(layer, _)| place(*layer) <= place(deepest));
+        let mut taps = Vec::new();
+        for (layer, convolution) in within {
+            if !convolution.shape.rectified {
+                let allowed = "layers with a rectifier";
+                return Err(Error::option(
+                    "the deepest layer to rescale",
+                    layer,
+                    allowed,
+                ));
+            }
+            taps.push(layer);
+        }
+        let mut sums: HashMap<Layer, Vec<f64>> = HashMap::new();
+        let mut positions: HashMap<Layer, usize> = HashMap::new();
+        for (number, image) in images.iter().enumerate() {
+            let mut features = self.features(image.clone(), &taps)?;
+            for &layer in &taps {
+                let Some(map) = features.take(layer) else {
+                    unreachable!("every tap has features");
+                };
+                let [_, channels, height, width] = map.dims();
+                let sum = map.sum_dim(3).sum_dim(2).reshape([channels]);
+                let sum: Vec<f32> = sum.try_into_vec_as().map_err(Error::device)?;
+                all_finite(format!("{layer} of image {}", number + 1), &sum)?;
+                let total = sums.entry(layer).or_insert_with(|| vec![0.0; channels]);
+                for (total, sum) in total.iter_mut().zip(sum) {
+                    *total += f64::from(sum);
+                }
+                *positions.entry(layer).or_default() += height * width;
+            }
+        }
+        let means = sums.into_iter().map(|(layer, sums)| {
+            let count = positions[&layer] as f64;
+            let mean = |sum: f64| if sum > 0.0 { (sum / count) as f32 } else { 1.0 };
+            (layer, sums.into_iter().map(mean).collect())
+        });
+        Ok(means.collect())
+    }
+}
+
+/// Parameters whose inputs were divided by `inputs` and whose outputs are to be divided by
+/// `outputs`.
+fn rescaled(
+    own: &Parameters,
+    shape: ConvolutionShape,
+    inputs: &Option<Arc<Vec<f32>>>,
+    outputs: &Option<Arc<Vec<f32>>>,
+) -> Parameters {
+    let factor = |means: &Option<Arc<Vec<f32>>>, channel: usize| match means {
+        Some(means) => means[channel],
+        None => 1.0,
+    };
+    let taps = shape.kernel * shape.kernel;
+    let (mut weight, mut bias) = (own.weight.clone(), own.bias.clone());
+    for (number, values) in weight.chunks_mut(taps).enumerate() {
+        let (output, input) = (number / shape.channels_in, number % shape.channels_in);
+        let scale = factor(inputs, input) / factor(outputs, output);
+        for value in values {
+            *value *= scale;
+        }
+    }
+    for (output, value) in bias.iter_mut().enumerate() {
+        *value /= factor(outputs, output);
+    }
+    Parameters { weight, bias }
+}
