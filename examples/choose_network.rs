@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use image::imageops::FilterType;
 use indicatif::{ProgressBar, ProgressStyle};
-use ranvgg::{Architecture, Control, GreedyStackBuilder, RandomVgg};
+use ranvgg::{Architecture, Control, GreedyStackBuilder, Layer, RandomVgg};
 
 /// Choose a random network layer by layer (a greedy stack) and write its recipe
 #[derive(Parser)]
@@ -32,9 +32,13 @@ struct Arguments {
     #[arg(long, default_value_t = 60)]
     evaluations: usize,
 
-    /// The last layer that is chosen
-    #[arg(long, default_value = "conv5_1", value_name = "NAME")]
-    up_to: String,
+    /// Network: vgg16, vgg19 or alexnet
+    #[arg(long, default_value = "vgg19", value_name = "NAME")]
+    network: Architecture,
+
+    /// The last layer that is chosen [default: conv5_1, of AlexNet conv5]
+    #[arg(long, value_name = "NAME")]
+    up_to: Option<Layer>,
 
     /// Shorter side that the reference is resized to
     #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -68,12 +72,14 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     for name in &arguments.device {
         devices.push(support::open_device(Some(name))?);
     }
-    let network = RandomVgg::vgg19().with_seed(arguments.network_seed);
+    let network = RandomVgg::new(arguments.network).with_seed(arguments.network_seed);
     let mut builder = GreedyStackBuilder::new(network, picture)
         .with_candidates(arguments.candidates)
         .with_evaluations(arguments.evaluations)
-        .up_to(Architecture::Vgg19.layer(&arguments.up_to)?)
         .with_devices(devices);
+    if let Some(deepest) = arguments.up_to {
+        builder = builder.up_to(deepest);
+    }
     if let Some(report) = &arguments.report {
         builder = builder.with_report(report);
     }

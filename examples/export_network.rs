@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ranvgg::{Architecture, RandomVgg};
+use ranvgg::{Architecture, Layer, RandomVgg};
 
 /// Write the weights of a random network as safetensors, for PyTorch and others
 #[derive(Parser)]
@@ -23,13 +23,13 @@ struct Arguments {
     #[arg(long, default_value_t = 0.0, value_name = "SIGMA")]
     bias_sigma: f64,
 
-    /// Network: vgg16 or vgg19
-    #[arg(long, default_value = "vgg19")]
-    network: String,
+    /// Network: vgg16, vgg19 or alexnet
+    #[arg(long, default_value = "vgg19", value_name = "NAME")]
+    network: Architecture,
 
-    /// Deepest layer to write; fc6 and deeper are large
-    #[arg(long, default_value = "conv5_4", value_name = "NAME")]
-    up_to: String,
+    /// Deepest layer to write; fc6 and deeper are large [default: the last convolution]
+    #[arg(long, value_name = "NAME")]
+    up_to: Option<Layer>,
 
     /// Overwrite the output if it exists
     #[arg(long)]
@@ -41,16 +41,16 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> support::Result<()> {
-    let architecture = match arguments.network.as_str() {
-        "vgg16" => Architecture::Vgg16,
-        "vgg19" => Architecture::Vgg19,
-        other => return Err(format!("--network is `{other}`; allowed: vgg16, vgg19").into()),
-    };
+    let architecture = arguments.network;
     let vgg = RandomVgg::new(architecture)
         .with_seed(arguments.network_seed)
         .with_bias_sigma(arguments.bias_sigma)
         .init(&support::open_device(None)?)?;
-    let deepest = vgg.layer(&arguments.up_to)?;
+    let last = architecture.layers().into_iter().rev();
+    let mut convolutions =
+        last.filter(|layer| !matches!(layer, Layer::FullyConnected { .. } | Layer::Pool { .. }));
+    let deepest = arguments.up_to.or_else(|| convolutions.next());
+    let deepest = deepest.ok_or("the network has no convolutions")?;
     vgg.save_safetensors(deepest, &arguments.output, arguments.force)?;
     println!(
         "{}: {architecture} up to {deepest}",

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ranvgg::{
-    Exemplars, Kept, Picture, Size, TextureOptions, Vgg, imaging, synthesize_texture_observed,
+    Exemplars, Kept, Padding, Picture, Size, TextureOptions, Vgg, imaging,
+    synthesize_texture_observed,
 };
 
 /// Make a texture like a given picture, through a network that was never trained
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
 
 fn run(mut arguments: Arguments) -> support::Result<()> {
     if arguments.tile {
-        arguments.common.padding = Some("circular".into());
+        arguments.common.padding = Some(Padding::Circular);
     }
     let common = &arguments.common;
     let output = common.output("texture.png")?;

@@ -277,3 +277,12 @@ pub(crate) fn at_least_one(name: &str, value: usize) -> Result<()> {
         Err(Error::option(name, value, "whole numbers from 1 up"))
     }
 }
+
+/// The value of this name; `what` says which option the name is given for.
+pub(crate) fn by_name<T: Copy>(what: &str, name: &str, names: &[(&str, T)]) -> Result<T> {
+    let known = names.iter().find(|(known, _)| *known == name);
+    known.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        Error::option(what, format!("`{name}`"), names.join(", "))
+    })
+}

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, at_least_one};
 use crate::file;
 use crate::imaging::{Picture, Raster, Size};
-use crate::invert::{InvertOptions, invert};
+use crate::invert::{InvertOptions, invert, reconstruction_error};
 use crate::metrics::psnr;
 use crate::network::{Layer, RandomVgg};
 use crate::run::Control;
@@ -336,18 +336,10 @@ impl GreedyStackBuilder {
         let mut options = InvertOptions::paper();
         options.run.evaluations = self.evaluations;
         let outcome = invert(&vgg, &picture, layer, &options)?;
-        let features = |image| Raster::from_tensor(vgg.map(image, layer)?);
-        let (wanted, found) = (features(picture)?, features(outcome.tensor())?);
-        let (mut apart, mut size) = (0.0, 0.0);
-        for (wanted, found) in wanted.values().iter().zip(found.values()) {
-            apart += f64::from(found - wanted).powi(2);
-            size += f64::from(*wanted).powi(2);
-        }
         Ok(Candidate {
             layer,
             seed,
-            // Of a picture without features everything is a perfect reconstruction.
-            score: if size > 0.0 { apart / size } else { apart },
+            score: reconstruction_error(&vgg, outcome.tensor(), picture, layer)?,
             psnr: psnr(&outcome.picture(), &reference.to_rgb())?,
         })
     }

@@ -1,7 +1,9 @@
 //! Inversion: an image with the same features as a given one, from nothing but those features.
 
+use burn::tensor::Tensor;
+
 use crate::error::{Result, not_negative};
-use crate::imaging::{Picture, Scales};
+use crate::imaging::{Picture, Raster, Scales};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
@@ -128,4 +130,33 @@ pub fn invert_observed(
         let objective = with_content(Objective::new(vgg), vgg, &picture, None, (layer, 1.0))?;
         Ok(with_total_variation(objective, variation))
     })
+}
+
+/// How far the features of `image` are from those of `picture`, both `[1, 3, H, W]`, at a layer:
+///
+/// ```text
+/// |F(image) - F(picture)|^2 / |F(picture)|^2
+/// ```
+///
+/// Zero where they agree, about 1 for an image that has nothing to do with the picture. The loss of
+/// [`invert`], made comparable between layers and networks.
+///
+/// # Errors
+///
+/// Those of [`Vgg::features`].
+pub fn reconstruction_error(
+    vgg: &Vgg,
+    image: Tensor<4>,
+    picture: Tensor<4>,
+    layer: Layer,
+) -> Result<f64> {
+    let features = |image| Raster::from_tensor(vgg.map(image, layer)?);
+    let (found, wanted) = (features(image)?, features(picture)?);
+    let (mut apart, mut size) = (0.0, 0.0);
+    for (wanted, found) in wanted.values().iter().zip(found.values()) {
+        apart += f64::from(found - wanted).powi(2);
+        size += f64::from(*wanted).powi(2);
+    }
+    // Of a picture without features everything is a perfect reconstruction.
+    Ok(if size > 0.0 { apart / size } else { apart })
 }

@@ -24,7 +24,7 @@ pub use error::{Error, Result};
 pub use exemplars::Exemplars;
 pub use greedy::{Candidate, GreedyStack, GreedyStackBuilder};
 pub use imaging::{Picture, Scales, Size};
-pub use invert::{InvertOptions, invert, invert_observed};
+pub use invert::{InvertOptions, invert, invert_observed, reconstruction_error};
 #[doc(hidden)]
 pub use kernels::LayerBench;
 pub use kernels::{Padding, Pooling};

@@ -8,6 +8,29 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Documents name files of the repository; each is there.
+#[test]
+fn documents_name_files_that_exist() {
+    let mut documents = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        documents.push(entry.unwrap().path());
+    }
+    documents.retain(|path| path.extension().is_some_and(|end| end == "md"));
+    let mut named = 0;
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for name in text.split('`').skip(1).step_by(2) {
+            let folders = ["src/", "tests/", "examples/", "benches/", "docs/"];
+            if folders.iter().any(|folder| name.starts_with(folder)) && !name.contains(' ') {
+                let path = root().join(name);
+                assert!(path.exists(), "{} names {name}", document.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
 /// Rooms and their floors, as `docs/ARCHITECTURE.md` lists them.
 fn floors() -> BTreeMap<String, usize> {
     let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();

@@ -1,60 +1,14 @@
 //! The example programs as a user meets them: help, wrong arguments, broken files, Ctrl-C.
 
+#[path = "common/programs.rs"]
+mod programs;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
-/// An example's binary. `cargo test` builds examples beside the tests.
-fn program(name: &str) -> Command {
-    let folder = std::env::current_exe().unwrap();
-    let folder = folder.parent().unwrap().parent().unwrap().join("examples");
-    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        path.exists(),
-        "{} is not built: run all of `cargo test`",
-        path.display()
-    );
-    Command::new(path)
-}
-
-fn run(name: &str, folder: &Path, arguments: &[&str]) -> Output {
-    program(name)
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-/// Such a call fails, and says what is wrong with it.
-fn assert_refused(name: &str, folder: &Path, arguments: &[&str], named: &str) {
-    let output = run(name, folder, arguments);
-    assert!(!output.status.success(), "{arguments:?}");
-    assert!(
-        said(&output).contains(named),
-        "{arguments:?}: {}",
-        said(&output)
-    );
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn bundled(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples/images")
-        .join(name)
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
+use programs::{assert_refused, bundled, files, interrupted, program, run, said};
 
 const QUICK: [&str; 6] = ["--device", "flex", "--evaluations", "3", "--size", "64"];
 
@@ -70,6 +24,7 @@ fn every_program_explains_itself() {
         "export_network",
         "choose_network",
         "quality",
+        "reproduce",
     ] {
         let output = run(name, folder.path(), &["--help"]);
         assert!(output.status.success(), "{name}");
@@ -315,23 +270,7 @@ fn an_interrupted_run_keeps_its_picture() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = start_long_run(folder.path());
     std::thread::sleep(Duration::from_millis(2500));
-    let id = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let asked = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        assert!(
-            asked.elapsed() < Duration::from_secs(60),
-            "it does not stop"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    assert!(child.wait().unwrap().success());
+    assert!(interrupted(&mut child).success());
     let image = image::open(folder.path().join("texture.png")).unwrap();
     assert_eq!((image.width(), image.height()), (64, 64));
 }
@@ -553,4 +492,43 @@ fn a_chosen_network_serves_the_other_programs() {
     ] {
         assert_refused("synthesize_texture", folder.path(), wrong, named);
     }
+}
+
+#[test]
+fn trained_weights_serve_in_place_of_random_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        path.join(name).to_str().unwrap().to_owned()
+    };
+    let (alexnet, cat) = (golden("alexnet.pth"), bundled("cat.png"));
+    let cat = cat.to_str().unwrap();
+    let common = ["--layer", "conv2", "--device", "flex", "--evaluations", "2"];
+    let network = ["--network", "alexnet", "--weights-file", &alexnet];
+    let arguments = [&[cat], &common[..], &network].concat();
+    let output = run("invert", folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(
+        said(&output).contains("AlexNet, trained"),
+        "{}",
+        said(&output)
+    );
+    assert!(folder.path().join("inverted.png").exists());
+    let refused: [(&[&str], &str); 6] = [
+        (&["--weights-file", "nowhere.pth"], "nowhere.pth"),
+        (&["--weights-file", cat], "cat.png"),
+        // Another network than its weights.
+        (&["--weights-file", &alexnet], "features.0.weight"),
+        (
+            &["--weights-file", &alexnet, "--network-seed", "1"],
+            "--network-seed",
+        ),
+        (&["--network", "vgg13"], "vgg16, vgg19, alexnet"),
+        (&["--caffe"], "--weights-file"),
+    ];
+    for (arguments, named) in refused {
+        let arguments = [arguments, &["-o", "refused.png", "--device", "flex"]].concat();
+        assert_refused("invert", folder.path(), &arguments, named);
+    }
+    assert_eq!(files(folder.path()), ["inverted.png"]);
 }

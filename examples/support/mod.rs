@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use burn::tensor::Device;
 use clap::Args;
 use image::DynamicImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use ranvgg::imaging::{self, Limits};
 use ranvgg::{
     Architecture, Control, Exemplars, Layer, Outcome, Padding, Pooling, Progress, RandomVgg,
-    RunOptions, Scales, Size, Statistics, Vgg, device,
+    RunOptions, Scales, Size, Statistics, Vgg, WeightFile, device,
 };
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -43,21 +44,30 @@ pub(crate) struct Common {
     pub(crate) network_seed: u64,
 
     /// Recipe of a network, as choose_network writes it, in place of the options below
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["network_seed", "network", "pooling"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["network_seed", "network", "pooling", "weights_file"])]
     pub(crate) recipe: Option<PathBuf>,
 
-    /// Network: vgg16 or vgg19
-    #[arg(long, default_value = "vgg19")]
-    pub(crate) network: String,
+    /// Trained weights, from torchvision (.pth) or with its names (.safetensors), in place of random
+    /// ones; see --network
+    #[arg(long, value_name = "FILE", conflicts_with = "network_seed")]
+    pub(crate) weights_file: Option<PathBuf>,
 
-    /// Pooling: average or max
-    #[arg(long, default_value = "average")]
-    pub(crate) pooling: String,
+    /// Read --weights-file as Caffe trained them, among them Gatys' normalised VGG: blue first, 0 to 255
+    #[arg(long, requires = "weights_file")]
+    pub(crate) caffe: bool,
+
+    /// Network: vgg16, vgg19 or alexnet
+    #[arg(long, default_value = "vgg19", value_name = "NAME")]
+    pub(crate) network: Architecture,
+
+    /// Pooling: average or max [default: average; of --weights-file, max]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pooling: Option<Pooling>,
 
     /// How convolutions continue their input: zero, reflect, replicate or circular [default: reflect,
-    /// or that of the recipe]
+    /// or that of the recipe; of --weights-file, zero]
     #[arg(long, value_name = "NAME")]
-    pub(crate) padding: Option<String>,
+    pub(crate) padding: Option<Padding>,
 
     /// On a CPU, plain sums in place of Winograd's transform: three times slower, rounding less
     #[arg(long)]
@@ -111,49 +121,46 @@ impl Common {
 
     /// The network, for pictures of so many channels.
     pub(crate) fn network(&self, channels: usize) -> Result<Vgg> {
-        let architecture = match self.network.as_str() {
-            "vgg16" => Architecture::Vgg16,
-            "vgg19" => Architecture::Vgg19,
-            other => return Err(choice("--network", other, "vgg16, vgg19")),
+        let device = open_device(self.device.as_deref())?;
+        let vgg = match &self.weights_file {
+            Some(path) => self.trained(path, &device)?,
+            None => self.random(channels)?.init(&device)?,
         };
-        let pooling = match self.pooling.as_str() {
-            "average" => Pooling::Average,
-            "max" => Pooling::Max,
-            other => return Err(choice("--pooling", other, "average, max")),
+        let vgg = if self.precise { vgg.precise() } else { vgg };
+        let source = match vgg.recipe() {
+            Some(recipe) => format!("seed {}", recipe.seed()),
+            None => "trained".into(),
         };
-        let padding = match self.padding.as_deref() {
-            None => None,
-            Some("zero") => Some(Padding::Zero),
-            Some("reflect") => Some(Padding::Reflect),
-            Some("replicate") => Some(Padding::Replicate),
-            Some("circular") => Some(Padding::Circular),
-            Some(other) => {
-                return Err(choice(
-                    "--padding",
-                    other,
-                    "zero, reflect, replicate, circular",
-                ));
-            }
-        };
+        let (architecture, device) = (vgg.architecture(), device::name_of(vgg.device()));
+        self.say(&format!("{architecture}, {source}, on {device}"));
+        Ok(vgg)
+    }
+
+    fn random(&self, channels: usize) -> Result<RandomVgg> {
         let mut random = match &self.recipe {
             Some(path) => RandomVgg::load_recipe(path)?,
-            None => RandomVgg::new(architecture)
+            None => RandomVgg::new(self.network)
                 .with_seed(self.network_seed)
-                .with_pooling(pooling)
                 .with_channels(channels),
         };
-        if let Some(padding) = padding {
+        if let Some(pooling) = self.pooling {
+            random = random.with_pooling(pooling);
+        }
+        if let Some(padding) = self.padding {
             random = random.with_padding(padding);
         }
-        let vgg = random.init(&open_device(self.device.as_deref())?)?;
-        let vgg = if self.precise { vgg.precise() } else { vgg };
-        let seed = vgg.recipe().map_or(0, RandomVgg::seed);
-        self.say(&format!(
-            "{}, seed {seed}, on {}",
-            vgg.architecture(),
-            device::name_of(vgg.device())
-        ));
-        Ok(vgg)
+        Ok(random)
+    }
+
+    fn trained(&self, path: &Path, device: &Device) -> Result<Vgg> {
+        let mut file = trained(self.network, self.caffe);
+        if let Some(pooling) = self.pooling {
+            file = file.with_pooling(pooling);
+        }
+        if let Some(padding) = self.padding {
+            file = file.with_padding(padding);
+        }
+        Ok(file.load(path, device)?)
     }
 
     pub(crate) fn run(&self, mut options: RunOptions) -> RunOptions {
@@ -238,6 +245,15 @@ impl Common {
     }
 }
 
+/// A file of trained weights, by who trained them.
+pub(crate) fn trained(architecture: Architecture, caffe: bool) -> WeightFile {
+    if caffe {
+        WeightFile::caffe(architecture)
+    } else {
+        WeightFile::torchvision(architecture)
+    }
+}
+
 /// Whether Ctrl-C was pressed since; the second time leaves at once, with nothing half-written.
 pub(crate) fn interrupts() -> Result<impl Fn() -> bool> {
     let asked = Arc::new(AtomicBool::new(false));
@@ -250,11 +266,7 @@ pub(crate) fn interrupts() -> Result<impl Fn() -> bool> {
     Ok(move || asked.load(Ordering::SeqCst))
 }
 
-pub(crate) fn choice(option: &str, value: &str, allowed: &str) -> Box<dyn Error> {
-    format!("{option} is `{value}`; allowed: {allowed}").into()
-}
-
-pub(crate) fn open_device(name: Option<&str>) -> Result<burn::tensor::Device> {
+pub(crate) fn open_device(name: Option<&str>) -> Result<Device> {
     Ok(match name {
         Some(name) => device::by_name(name)?,
         None => device::best()?,

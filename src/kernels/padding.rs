@@ -1,6 +1,10 @@
 //! What a convolution sees beyond the edge of its input.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, by_name};
 
 /// How a convolution continues its input past the border.
 ///
@@ -27,6 +31,21 @@ pub enum Padding {
     Replicate,
     /// The input repeated periodically: a result made with it tiles without a seam.
     Circular,
+}
+
+impl FromStr for Padding {
+    type Err = Error;
+
+    /// Reads a name: `zero`, `reflect`, `replicate` or `circular`.
+    fn from_str(name: &str) -> Result<Self> {
+        let names = [
+            ("zero", Self::Zero),
+            ("reflect", Self::Reflect),
+            ("replicate", Self::Replicate),
+            ("circular", Self::Circular),
+        ];
+        by_name("padding", name, &names)
+    }
 }
 
 /// Marks a padded position that holds zero instead of a sample of the input.

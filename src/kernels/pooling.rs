@@ -1,6 +1,10 @@
 //! Pooling: what halves a map between blocks of convolutions.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, by_name};
 
 /// How a pooling layer summarises its window.
 ///
@@ -14,6 +18,16 @@ pub enum Pooling {
     Average,
     /// The largest value of the window.
     Max,
+}
+
+impl FromStr for Pooling {
+    type Err = Error;
+
+    /// Reads a name: `average` or `max`.
+    fn from_str(name: &str) -> Result<Self> {
+        let names = [("average", Self::Average), ("max", Self::Max)];
+        by_name("pooling", name, &names)
+    }
 }
 
 /// A pooling layer's geometry. Windows that would reach beyond the input are dropped.

@@ -1,12 +1,13 @@
 //! VGG-16, VGG-19 and AlexNet: which layers they have, and what those see of an image.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::layer::{self, Layer};
 use super::stages::{Operation, Stage, stages};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, by_name};
 use crate::imaging::Size;
 use crate::kernels::{Padding, Pooling};
 
@@ -186,6 +187,20 @@ impl fmt::Display for Architecture {
             Self::Vgg19 => "VGG-19",
             Self::AlexNet => "AlexNet",
         })
+    }
+}
+
+impl FromStr for Architecture {
+    type Err = Error;
+
+    /// Reads a name: `vgg16`, `vgg19` or `alexnet`.
+    fn from_str(name: &str) -> Result<Self> {
+        let names = [
+            ("vgg16", Self::Vgg16),
+            ("vgg19", Self::Vgg19),
+            ("alexnet", Self::AlexNet),
+        ];
+        by_name("network", name, &names)
     }
 }
 

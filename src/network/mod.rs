@@ -8,6 +8,7 @@
 mod architecture;
 mod checkpoint;
 mod export;
+mod features;
 mod layer;
 mod normalizer;
 mod preprocessing;
@@ -19,9 +20,10 @@ mod vgg;
 mod weight_file;
 
 pub use self::architecture::{Architecture, Extent};
+pub use self::features::Features;
 pub use self::layer::Layer;
 pub use self::normalizer::LayerNormalizer;
 pub use self::preprocessing::Preprocessing;
 pub use self::random_vgg::RandomVgg;
-pub use self::vgg::{Features, Trace, Vgg};
+pub use self::vgg::{Trace, Vgg};
 pub use self::weight_file::WeightFile;

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::stages::{Operation, Stage, stages};
-use super::{Architecture, Layer, Preprocessing, RandomVgg};
+use super::{Architecture, Features, Layer, Preprocessing, RandomVgg};
 use crate::device::name_of;
 use crate::error::{Error, Result};
 use crate::kernels::{
     Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Parameters, Pool, Pooling,
     Step,
 };
-use crate::loss::sum_of_maps;
 
 /// A VGG network, or AlexNet, on a device. Cloning shares it.
 ///
@@ -74,61 +73,6 @@ impl Plan {
 enum Weighted {
     Convolution(Box<Convolution>),
     Pool(Pool),
-}
-
-/// Feature maps, or gradients at them, by layer.
-#[derive(Clone, Debug, Default)]
-pub struct Features {
-    maps: Vec<(Layer, Tensor<4>)>,
-}
-
-impl Features {
-    /// The map `[1, C, h, w]` of a layer.
-    #[must_use]
-    pub fn get(&self, layer: Layer) -> Option<&Tensor<4>> {
-        self.maps
-            .iter()
-            .find(|(candidate, _)| *candidate == layer)
-            .map(|(_, map)| map)
-    }
-
-    /// Layers and maps, in the order they were asked for.
-    pub fn iter(&self) -> impl Iterator<Item = (Layer, &Tensor<4>)> {
-        self.maps.iter().map(|(layer, map)| (*layer, map))
-    }
-
-    /// Adds to the map of a layer, which is zero where none was given.
-    pub fn add(&mut self, layer: Layer, map: Tensor<4>) {
-        match self
-            .maps
-            .iter_mut()
-            .find(|(candidate, _)| *candidate == layer)
-        {
-            Some((_, sum)) => {
-                *sum = sum_of_maps(sum.clone(), map);
-            }
-            None => self.maps.push((layer, map)),
-        }
-    }
-
-    /// Takes the map of a layer out, whose memory can then be reused.
-    pub fn take(&mut self, layer: Layer) -> Option<Tensor<4>> {
-        let place = self
-            .maps
-            .iter()
-            .position(|(candidate, _)| *candidate == layer)?;
-        Some(self.maps.swap_remove(place).1)
-    }
-}
-
-impl FromIterator<(Layer, Tensor<4>)> for Features {
-    fn from_iter<I: IntoIterator<Item = (Layer, Tensor<4>)>>(maps: I) -> Self {
-        let mut features = Self::default();
-        for (layer, map) in maps {
-            features.add(layer, map);
-        }
-        features
-    }
 }
 
 /// What [`Vgg::backward`] needs of a forward pass: which channels each rectifier passed, and where
@@ -206,6 +150,17 @@ impl Vgg {
         self.remade(plan, recipe.map(|recipe| recipe.with_padding(padding)))
     }
 
+    /// The same network with pooling that summarises in another way.
+    #[must_use]
+    pub fn with_pooling(&self, pooling: Pooling) -> Self {
+        let plan = Plan {
+            pooling,
+            ..self.inner.plan.clone()
+        };
+        let recipe = self.inner.recipe.clone();
+        self.remade(plan, recipe.map(|recipe| recipe.with_pooling(pooling)))
+    }
+
     /// The same weights in another plan of the same architecture.
     fn remade(&self, plan: Plan, recipe: Option<RandomVgg>) -> Self {
         let stages = self.inner.stages.iter().map(|(layer, weighted)| {
@@ -217,7 +172,10 @@ impl Vgg {
                     };
                     Weighted::Convolution(Box::new(convolution.remade(shape, plan.precise)))
                 }
-                Weighted::Pool(pool) => Weighted::Pool(*pool),
+                Weighted::Pool(pool) => Weighted::Pool(Pool {
+                    pooling: plan.pooling,
+                    ..*pool
+                }),
             };
             (*layer, weighted)
         });
@@ -436,9 +394,7 @@ impl Vgg {
             place += if pooled { 2 } else { 1 };
         }
         features.add(self.inner.stages[deepest].0, engine.leave(map));
-        features
-            .maps
-            .sort_by_key(|(layer, _)| taps.iter().position(|tap| tap == layer));
+        features.arrange(taps);
         Ok((features, trace))
     }
 

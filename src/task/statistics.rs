@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{map_size, region};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, by_name};
 use crate::exemplars::{Given, GivenPart};
 use crate::imaging::{Raster, Size};
 use crate::kernels::Padding;
@@ -56,11 +56,7 @@ impl FromStr for Statistics {
 
     /// Reads a name: `gram`, `moments`, `whitened` or `distributions`.
     fn from_str(name: &str) -> Result<Self> {
-        let known = Self::NAMES.iter().find(|(known, _)| *known == name);
-        known.map(|(_, statistics)| *statistics).ok_or_else(|| {
-            let names = Self::NAMES.map(|(name, _)| name).join(", ");
-            Error::option("statistics", format!("`{name}`"), names)
-        })
+        by_name("statistics", name, &Self::NAMES)
     }
 }
 

@@ -1,0 +1,67 @@
+//! Feature maps by layer.
+
+use burn::tensor::Tensor;
+
+use super::Layer;
+use crate::loss::sum_of_maps;
+
+/// Feature maps, or gradients at them, by layer.
+#[derive(Clone, Debug, Default)]
+pub struct Features {
+    maps: Vec<(Layer, Tensor<4>)>,
+}
+
+impl Features {
+    /// The map `[1, C, h, w]` of a layer.
+    #[must_use]
+    pub fn get(&self, layer: Layer) -> Option<&Tensor<4>> {
+        self.maps
+            .iter()
+            .find(|(candidate, _)| *candidate == layer)
+            .map(|(_, map)| map)
+    }
+
+    /// Layers and maps, in the order they were asked for.
+    pub fn iter(&self) -> impl Iterator<Item = (Layer, &Tensor<4>)> {
+        self.maps.iter().map(|(layer, map)| (*layer, map))
+    }
+
+    /// Adds to the map of a layer, which is zero where none was given.
+    pub fn add(&mut self, layer: Layer, map: Tensor<4>) {
+        match self
+            .maps
+            .iter_mut()
+            .find(|(candidate, _)| *candidate == layer)
+        {
+            Some((_, sum)) => {
+                *sum = sum_of_maps(sum.clone(), map);
+            }
+            None => self.maps.push((layer, map)),
+        }
+    }
+
+    /// Puts the maps into the order of `layers`.
+    pub(super) fn arrange(&mut self, layers: &[Layer]) {
+        self.maps
+            .sort_by_key(|(layer, _)| layers.iter().position(|wanted| wanted == layer));
+    }
+
+    /// Takes the map of a layer out, whose memory can then be reused.
+    pub fn take(&mut self, layer: Layer) -> Option<Tensor<4>> {
+        let place = self
+            .maps
+            .iter()
+            .position(|(candidate, _)| *candidate == layer)?;
+        Some(self.maps.swap_remove(place).1)
+    }
+}
+
+impl FromIterator<(Layer, Tensor<4>)> for Features {
+    fn from_iter<I: IntoIterator<Item = (Layer, Tensor<4>)>>(maps: I) -> Self {
+        let mut features = Self::default();
+        for (layer, map) in maps {
+            features.add(layer, map);
+        }
+        features
+    }
+}
