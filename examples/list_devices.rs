@@ -16,6 +16,18 @@ fn main() -> ExitCode {
             "{:<10} {:<14} {} ({})",
             info.name, info.class, info.adapter, info.driver
         );
+        if let Some(bytes) = info.largest_buffer {
+            println!("{:<10} largest buffer {} MiB", "", bytes >> 20);
+        }
+        if !info.matrices.is_empty() {
+            println!("{:<10} matrices {}", "", info.matrices.join(", "));
+        }
+        // GPUs are checked when they are opened.
+        let checked = device::by_name(&info.name).and_then(|device| device::check(&device));
+        match checked {
+            Ok(()) => println!("{:<10} computes right", ""),
+            Err(error) => println!("{:<10} {error}", ""),
+        }
     }
     match device::best() {
         Ok(best) => {

@@ -207,6 +207,16 @@ pub enum Error {
         /// What the backend said.
         reason: String,
     },
+    /// A device computes something else than it should.
+    #[error("device `{name}` ({adapter}) computes wrong results and is not used: {reason}")]
+    WrongResults {
+        /// The device.
+        name: String,
+        /// Its adapter and driver.
+        adapter: String,
+        /// What was wrong.
+        reason: String,
+    },
     /// Two things that must live on one device do not.
     #[error("{what} lives on {found}; expected {expected}")]
     DeviceMismatch {

@@ -6,8 +6,15 @@
 //! Names are a backend, optionally with an index: `flex`, `ndarray`, `wgpu`, `wgpu:1`, `vulkan:0`,
 //! `metal`, `webgpu`, `cuda:0`, `rocm`, `cpu`. Without an index a backend gives its best adapter.
 
+mod check;
+#[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]
+mod compiled;
+#[cfg(feature = "wgpu")]
+mod graphics;
+
 use burn::tensor::Device;
 
+pub use self::check::check;
 use crate::error::{Error, Result};
 
 /// What computes.
@@ -53,6 +60,12 @@ pub struct DeviceInfo {
     pub adapter: String,
     /// The driver and graphics interface, or what the backend is.
     pub driver: String,
+    /// The largest single buffer in bytes, where the driver tells: a bound on images. How much memory
+    /// an adapter has, graphics interfaces do not say.
+    pub largest_buffer: Option<u64>,
+    /// Shapes and types of the matrices that the hardware multiplies at once, as `m x n x k` and the
+    /// types of factors and sums; empty where there are none or none are told.
+    pub matrices: Vec<String>,
 }
 
 /// A backend: its name, and the crate feature that brings it.
@@ -82,7 +95,7 @@ const fn backend(name: &'static str, compiled: bool) -> Backend {
     }
 }
 
-/// The best device that answers: a GPU if there is one, else the CPU.
+/// The best device that answers and computes right: a GPU if there is one, else the CPU.
 ///
 /// A software GPU is never chosen where a CPU backend is compiled in.
 ///
@@ -118,12 +131,13 @@ pub fn list() -> Vec<DeviceInfo> {
         .collect()
 }
 
-/// Opens the device of this name.
+/// Opens the device of this name. GPUs are [checked](check) first.
 ///
 /// # Errors
 ///
 /// [`Error::UnknownDevice`] for a name that no backend has, [`Error::BackendNotCompiled`] for a
-/// backend whose feature is off, [`Error::NoAdapter`] if nothing answers.
+/// backend whose feature is off, [`Error::NoAdapter`] if nothing answers, [`Error::WrongResults`] for
+/// one that does not compute what it should.
 pub fn by_name(name: &str) -> Result<Device> {
     let name = name.trim().to_lowercase();
     let (base, index) = match name.split_once(':') {
@@ -148,7 +162,11 @@ pub fn by_name(name: &str) -> Result<Device> {
             feature: backend.feature.into(),
         });
     }
-    open(base, index, &name)
+    let device = open(base, index, &name)?;
+    if !is_in_host_memory(&device) {
+        check(&device)?;
+    }
+    Ok(device)
 }
 
 /// Whether tensors of `device` lie in host memory, so that kernels on slices can serve it.
@@ -199,6 +217,8 @@ fn cpu_info(name: &str, driver: &str) -> DeviceInfo {
         class: DeviceClass::Cpu,
         adapter: format!("{} threads", rayon::current_num_threads()),
         driver: driver.into(),
+        largest_buffer: None,
+        matrices: Vec::new(),
     }
 }
 
@@ -244,219 +264,6 @@ fn open(backend: &str, index: Option<usize>, name: &str) -> Result<Device> {
             name: name.into(),
             feature: backend.into(),
         }),
-    }
-}
-
-/// Adapters behind wgpu.
-#[cfg(feature = "wgpu")]
-mod graphics {
-    use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, wgpu};
-    use burn::tensor::{Device, DeviceKind};
-
-    use super::{DeviceClass, DeviceInfo};
-    use crate::error::{Error, Result};
-
-    pub(super) struct Adapter {
-        class: DeviceClass,
-        kind: DeviceKind,
-        adapter: String,
-        driver: String,
-    }
-
-    impl Adapter {
-        pub(super) fn info(self, backend: &str, index: usize) -> DeviceInfo {
-            DeviceInfo {
-                name: format!("{backend}:{index}"),
-                class: self.class,
-                adapter: self.adapter,
-                driver: self.driver,
-            }
-        }
-    }
-
-    fn interfaces(backend: &str) -> &'static [wgpu::Backend] {
-        match backend {
-            "vulkan" => &[wgpu::Backend::Vulkan],
-            "metal" => &[wgpu::Backend::Metal],
-            "webgpu" => &[wgpu::Backend::BrowserWebGpu],
-            // The order in which Burn's automatic choice looks, by platform.
-            _ if cfg!(target_family = "wasm") => &[wgpu::Backend::BrowserWebGpu],
-            _ if cfg!(target_os = "macos") => &[wgpu::Backend::Metal],
-            _ if cfg!(target_os = "windows") => &[
-                wgpu::Backend::Vulkan,
-                wgpu::Backend::Dx12,
-                wgpu::Backend::Gl,
-            ],
-            _ => &[wgpu::Backend::Vulkan, wgpu::Backend::Gl],
-        }
-    }
-
-    /// The adapters of the first graphics interface that has a GPU, else of the first that has
-    /// anything, best first.
-    pub(super) fn adapters(backend: &str) -> Vec<Adapter> {
-        let mut software = Vec::new();
-        for &interface in interfaces(backend) {
-            let mut found = probe(interface);
-            found.sort_by_key(|adapter| adapter.class);
-            if found
-                .iter()
-                .any(|adapter| adapter.class != DeviceClass::SoftwareGpu)
-            {
-                return found;
-            }
-            if software.is_empty() {
-                software = found;
-            }
-        }
-        software
-    }
-
-    fn probe(interface: wgpu::Backend) -> Vec<Adapter> {
-        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-        descriptor.backends = interface.into();
-        let instance = wgpu::Instance::new(descriptor);
-        let infos = burn::tensor::try_read_sync(instance.enumerate_adapters(interface.into()))
-            .unwrap_or_default();
-        let mut counts = [0; 3];
-        let mut nth = |class: usize| {
-            counts[class] += 1;
-            counts[class] - 1
-        };
-        infos
-            .iter()
-            .map(|adapter| {
-                let info = adapter.get_info();
-                // Burn counts each kind of adapter from zero, in the order of enumeration.
-                let (class, kind) = match info.device_type {
-                    wgpu::DeviceType::DiscreteGpu => {
-                        (DeviceClass::DiscreteGpu, DeviceKind::DiscreteGpu(nth(0)))
-                    }
-                    wgpu::DeviceType::IntegratedGpu => (
-                        DeviceClass::IntegratedGpu,
-                        DeviceKind::IntegratedGpu(nth(1)),
-                    ),
-                    wgpu::DeviceType::VirtualGpu => {
-                        (DeviceClass::VirtualGpu, DeviceKind::VirtualGpu(nth(2)))
-                    }
-                    wgpu::DeviceType::Cpu => (DeviceClass::SoftwareGpu, DeviceKind::Cpu),
-                    wgpu::DeviceType::Other => (DeviceClass::Other, DeviceKind::DefaultDevice),
-                };
-                Adapter {
-                    class,
-                    kind,
-                    adapter: info.name,
-                    driver: format!("{} {} ({interface})", info.driver, info.driver_info)
-                        .trim()
-                        .to_owned(),
-                }
-            })
-            .collect()
-    }
-
-    pub(super) fn open(backend: &str, index: Option<usize>, name: &str) -> Result<Device> {
-        let refused = |reason: String| Error::NoAdapter {
-            name: name.into(),
-            reason,
-        };
-        let adapters = adapters(backend);
-        let count = adapters.len();
-        let adapter = adapters
-            .into_iter()
-            .nth(index.unwrap_or(0))
-            .ok_or_else(|| {
-                refused(match count {
-                    0 => "no graphics driver offers one".into(),
-                    _ => format!("there are {count} of this kind, counted from 0"),
-                })
-            })?;
-        let interface = match backend {
-            "vulkan" => WgpuBackend::Vulkan,
-            "metal" => WgpuBackend::Metal,
-            "webgpu" => WgpuBackend::WebGpu,
-            _ => WgpuBackend::Auto,
-        };
-        let options = Device::wgpu_options()
-            .device_kind(adapter.kind.clone())
-            .graphics_api(interface);
-        match options.init() {
-            Ok(device) => Ok(device),
-            // Opened before in this process: Burn keeps one runtime for each adapter.
-            Err(WgpuInitError::Registration { .. }) => Ok(opened(backend, adapter.kind)),
-            Err(error) => Err(refused(error.to_string())),
-        }
-    }
-
-    /// The name under which [`open`] gives `device`.
-    pub(super) fn name_of(device: &Device) -> Option<String> {
-        ["wgpu", "vulkan", "metal", "webgpu"]
-            .into_iter()
-            .find_map(|backend| {
-                let mut adapters = adapters(backend).into_iter();
-                let index =
-                    adapters.position(|adapter| *device == opened(backend, adapter.kind))?;
-                Some(format!("{backend}:{index}"))
-            })
-    }
-
-    /// The runtime of an adapter, opened or not.
-    fn opened(backend: &str, kind: DeviceKind) -> Device {
-        match backend {
-            #[cfg(feature = "vulkan")]
-            "vulkan" => Device::vulkan(kind),
-            #[cfg(feature = "metal")]
-            "metal" => Device::metal(kind),
-            #[cfg(feature = "webgpu")]
-            "webgpu" => Device::webgpu(kind),
-            _ => Device::wgpu(kind),
-        }
-    }
-}
-
-/// Backends with a runtime of their own.
-#[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]
-mod compiled {
-    use burn::tensor::{Device, DeviceType};
-
-    use super::{DeviceClass, DeviceInfo};
-    use crate::error::{Error, Result};
-
-    fn devices(backend: &str) -> Vec<Device> {
-        match backend {
-            #[cfg(feature = "cuda")]
-            "cuda" => Device::enumerate(DeviceType::Cuda).into_vec(),
-            #[cfg(feature = "rocm")]
-            "rocm" => Device::enumerate(DeviceType::Rocm).into_vec(),
-            #[cfg(feature = "cpu")]
-            "cpu" => Device::enumerate(DeviceType::Cpu).into_vec(),
-            _ => Vec::new(),
-        }
-    }
-
-    pub(super) fn list(backend: &str) -> Vec<DeviceInfo> {
-        let class = match backend {
-            "cpu" => DeviceClass::Cpu,
-            _ => DeviceClass::DiscreteGpu,
-        };
-        (0..devices(backend).len())
-            .map(|index| DeviceInfo {
-                name: format!("{backend}:{index}"),
-                class,
-                adapter: format!("{backend} device {index}"),
-                driver: backend.into(),
-            })
-            .collect()
-    }
-
-    pub(super) fn open(backend: &str, index: Option<usize>, name: &str) -> Result<Device> {
-        let devices = devices(backend);
-        let count = devices.len();
-        devices
-            .into_iter()
-            .nth(index.unwrap_or(0))
-            .ok_or_else(|| Error::NoAdapter {
-                name: name.into(),
-                reason: format!("there are {count} of this kind, counted from 0"),
-            })
     }
 }
 

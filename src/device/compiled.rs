@@ -1,0 +1,47 @@
+//! Backends with a runtime of their own.
+
+use burn::tensor::{Device, DeviceType};
+
+use super::{DeviceClass, DeviceInfo};
+use crate::error::{Error, Result};
+
+fn devices(backend: &str) -> Vec<Device> {
+    match backend {
+        #[cfg(feature = "cuda")]
+        "cuda" => Device::enumerate(DeviceType::Cuda).into_vec(),
+        #[cfg(feature = "rocm")]
+        "rocm" => Device::enumerate(DeviceType::Rocm).into_vec(),
+        #[cfg(feature = "cpu")]
+        "cpu" => Device::enumerate(DeviceType::Cpu).into_vec(),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn list(backend: &str) -> Vec<DeviceInfo> {
+    let class = match backend {
+        "cpu" => DeviceClass::Cpu,
+        _ => DeviceClass::DiscreteGpu,
+    };
+    (0..devices(backend).len())
+        .map(|index| DeviceInfo {
+            name: format!("{backend}:{index}"),
+            class,
+            adapter: format!("{backend} device {index}"),
+            driver: backend.into(),
+            largest_buffer: None,
+            matrices: Vec::new(),
+        })
+        .collect()
+}
+
+pub(super) fn open(backend: &str, index: Option<usize>, name: &str) -> Result<Device> {
+    let devices = devices(backend);
+    let count = devices.len();
+    devices
+        .into_iter()
+        .nth(index.unwrap_or(0))
+        .ok_or_else(|| Error::NoAdapter {
+            name: name.into(),
+            reason: format!("there are {count} of this kind, counted from 0"),
+        })
+}
