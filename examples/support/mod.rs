@@ -193,7 +193,10 @@ impl Common {
         };
         imaging::save(&image, output, self.force)?;
         self.summarise(outcome, output);
-        Ok(())
+        match outcome.failure() {
+            Some(reason) => Err(format!("the device failed on the way: {reason}").into()),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn summarise(&self, outcome: &Outcome, output: &Path) {

@@ -1,13 +1,11 @@
 //! A small computation whose result is known: can this device be trusted?
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{list, name_of};
+use super::{guarded, list, name_of};
 use crate::error::{Error, Result};
 
 /// Channels, height and width of the map that is computed: more than a vector, not a multiple of
@@ -58,11 +56,9 @@ fn computed(device: &Device) -> Result<Vec<f32>> {
 }
 
 fn verified(device: &Device, compute: impl FnOnce(&Device) -> Result<Vec<f32>>) -> Result<()> {
-    // Backends panic where a driver fails.
-    let reason = match catch_unwind(AssertUnwindSafe(|| compute(device))) {
-        Err(_) => "it failed to compute at all".to_owned(),
-        Ok(Err(error)) => error.to_string(),
-        Ok(Ok(found)) => match difference(&found, &expected()) {
+    let reason = match guarded(|| compute(device)) {
+        Err(error) => error.to_string(),
+        Ok(found) => match difference(&found, &expected()) {
             None => return Ok(()),
             Some(reason) => reason,
         },
@@ -217,7 +213,7 @@ mod tests {
         }
         let failing = verified(&device, |_| panic!("as Burn does when a device is lost"));
         assert!(
-            matches!(failing, Err(Error::WrongResults { reason, .. }) if reason.contains("failed"))
+            matches!(failing, Err(Error::WrongResults { reason, .. }) if reason.contains("device is lost"))
         );
     }
 }

@@ -11,10 +11,12 @@ mod check;
 mod compiled;
 #[cfg(feature = "wgpu")]
 mod graphics;
+mod guard;
 
 use burn::tensor::Device;
 
 pub use self::check::check;
+pub(crate) use self::guard::guarded;
 use crate::error::{Error, Result};
 
 /// What computes.

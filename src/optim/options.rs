@@ -103,6 +103,8 @@ pub enum StopReason {
     Asked,
     /// The time that a run may take is over.
     Time,
+    /// The device failed; the picture is the last that was read from it.
+    Device,
 }
 
 impl std::fmt::Display for StopReason {
@@ -115,6 +117,7 @@ impl std::fmt::Display for StopReason {
             Self::NotFinite => "the loss is not a finite number",
             Self::Asked => "asked to stop",
             Self::Time => "the time is up",
+            Self::Device => "the device failed",
         })
     }
 }

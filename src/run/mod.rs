@@ -1,5 +1,6 @@
 //! The one loop: through the scales, and at each through evaluations until it is over.
 
+mod descent;
 mod kept;
 mod observer;
 mod outcome;
@@ -8,16 +9,16 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use self::descent::Descent;
 pub use self::kept::Kept;
 pub(crate) use self::kept::KeptPixels;
 pub use self::observer::{Control, Observer, Progress, Term, Unobserved};
 pub use self::outcome::{Outcome, Record};
 use crate::error::{Error, Result, at_least_one};
 use crate::imaging::{Format, Raster, Scales, Size};
-use crate::kernels::Padding;
 use crate::network::Vgg;
 use crate::objective::Objective;
-use crate::optim::{Lbfgs, LbfgsOptions, Next, StopReason};
+use crate::optim::{LbfgsOptions, StopReason};
 use crate::random::{self, Purpose};
 
 /// How long and through which sizes a task runs.
@@ -89,22 +90,6 @@ impl RunOptions {
     }
 }
 
-/// Evaluations of the next scale, of those left for `scales` scales: twice as many at the coarser
-/// of two, three times at the coarsest of three and so on. What is settled where it is cheap need
-/// not be mended where it is dear.
-fn share(left: usize, scales: usize) -> usize {
-    let parts = scales * (scales + 1) / 2;
-    (left * scales).div_ceil(parts)
-}
-
-/// The share of the time left that belongs to the next of some scales, of which each has four times
-/// the pixels of the one before and as many evaluations as [`share`] gives it.
-fn share_of_time(scales: usize) -> f64 {
-    // The next scale takes `scales` parts, the one after it 4 (scales - 1), and so on.
-    let cost = |later: usize| 4f64.powi(later as i32) * (scales - later) as f64;
-    cost(0) / (0..scales).map(cost).sum::<f64>()
-}
-
 /// Noise around a mean colour: where runs start, and where weights are measured.
 fn noise_image(
     size: Size,
@@ -120,9 +105,6 @@ fn noise_image(
         .collect();
     Raster::new(size, mean.len(), values)
 }
-
-/// Amplitude of the noise at which weights are measured; they hardly depend on it.
-const MEASURING_NOISE: f64 = 0.1;
 
 /// The way of a run through pictures.
 pub(crate) struct Course {
@@ -140,6 +122,9 @@ pub(crate) struct Course {
 
 /// Runs along a course. `objective` makes what is minimised at scale number `i`; its weights are
 /// measured here, at noise.
+///
+/// Where the device fails on the way, the run ends with the last picture that was read from it, if
+/// there is one: [`StopReason::Device`].
 pub(crate) fn run(
     vgg: &Vgg,
     course: Course,
@@ -155,113 +140,48 @@ pub(crate) fn run(
         formats,
         kept,
     } = course;
-    let channels = start.channels();
-    let enlarge = |picture: &Raster, size: Size| match vgg.padding() {
-        Padding::Circular => picture.resized_periodic(size),
-        _ => picture.resized(size),
+    let mut descent = Descent {
+        vgg,
+        options,
+        begun,
+        scales: sizes.len(),
+        mean,
+        kept,
+        picture: start,
+        read: false,
+        names: Vec::new(),
+        counts: Counts::default(),
+        records: Vec::new(),
     };
-    let mut picture = start;
-    let mut records = Vec::new();
-    let mut names = Vec::new();
-    let mut counts = Counts::default();
     let mut stop = StopReason::Evaluations;
+    let mut failure = None;
     for (scale, &size) in sizes.iter().enumerate() {
-        let left = options.evaluations - counts.evaluations;
-        let share = share(left, sizes.len() - scale);
-        if share == 0 {
-            break;
-        }
-        let started = begun.elapsed().as_secs_f64();
-        let until = options.seconds.map(|seconds| {
-            let share = share_of_time(sizes.len() - scale);
-            started + (seconds - started).max(0.0) * share
-        });
-        let mut objective = objective(scale)?;
-        let measuring = (options.seed, Purpose::Measurement, scale as u32);
-        let noise = noise_image(size, &mean, MEASURING_NOISE, measuring);
-        objective.normalize(noise.to_tensor(vgg.device()))?;
-        names = objective.names().map(str::to_owned).collect();
-        picture = enlarge(&picture, size);
-        let gate = kept
-            .as_ref()
-            .map(|kept| kept.put(&mut picture).to_tensor(vgg.device()));
-        let values = size.pixels() * channels;
-        let from = picture.to_tensor(vgg.device()).reshape([values]);
-        let mut lbfgs = Lbfgs::new(from, options.optimiser(share, values))?;
-        let shape = [1, channels, size.height, size.width];
-        let reason = loop {
-            let evaluation = objective.evaluate(lbfgs.ask().reshape(shape))?;
-            let gradient = match &gate {
-                Some(gate) => evaluation.gradient * gate.clone(),
-                None => evaluation.gradient,
-            };
-            let next = lbfgs.tell(evaluation.values, gradient.reshape([values]))?;
-            counts.evaluations += 1;
-            records.push(Record {
-                scale,
-                evaluation: counts.evaluations,
-                seconds: begun.elapsed().as_secs_f64(),
-                terms: lbfgs.values().to_vec(),
-            });
-            let terms: Vec<Term> = names
-                .iter()
-                .zip(lbfgs.values())
-                .map(|(name, &value)| Term { name, value })
-                .collect();
-            let progress = Progress {
-                scale,
-                scales: sizes.len(),
-                size,
-                evaluation: counts.evaluations,
-                evaluations: options.evaluations,
-                seconds: begun.elapsed().as_secs_f64(),
-                terms: &terms,
-                lbfgs: &lbfgs,
-                channels,
-            };
-            let control = observer.observe(&progress);
-            let late = until.is_some_and(|until| progress.seconds >= until);
-            match next {
-                Next::Stop(reason) => break reason,
-                _ if control == Control::Stop => {
-                    lbfgs.stop();
-                    break StopReason::Asked;
-                }
-                // After two, so that every scale takes a step whatever the clock says.
-                _ if late && lbfgs.evaluations() > 1 => break StopReason::Time,
-                _ => {}
+        match descent.scale(scale, size, &mut objective, observer) {
+            Ok(None) => break,
+            Ok(Some(reason)) => stop = reason,
+            Err(Error::Device(reason)) if descent.read => {
+                stop = StopReason::Device;
+                failure = Some(reason);
             }
-        };
-        counts.restarts += lbfgs.restarts();
-        counts.iterations += lbfgs.iterations();
-        if reason == StopReason::NotFinite {
-            return Err(Error::NotFinite {
-                what: format!("the objective at the start of scale {}", scale + 1),
-                value: f32::NAN,
-            });
+            Err(error) => return Err(error),
         }
-        picture = Raster::from_tensor(lbfgs.point().reshape(shape))?;
-        stop = reason;
-        if reason == StopReason::Asked {
+        if matches!(stop, StopReason::Asked | StopReason::Device) {
             break;
         }
     }
     if let Some(&size) = sizes.last() {
         // Stopped before the last scale: the picture has the size asked for all the same.
-        picture = enlarge(&picture, size);
-        if let Some(kept) = &kept {
-            kept.put(&mut picture);
-        }
+        descent.enlarge(size);
     }
     vgg.release_buffers();
     Ok(Outcome::new(
-        (picture, formats),
+        (descent.picture, formats),
         vgg.device().clone(),
-        stop,
-        counts,
+        (stop, failure),
+        descent.counts,
         begun.elapsed().as_secs_f64(),
-        names,
-        records,
+        descent.names,
+        descent.records,
     ))
 }
 
@@ -270,4 +190,80 @@ pub(crate) struct Counts {
     pub(crate) evaluations: usize,
     pub(crate) iterations: usize,
     pub(crate) restarts: usize,
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::loss::{Loss, Measured, Observation, TotalVariation};
+    use crate::network::RandomVgg;
+
+    /// Counts how often it is measured, and panics from then on as a backend does whose device is
+    /// lost.
+    struct Failing {
+        measured: Arc<AtomicUsize>,
+        good: usize,
+    }
+
+    impl Loss for Failing {
+        fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
+            let number = self.measured.fetch_add(1, Ordering::Relaxed);
+            assert!(number < self.good, "the device is lost");
+            TotalVariation.measure(observation, weight)
+        }
+    }
+
+    fn failing_after(good: usize) -> Result<Outcome> {
+        let vgg = RandomVgg::vgg16().init(&crate::device::by_name("flex")?)?;
+        let size = Size::new(12, 10);
+        let options = RunOptions {
+            evaluations: 200,
+            ..RunOptions::default()
+        };
+        let course = Course {
+            sizes: vec![size.halved(1), size],
+            start: options.starting_noise(size.halved(1), &[0.5; 3]),
+            mean: vec![0.5; 3],
+            formats: Vec::new(),
+            kept: None,
+        };
+        let measured = Arc::new(AtomicUsize::new(0));
+        run(&vgg, course, &options, &mut Unobserved, |_| {
+            let measured = Arc::clone(&measured);
+            let loss = Failing { measured, good };
+            Ok(Objective::new(&vgg).at_image("failing", 1.0, loss))
+        })
+    }
+
+    #[test]
+    fn a_run_whose_device_fails_keeps_its_last_picture() {
+        // The first scale may use two thirds of 200 evaluations, and one more measures weights.
+        for good in [30, 100, 150] {
+            let outcome = failing_after(good).unwrap();
+            assert_eq!(outcome.stop_reason(), StopReason::Device);
+            assert_eq!(outcome.failure(), Some("the device is lost"));
+            assert!(outcome.evaluations() < good && outcome.evaluations() + 3 >= good);
+            let picture = outcome.picture();
+            assert_eq!((picture.width(), picture.height()), (12, 10));
+            assert!(picture.as_raw().iter().all(|value| value.is_finite()));
+            // Smoother than the noise it came from: something was done.
+            let deviation = |values: &[f32]| {
+                let mean = values.iter().sum::<f32>() / values.len() as f32;
+                let squares: f32 = values.iter().map(|value| (value - mean).powi(2)).sum();
+                (squares / values.len() as f32).sqrt()
+            };
+            assert!(deviation(picture.as_raw()) < 0.05);
+        }
+        // Nothing was made yet.
+        for good in [0, 10] {
+            assert!(
+                matches!(failing_after(good), Err(Error::Device(_))),
+                "{good}"
+            );
+        }
+        assert_eq!(failing_after(usize::MAX).unwrap().failure(), None);
+    }
 }

@@ -15,6 +15,7 @@ pub struct Outcome {
     formats: Vec<Format>,
     device: Device,
     stop: StopReason,
+    failure: Option<String>,
     counts: Counts,
     seconds: f64,
     names: Vec<String>,
@@ -48,7 +49,7 @@ impl Outcome {
     pub(super) fn new(
         (picture, formats): (Raster, Vec<Format>),
         device: Device,
-        stop: StopReason,
+        (stop, failure): (StopReason, Option<String>),
         counts: Counts,
         seconds: f64,
         names: Vec<String>,
@@ -59,6 +60,7 @@ impl Outcome {
             formats,
             device,
             stop,
+            failure,
             counts,
             seconds,
             names,
@@ -130,6 +132,12 @@ impl Outcome {
     #[must_use]
     pub fn stop_reason(&self) -> StopReason {
         self.stop
+    }
+
+    /// What the device said when it failed, if that is why the run ended.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
     /// Evaluations made.

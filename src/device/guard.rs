@@ -1,0 +1,43 @@
+//! Panics of backends as errors.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::error::{Error, Result};
+
+/// Calls `compute`. Backends panic where a driver fails, a device is lost or memory runs out; that
+/// is [`Error::Device`] with what they say.
+///
+/// Nothing that `compute` was changing may be used afterwards.
+pub(crate) fn guarded<T>(compute: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Error::Device(
+            text.unwrap_or_else(|| "it gave no reason".into()),
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error_with_its_message() {
+        let device = |result: Result<i32>| match result {
+            Err(Error::Device(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(guarded(|| Ok(7)).unwrap(), 7);
+        assert_eq!(device(guarded(|| panic!("device lost"))), "device lost");
+        let reason = "out of memory";
+        assert_eq!(
+            device(guarded(|| panic!("{reason}: 3 GiB"))),
+            "out of memory: 3 GiB"
+        );
+        let silent = guarded(|| std::panic::panic_any(3));
+        assert_eq!(device(silent), "it gave no reason");
+        let refused = guarded::<()>(|| Err(Error::option("a", "b", "c")));
+        assert!(matches!(refused, Err(Error::InvalidOption { .. })));
+    }
+}
