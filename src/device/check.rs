@@ -5,7 +5,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{guarded, list, name_of};
+use super::{guarded, list, name_of, read};
 use crate::error::{Error, Result};
 
 /// Channels, height and width of the map that is computed: more than a vector, not a multiple of
@@ -50,9 +50,7 @@ fn computed(device: &Device) -> Result<Vec<f32>> {
         gram.reshape([CHANNELS * CHANNELS]),
         sums.reshape([CHANNELS]),
     ];
-    Tensor::<1>::cat(parts.to_vec(), 0)
-        .try_into_vec_as()
-        .map_err(Error::device)
+    read(Tensor::<1>::cat(parts.to_vec(), 0))
 }
 
 fn verified(device: &Device, compute: impl FnOnce(&Device) -> Result<Vec<f32>>) -> Result<()> {

@@ -12,11 +12,15 @@ mod compiled;
 #[cfg(feature = "wgpu")]
 mod graphics;
 mod guard;
+mod reading;
 
 use burn::tensor::Device;
 
 pub use self::check::check;
 pub(crate) use self::guard::guarded;
+pub(crate) use self::reading::read;
+#[doc(hidden)]
+pub use self::reading::reads;
 use crate::error::{Error, Result};
 
 /// What computes.

@@ -5,7 +5,8 @@ use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Luma, Rgb32FImage};
 
 use super::Size;
-use crate::error::{Error, Result};
+use crate::device::read;
+use crate::error::Result;
 
 /// A picture's values, row by row, pixel by pixel, channel by channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +60,7 @@ impl Raster {
     pub(crate) fn from_tensor(tensor: Tensor<4>) -> Result<Self> {
         let [_, channels, height, width] = tensor.dims();
         let data = tensor.permute([0, 2, 3, 1]).inner();
-        let values = data.try_into_vec_as().map_err(Error::device)?;
+        let values = read(data)?;
         Ok(Self::new(Size::new(width, height), channels, values))
     }
 

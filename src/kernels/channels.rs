@@ -69,6 +69,7 @@ pub(crate) fn mix(map: Tensor<4>, affine: Affine) -> Result<Tensor<4>> {
         return Ok(mix_tensors(map, affine));
     }
     let device = map.device();
+    // In host memory, where nothing has to be waited for.
     let values = |tensor: Option<Tensor<2>>| -> Result<Option<Vec<f32>>> {
         let values = tensor.map(|tensor| tensor.try_into_vec_as().map_err(Error::device));
         values.transpose()

@@ -5,16 +5,14 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::channels::positions_by_channels;
-use crate::error::{Error, Result};
+use crate::device::read;
+use crate::error::Result;
 
 /// The values of all positions of a map `[1, N, H, W]` along the columns of `directions`, `[N, K]`:
 /// those along the first, then those along the second.
 pub(crate) fn along(map: Tensor<4>, directions: &Tensor<2>) -> Result<Vec<f32>> {
-    positions_by_channels(map)
-        .matmul(directions.clone())
-        .transpose()
-        .try_into_vec_as()
-        .map_err(Error::device)
+    let along = positions_by_channels(map).matmul(directions.clone());
+    read(along.transpose())
 }
 
 /// Replaces each of the values [`along`] directions by its distance from the quantile of the same

@@ -30,18 +30,37 @@ impl TensorConvolution {
         }
     }
 
-    fn weight(&self, parameters: &Parameters, device: &Device) -> Tensor<4> {
+    /// The weight on a device, `[channels out, channels in, kernel, kernel]`, or for the way back its
+    /// transpose in channels, turned around in space.
+    ///
+    /// In memory the second axis comes last: kernels that read maps channels last want it so, and
+    /// would otherwise lay it out anew at every call.
+    fn weight(&self, parameters: &Parameters, device: &Device, turned: bool) -> Tensor<4> {
         let ConvolutionShape {
             channels_in,
             channels_out,
             kernel,
             ..
         } = self.shape;
-        let data = TensorData::new(
-            parameters.weight.clone(),
-            [channels_out, channels_in, kernel, kernel],
-        );
-        Tensor::from_data(data, device)
+        let taps = kernel * kernel;
+        let at = |output: usize, input: usize, tap: usize| {
+            parameters.weight[(output * channels_in + input) * taps + tap]
+        };
+        let mut values = Vec::with_capacity(parameters.weight.len());
+        let (first, second) = match turned {
+            false => (channels_out, channels_in),
+            true => (channels_in, channels_out),
+        };
+        for a in 0..first {
+            for tap in 0..taps {
+                values.extend((0..second).map(|b| match turned {
+                    false => at(a, b, tap),
+                    true => at(b, a, taps - 1 - tap),
+                }));
+            }
+        }
+        let data = TensorData::new(values, [first, kernel, kernel, second]);
+        Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
     }
 
     pub(super) fn forward(
@@ -56,7 +75,7 @@ impl TensorConvolution {
             .get_or_init(|| {
                 let bias = TensorData::new(parameters.bias.clone(), [shape.channels_out]);
                 (
-                    self.weight(parameters, device),
+                    self.weight(parameters, device, false),
                     Tensor::from_data(bias, device),
                 )
             })
@@ -91,13 +110,13 @@ impl TensorConvolution {
         let padded = if shape.stride == 1 {
             let weight = self
                 .backward
-                .get_or_init(|| self.weight(parameters, device).swap_dims(0, 1).flip([2, 3]));
+                .get_or_init(|| self.weight(parameters, device, true));
             let options = ConvOptions::new([1; 2], [reach - cropped; 2], [1; 2], 1);
             conv2d(gradient, weight.clone(), None, options)
         } else {
             let weight = self
                 .backward
-                .get_or_init(|| self.weight(parameters, device));
+                .get_or_init(|| self.weight(parameters, device, false));
             let [_, _, rows, columns] = gradient.dims();
             let missing = |length: usize, outputs: usize| {
                 let whole = length + 2 * shape.padding;

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::{Gradient, Loss, Measured, Observation};
+use crate::device::read;
 use crate::error::{Error, Result};
 use crate::imaging::is_white;
 use crate::kernels::Positions;
@@ -40,7 +41,7 @@ impl Region {
     /// read.
     pub fn of(mask: Tensor<2>) -> Result<Self> {
         let (size, device) = (mask.dims(), mask.device());
-        let values: Vec<f32> = mask.try_into_vec_as().map_err(Error::device)?;
+        let values: Vec<f32> = read(mask)?;
         Self::of_values(&values, size, &device)
             .ok_or_else(|| Error::option("the positions of a region", 0, "at least one"))
     }

@@ -3,7 +3,8 @@
 use burn::tensor::{Tensor, TensorData};
 use nalgebra::DMatrix;
 
-use crate::error::{Error, Result};
+use crate::device::read;
+use crate::error::Result;
 
 /// `(S / s + floor I)^exponent` for a covariance `S`, `[N, N]`, whose eigenvalues are `s` in the
 /// mean; nothing for one without any variance.
@@ -13,10 +14,7 @@ pub(super) fn power(
     exponent: f64,
 ) -> Result<Option<Tensor<2>>> {
     let [count, _] = covariance.dims();
-    let values: Vec<f32> = covariance
-        .clone()
-        .try_into_vec_as()
-        .map_err(Error::device)?;
+    let values: Vec<f32> = read(covariance.clone())?;
     let own = DMatrix::from_iterator(count, count, values.into_iter().map(f64::from));
     let mean = own.trace() / count as f64;
     if mean <= 0.0 {

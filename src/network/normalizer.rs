@@ -3,7 +3,8 @@
 use burn::tensor::Tensor;
 
 use super::{Features, Layer, Vgg};
-use crate::error::{Error, Result};
+use crate::device::read;
+use crate::error::Result;
 use crate::loss::{Loss, Observation};
 
 /// The weights that make losses at different layers pull equally hard on the image.
@@ -58,9 +59,7 @@ impl LayerNormalizer {
                 weights: Vec::new(),
             });
         }
-        let sums: Vec<f32> = Tensor::cat(sums, 0)
-            .try_into_vec_as()
-            .map_err(Error::device)?;
+        let sums: Vec<f32> = read(Tensor::cat(sums, 0))?;
         crate::error::all_finite("the gradient of a loss at noise", &sums)?;
         let weights = sums
             .into_iter()

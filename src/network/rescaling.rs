@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 
 use super::{Layer, Vgg};
+use crate::device::read;
 use crate::error::{Error, Result, all_finite};
 use crate::kernels::{ConvolutionShape, Parameters};
 
@@ -79,7 +80,7 @@ impl Vgg {
                 };
                 let [_, channels, height, width] = map.dims();
                 let sum = map.sum_dim(3).sum_dim(2).reshape([channels]);
-                let sum: Vec<f32> = sum.try_into_vec_as().map_err(Error::device)?;
+                let sum: Vec<f32> = read(sum)?;
                 all_finite(format!("{layer} of image {}", number + 1), &sum)?;
                 let total = sums.entry(layer).or_insert_with(|| vec![0.0; channels]);
                 for (total, sum) in total.iter_mut().zip(sum) {

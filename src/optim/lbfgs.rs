@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line_search::{LineSearch, LineSearchFailure, Verdict};
 use super::options::{LbfgsOptions, StopReason};
+use crate::device::read;
 use crate::error::{Error, Result};
 
 /// A pair is kept only if the cosine between step and gradient change exceeds this.
@@ -274,9 +275,7 @@ impl Lbfgs {
                 dot(&step, &step),
             ]);
         }
-        let numbers: Vec<f64> = Tensor::cat(packed, 0)
-            .try_into_vec_as()
-            .map_err(Error::device)?;
+        let numbers: Vec<f64> = read(Tensor::cat(packed, 0))?;
         let (values, rest) = numbers.split_at(terms);
         let at = |i: usize| rest.get(i).copied().unwrap_or(0.0);
         Ok(Read {
