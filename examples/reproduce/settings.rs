@@ -186,7 +186,7 @@ fn show_pictures(
     let columns = ["given".to_owned()]
         .into_iter()
         .chain(steps.iter().cloned());
-    let mut grid = Grid::new(setting, columns.collect());
+    let mut grid = Grid::new("", columns.collect());
     for (name, given) in context.photographs.iter().chain(&context.exemplars) {
         let of = |step: &String| {
             let wanted = [
@@ -213,6 +213,7 @@ fn show_pictures(
             grid.row("", [Some(given)].into_iter().chain(cells).collect());
         }
     }
-    page.pictures(grid);
+    page.heading(setting);
     page.text(text);
+    page.pictures(grid);
 }

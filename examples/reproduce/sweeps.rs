@@ -23,7 +23,7 @@ const STYLE_LAYERS: [&str; 10] = [
     "conv5",
 ];
 /// Layers that inversions judge settings by.
-pub(crate) const INVERTED: [&str; 4] = ["conv3_1", "pool4", "conv3", "pool5"];
+pub(crate) const INVERTED: [&str; 4] = ["conv3_1", "pool4", "conv3", "conv5"];
 
 /// All runs.
 pub(crate) fn units(context: &Context) -> support::Result<Vec<Unit<'_>>> {
