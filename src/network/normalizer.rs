@@ -34,8 +34,8 @@ impl LayerNormalizer {
     ///
     /// # Errors
     ///
-    /// Those of [`Vgg::forward`] and of the losses; [`Error::NotFinite`] for a loss whose gradient
-    /// is NaN or infinite.
+    /// Those of [`Vgg::forward`] and of the losses;
+    /// [`Error::NotFinite`](crate::Error::NotFinite) for a loss whose gradient is NaN or infinite.
     pub fn measure(vgg: &Vgg, image: Tensor<4>, losses: &[(Layer, &dyn Loss)]) -> Result<Self> {
         let mut sums = Vec::new();
         for (layer, loss) in losses {
