@@ -514,7 +514,7 @@ fn trained_weights_serve_in_place_of_random_ones() {
         said(&output)
     );
     assert!(folder.path().join("inverted.png").exists());
-    let refused: [(&[&str], &str); 6] = [
+    let refused: [(&[&str], &str); 8] = [
         (&["--weights-file", "nowhere.pth"], "nowhere.pth"),
         (&["--weights-file", cat], "cat.png"),
         // Another network than its weights.
@@ -523,6 +523,11 @@ fn trained_weights_serve_in_place_of_random_ones() {
             &["--weights-file", &alexnet, "--network-seed", "1"],
             "--network-seed",
         ),
+        (
+            &["--weights-file", &alexnet, "--bias-sigma", "1"],
+            "--bias-sigma",
+        ),
+        (&["--bias-sigma=-1"], "bias sigma is -1"),
         (&["--network", "vgg13"], "vgg16, vgg19, alexnet"),
         (&["--caffe"], "--weights-file"),
     ];

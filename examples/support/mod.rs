@@ -43,13 +43,17 @@ pub(crate) struct Common {
     #[arg(long, default_value_t = 0)]
     pub(crate) network_seed: u64,
 
+    /// Standard deviation of the network's biases; about 1 brings more back from deep layers
+    #[arg(long, value_name = "SIGMA")]
+    pub(crate) bias_sigma: Option<f64>,
+
     /// Recipe of a network, as choose_network writes it, in place of the options below
     #[arg(long, value_name = "FILE", conflicts_with_all = ["network_seed", "network", "pooling", "weights_file"])]
     pub(crate) recipe: Option<PathBuf>,
 
     /// Trained weights, from torchvision (.pth) or with its names (.safetensors), in place of random
     /// ones; see --network
-    #[arg(long, value_name = "FILE", conflicts_with = "network_seed")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["network_seed", "bias_sigma"])]
     pub(crate) weights_file: Option<PathBuf>,
 
     /// Read --weights-file as Caffe trained them, among them Gatys' normalised VGG: blue first, 0 to 255
@@ -143,6 +147,9 @@ impl Common {
                 .with_seed(self.network_seed)
                 .with_channels(channels),
         };
+        if let Some(sigma) = self.bias_sigma {
+            random = random.with_bias_sigma(sigma);
+        }
         if let Some(pooling) = self.pooling {
             random = random.with_pooling(pooling);
         }
