@@ -77,8 +77,11 @@ pub(crate) fn inverted(
     let outcome = invert_observed(vgg, picture, layer, options, &mut watch.observer())?;
     let wanted = imaging::from_image(picture, vgg.device());
     let error = reconstruction_error(vgg, outcome.tensor(), wanted, layer)?;
-    // In 16 bits, since in 8 a shallow layer gives back the picture itself.
-    let (found, wanted) = (outcome.image16().to_rgb32f(), imaging::flatten(picture));
+    // Clipped but not rounded: rounded, a shallow layer gives back the picture itself.
+    let (mut found, wanted) = (outcome.picture(), imaging::flatten(picture));
+    found
+        .iter_mut()
+        .for_each(|value| *value = value.clamp(0.0, 1.0));
     // The loss is in units that its weight sets; its last value and the error are the same thing.
     let last = outcome.records().last().map_or(1.0, |record| record.loss());
     let unit = if last > 0.0 { error / last } else { 0.0 };
