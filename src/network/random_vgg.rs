@@ -103,7 +103,8 @@ impl RandomVgg {
     }
 
     /// Draws biases from `N(0, sigma)` too, in units of the activations that they are added to;
-    /// 0 for none. Larger values make features answer less to the image. Default: 0.
+    /// 0 for none. About 1 brings more of a picture back from deep layers (`docs/EVIDENCE.md`); far
+    /// larger values make features answer less to the image. Default: 0.
     #[must_use]
     pub fn with_bias_sigma(mut self, sigma: f64) -> Self {
         self.bias_sigma = sigma;
