@@ -48,7 +48,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         .init(&support::open_device(None)?)?;
     let last = architecture.layers().into_iter().rev();
     let mut convolutions =
-        last.filter(|layer| !matches!(layer, Layer::FullyConnected { .. } | Layer::Pool { .. }));
+        last.filter(|layer| layer.has_weights() && !matches!(layer, Layer::FullyConnected { .. }));
     let deepest = arguments.up_to.or_else(|| convolutions.next());
     let deepest = deepest.ok_or("the network has no convolutions")?;
     vgg.save_safetensors(deepest, &arguments.output, arguments.force)?;

@@ -4,20 +4,18 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Parser, ValueEnum};
+use image::DynamicImage;
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, ImageFormat};
 use indicatif::ProgressBar;
 use ranvgg::imaging::{self, Limits};
 use ranvgg::metrics::{Novelty, filter_responses, novelty, seam, sliced_wasserstein};
 use ranvgg::{Padding, RandomVgg, Statistics, TextureOptions, Vgg, synthesize_texture};
 use serde::Serialize;
+use support::html::{self, escaped};
 
 /// Make textures from a folder of exemplars and judge them: CSV, PNG sheet, HTML page
 #[derive(Parser)]
@@ -336,20 +334,10 @@ fn page(
 }
 
 fn figure(page: &mut String, picture: &DynamicImage, caption: &str) -> support::Result<()> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Png)?;
+    let (image, caption) = (html::image(picture, caption)?, escaped(caption));
     writeln!(
         page,
-        "<figure><img alt=\"{0}\" src=\"data:image/png;base64,{1}\"><figcaption>{0}</figcaption></figure>",
-        escaped(caption),
-        BASE64.encode(bytes.get_ref()),
+        "<figure>{image}<figcaption>{caption}</figcaption></figure>"
     )?;
     Ok(())
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

@@ -223,14 +223,9 @@ impl GreedyStackBuilder {
 
     /// The layers that are chosen.
     fn layers(&self) -> Result<Vec<Layer>> {
-        let architecture = self.network.architecture();
-        let layers = architecture.layers();
-        let deepest = architecture.layer(&self.deepest().to_string())?;
-        let count = layers.iter().position(|layer| *layer == deepest);
-        let layers = layers.into_iter().take(count.map_or(0, |place| place + 1));
-        Ok(layers
-            .filter(|layer| !matches!(layer, Layer::Pool { .. }))
-            .collect())
+        let mut layers = self.network.architecture().up_to(self.deepest())?;
+        layers.retain(|layer| layer.has_weights());
+        Ok(layers)
     }
 
     /// The seeds of every layer's candidates.

@@ -126,19 +126,27 @@ pub(crate) fn boxes(plot: &Boxes) -> support::Result<Option<String>> {
                     Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled())
                 });
         }
-        chart
-            .configure_series_labels()
-            .label_font(LABELS)
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.3))
-            .position(SeriesLabelPosition::UpperRight)
-            .draw()?;
+        legend(&mut chart, SeriesLabelPosition::UpperRight)?;
         area.present()?;
     }
     Ok(Some(svg))
 }
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+fn legend<'a, 'b: 'a>(
+    chart: &mut Chart<'a, 'b>,
+    position: SeriesLabelPosition,
+) -> support::Result<()> {
+    chart
+        .configure_series_labels()
+        .label_font(LABELS)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .position(position)
+        .draw()?;
+    Ok(())
+}
 
 fn one_box(
     chart: &mut Chart<'_, '_>,
@@ -255,13 +263,7 @@ pub(crate) fn curves(plot: &Curves) -> support::Result<Option<String>> {
                 }
             }
         }
-        chart
-            .configure_series_labels()
-            .label_font(LABELS)
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.3))
-            .position(SeriesLabelPosition::LowerLeft)
-            .draw()?;
+        legend(&mut chart, SeriesLabelPosition::LowerLeft)?;
         area.present()?;
     }
     Ok(Some(svg))

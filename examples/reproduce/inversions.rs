@@ -63,7 +63,7 @@ pub(crate) fn units<'a>(
 /// About how long so many evaluations of a layer take.
 pub(crate) fn cost(context: &Context, evaluations: usize, layer: Layer) -> u64 {
     let pixels = u64::from(context.side).pow(2);
-    pixels * (evaluations * convolutions(context, layer)) as u64
+    pixels * (evaluations * context.weighted(layer).len()) as u64
 }
 
 /// Inverts a picture from a layer, and measures what came back.
@@ -98,16 +98,6 @@ pub(crate) fn inverted(
             .collect(),
         picture: Some(outcome.image()),
     })
-}
-
-/// Convolutions and fully connected layers up to a layer.
-fn convolutions(context: &Context, layer: Layer) -> usize {
-    let layers = context.options.network.layers();
-    let place = layers.iter().position(|candidate| *candidate == layer);
-    let below = layers.iter().take(place.map_or(0, |place| place + 1));
-    below
-        .filter(|layer| !matches!(layer, Layer::Pool { .. }))
-        .count()
 }
 
 /// A figure of all runs of these labels.

@@ -90,21 +90,14 @@ pub(crate) fn stacking<'a>(
     layers: &[Layer],
     draw: usize,
 ) -> Unit<'a> {
-    let order = context.options.network.layers();
-    let place = |layer: &Layer| order.iter().position(|candidate| candidate == layer);
+    let chosen = layers.iter().map(|layer| context.weighted(*layer));
+    let chosen = chosen.max_by_key(Vec::len).unwrap_or_default();
     // A pooling has no weights: the convolution below it is the last that is chosen.
-    let asked = layers.iter().filter_map(place).max().unwrap_or(0);
-    let chosen = order.iter().take(asked + 1).rev();
-    let mut chosen = chosen.filter(|layer| !matches!(layer, Layer::Pool { .. }));
-    let deepest = chosen.next().copied().unwrap_or(order[0]);
+    let deepest = chosen[chosen.len() - 1];
     let candidates = context.options.candidates;
     let evaluations = if context.options.smallest { 3 } else { 60 };
     // Each layer's candidates cost as much as all below it: half of the deepest on average.
-    let depth = order
-        .iter()
-        .filter(|layer| place(layer) <= place(&deepest))
-        .count();
-    let cost = cost(context, candidates * evaluations, deepest) * depth as u64 / 2;
+    let cost = cost(context, candidates * evaluations, deepest) * chosen.len() as u64 / 2;
     Unit::new(
         &[("kind", &STACKED), ("draw", &draw), ("up to", &deepest)],
         cost,

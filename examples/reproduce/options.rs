@@ -99,6 +99,8 @@ impl Context {
     pub(crate) fn new(options: &Options, study: &dyn Study) -> support::Result<Self> {
         let defaults = study.defaults();
         let (side, evaluations, draws) = match options.smallest {
+            // AlexNet's poolings and strides leave nothing of less.
+            true if options.network == Architecture::AlexNet => (64, 4, 2),
             true => (32, 4, 2),
             false => (
                 options.side.unwrap_or(defaults.side),
@@ -167,6 +169,21 @@ impl Context {
             .iter()
             .filter_map(|name| self.options.network.layer(name).ok());
         found.filter(|layer| self.fits(*layer)).collect()
+    }
+
+    /// The layers with weights up to this one.
+    pub(crate) fn weighted(&self, layer: Layer) -> Vec<Layer> {
+        let mut layers = self.options.network.up_to(layer).unwrap_or_default();
+        layers.retain(|layer| layer.has_weights());
+        layers
+    }
+
+    /// The deepest layer of the default textures and styles: what their runs cost.
+    pub(crate) fn style_layer(&self) -> Layer {
+        match self.named(&["conv3_1", "conv3"])[..] {
+            [layer, ..] => layer,
+            [] => self.options.network.layers()[0],
+        }
     }
 
     /// Whether a layer can be computed from a picture of this study's size.

@@ -1,17 +1,15 @@
 //! One HTML page that holds everything it shows: pictures, drawings, tables.
 
 use std::fmt::Write as _;
-use std::io::Cursor;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use image::{DynamicImage, ImageFormat};
+use image::DynamicImage;
 use ranvgg::imaging;
 
 use crate::archive::write;
 use crate::grid::{Grid, stacked};
 use crate::support;
+use crate::support::html::{escaped, image};
 
 /// What a page is made of, in order.
 enum Part {
@@ -119,14 +117,8 @@ fn pictures(html: &mut String, grid: &Grid) -> support::Result<()> {
                 html.push_str("<td></td>");
                 continue;
             };
-            let mut bytes = Cursor::new(Vec::new());
-            cell.picture.write_to(&mut bytes, ImageFormat::Png)?;
-            write!(
-                html,
-                "<td><img alt=\"{0}\" src=\"data:image/png;base64,{1}\"><small>{0}</small></td>",
-                escaped(&cell.caption),
-                BASE64.encode(bytes.get_ref()),
-            )?;
+            let (image, caption) = (image(&cell.picture, &cell.caption)?, escaped(&cell.caption));
+            write!(html, "<td>{image}<small>{caption}</small></td>")?;
         }
         html.push_str("</tr>\n");
     }
@@ -149,11 +141,4 @@ fn table(html: &mut String, heads: &[String], rows: &[Vec<String>]) -> support::
     }
     html.push_str("</table></div>\n");
     Ok(())
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

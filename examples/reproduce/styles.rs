@@ -27,7 +27,7 @@ impl Study for Styles {
     }
 
     fn units<'a>(&self, context: &'a Context) -> support::Result<Vec<Unit<'a>>> {
-        let deepest = context.layers(&["conv3_1", "conv3"])?[0];
+        let deepest = context.style_layer();
         let mut units = Vec::new();
         for kind in with_trained(context, &[RANDOM]) {
             for (content, picture) in &context.photographs {

@@ -70,8 +70,7 @@ fn biases(context: &Context) -> support::Result<Vec<Unit<'_>>> {
                 ("value", &sigma),
                 ("picture", name),
             ];
-            let deepest = context.layers(&["conv3_1", "conv3"])?[0];
-            let cost = cost(context, context.evaluations, deepest);
+            let cost = cost(context, context.evaluations, context.style_layer());
             units.push(Unit::new(&labels, cost, move |watch| {
                 let vgg = random(context, 0)
                     .with_bias_sigma(sigma)
@@ -163,7 +162,7 @@ fn stylings<'a>(
     let Some((_, style)) = context.exemplars.last() else {
         return Ok(Vec::new());
     };
-    let deepest = context.named(&["conv3_1", "conv3"])[0];
+    let deepest = context.style_layer();
     let cost = cost(context, context.evaluations, deepest);
     let [first, second] = two(context);
     let units = [first, second].into_iter().map(|(name, picture)| {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each example uses its part
 
+pub(crate) mod html;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -82,6 +82,16 @@ impl Architecture {
         })
     }
 
+    /// The layers from the image up to `deepest`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownLayer`] if the network has no such layer.
+    pub fn up_to(self, deepest: Layer) -> Result<Vec<Layer>> {
+        let stages = self.stages_up_to(deepest, Padding::default())?;
+        Ok(stages.into_iter().map(|stage| stage.layer).collect())
+    }
+
     /// Checks that this network has `layer`.
     pub(crate) fn check(self, layer: Layer) -> Result<()> {
         self.layer(&layer.to_string()).map(|_| ())
@@ -93,7 +103,7 @@ impl Architecture {
     ///
     /// [`Error::UnknownLayer`] if the network has no such layer.
     pub fn extent(self, layer: Layer, padding: Padding) -> Result<Extent> {
-        let stages = self.up_to(layer, padding)?;
+        let stages = self.stages_up_to(layer, padding)?;
         let (mut receptive_field, mut stride, mut channels) = (1, 1, COLOURS);
         for stage in &stages {
             let (kernel, step) = match stage.operation {
@@ -119,7 +129,7 @@ impl Architecture {
     }
 
     /// The stages up to `layer`.
-    fn up_to(self, layer: Layer, padding: Padding) -> Result<Vec<Stage>> {
+    fn stages_up_to(self, layer: Layer, padding: Padding) -> Result<Vec<Stage>> {
         self.check(layer)?;
         let mut stages = stages(self, COLOURS, Pooling::default(), padding);
         let depth = stages.iter().position(|stage| stage.layer == layer);
@@ -130,7 +140,7 @@ impl Architecture {
     /// The size of a layer's map of an image of `size`.
     pub(crate) fn map_size(self, layer: Layer, size: Size, padding: Padding) -> Result<Size> {
         let (mut height, mut width) = (size.height, size.width);
-        for stage in self.up_to(layer, padding)? {
+        for stage in self.stages_up_to(layer, padding)? {
             (height, width) = stage.operation.output(height, width);
         }
         Ok(Size::new(width, height))

@@ -18,15 +18,10 @@ impl Vgg {
     ///
     /// [`Error::UnknownLayer`] if the network has no such layer.
     pub fn to_safetensors(&self, deepest: Layer) -> Result<Vec<u8>> {
-        let architecture = self.architecture();
-        architecture.check(deepest)?;
-        let order = architecture.layers();
-        let depth = order.iter().position(|layer| *layer == deepest);
+        let within = self.architecture().up_to(deepest)?;
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-        for (layer, convolution) in self.convolutions() {
-            if order.iter().position(|candidate| *candidate == layer) > depth {
-                break;
-            }
+        let convolutions = self.convolutions();
+        for (layer, convolution) in convolutions.filter(|(layer, _)| within.contains(layer)) {
             let key = self.key(layer);
             let parameters = convolution.parameters();
             tensors.push((

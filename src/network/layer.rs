@@ -49,6 +49,14 @@ pub enum Layer {
     },
 }
 
+impl Layer {
+    /// Whether it has weights, as convolutions and fully connected layers do.
+    #[must_use]
+    pub fn has_weights(self) -> bool {
+        !matches!(self, Self::Pool { .. })
+    }
+}
+
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -170,7 +170,7 @@ impl RandomVgg {
         self.preprocessing.check()?;
         for &layer in self.layer_seeds.keys() {
             self.architecture.check(layer)?;
-            if matches!(layer, Layer::Pool { .. }) {
+            if !layer.has_weights() {
                 return Err(Error::option(
                     "seeded layer",
                     layer,

@@ -50,16 +50,13 @@ impl Vgg {
     /// The mean of each channel over all positions of all images, for every convolution up to
     /// `deepest`; 1 where it is zero.
     fn means(&self, images: &[Tensor<4>], deepest: Layer) -> Result<HashMap<Layer, Vec<f32>>> {
-        let order = self.architecture().layers();
-        self.architecture().check(deepest)?;
+        let within = self.architecture().up_to(deepest)?;
         if images.is_empty() {
             return Err(Error::option("images", "empty", "at least one"));
         }
-        let place = |layer| order.iter().position(|candidate| *candidate == layer);
-        let convolutions = self.convolutions();
-        let within = convolutions.filter(|(layer, _)| place(*layer) <= place(deepest));
         let mut taps = Vec::new();
-        for (layer, convolution) in within {
+        let convolutions = self.convolutions();
+        for (layer, convolution) in convolutions.filter(|(layer, _)| within.contains(layer)) {
             if !convolution.shape.rectified {
                 let allowed = "layers with a rectifier";
                 return Err(Error::option(
@@ -73,13 +70,9 @@ impl Vgg {
         let mut sums: HashMap<Layer, Vec<f64>> = HashMap::new();
         let mut positions: HashMap<Layer, usize> = HashMap::new();
         for (number, image) in images.iter().enumerate() {
-            let mut features = self.features(image.clone(), &taps)?;
-            for &layer in &taps {
-                let Some(map) = features.take(layer) else {
-                    unreachable!("every tap has features");
-                };
+            for (layer, map) in self.features(image.clone(), &taps)?.iter() {
                 let [_, channels, height, width] = map.dims();
-                let sum = map.sum_dim(3).sum_dim(2).reshape([channels]);
+                let sum = map.clone().sum_dim(3).sum_dim(2).reshape([channels]);
                 let sum: Vec<f32> = read(sum)?;
                 all_finite(format!("{layer} of image {}", number + 1), &sum)?;
                 let total = sums.entry(layer).or_insert_with(|| vec![0.0; channels]);

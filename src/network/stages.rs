@@ -21,13 +21,23 @@ impl Operation {
 }
 
 /// A layer and what it does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stage {
     pub(crate) layer: Layer,
     pub(crate) operation: Operation,
-    /// The key of its weights in torchvision's files, without `.weight` or `.bias`; empty for
-    /// pooling.
-    pub(crate) key: String,
+    /// Its place among the modules of torchvision's `features` or `classifier`.
+    module: usize,
+}
+
+impl Stage {
+    /// The key of its weights in torchvision's files, without `.weight` or `.bias`.
+    pub(super) fn key(&self) -> String {
+        let part = match self.layer {
+            Layer::FullyConnected { .. } => "classifier",
+            _ => "features",
+        };
+        format!("{part}.{}", self.module)
+    }
 }
 
 /// Channels of each block of a VGG network.
@@ -101,14 +111,14 @@ impl Chain {
         self.fully_connected(6, 1);
     }
 
-    fn push(&mut self, layer: Layer, operation: Operation, key: String) {
+    fn push(&mut self, layer: Layer, operation: Operation, module: usize) {
         if let Operation::Convolution(shape) = operation {
             self.channels = shape.channels_out;
         }
         self.stages.push(Stage {
             layer,
             operation,
-            key,
+            module,
         });
     }
 
@@ -127,8 +137,7 @@ impl Chain {
             mode: self.mode,
             rectified: true,
         };
-        let key = format!("features.{}", self.modules);
-        self.push(layer, Operation::Convolution(shape), key);
+        self.push(layer, Operation::Convolution(shape), self.modules);
         // Its rectifier is a module too.
         self.modules += 2;
     }
@@ -140,7 +149,7 @@ impl Chain {
             kernel,
             stride: 2,
         };
-        self.push(Layer::Pool { block }, Operation::Pool(pool), String::new());
+        self.push(Layer::Pool { block }, Operation::Pool(pool), self.modules);
         self.modules += 1;
     }
 
@@ -160,8 +169,7 @@ impl Chain {
             // AlexNet has no dropout before its last layer.
             let module = if i == 2 { 6 } else { first + 3 * i };
             let layer = Layer::FullyConnected { number: i + 6 };
-            let key = format!("classifier.{module}");
-            self.push(layer, Operation::Convolution(shape), key);
+            self.push(layer, Operation::Convolution(shape), module);
         }
     }
 }
@@ -177,7 +185,7 @@ mod tests {
             let layer = architecture.layer(name).unwrap();
             let stages = stages(architecture, 3, Pooling::Max, Padding::Zero);
             let stage = stages.into_iter().find(|stage| stage.layer == layer);
-            stage.unwrap().key
+            stage.unwrap().key()
         };
         assert_eq!(key(Architecture::Vgg19, "conv1_1"), "features.0");
         assert_eq!(key(Architecture::Vgg19, "conv2_1"), "features.5");

@@ -98,19 +98,20 @@ impl Vgg {
             .stages()
             .into_iter()
             .take(depth)
-            .map(|stage| {
-                let Stage {
-                    layer, operation, ..
-                } = stage;
-                let weighted = match operation {
-                    Operation::Pool(pool) => Weighted::Pool(pool),
-                    Operation::Convolution(shape) => {
-                        let source = source(layer, shape);
-                        Weighted::Convolution(Box::new(Convolution::new(shape, source)))
-                    }
-                };
-                (layer, weighted)
-            })
+            .map(
+                |Stage {
+                     layer, operation, ..
+                 }| {
+                    let weighted = match operation {
+                        Operation::Pool(pool) => Weighted::Pool(pool),
+                        Operation::Convolution(shape) => {
+                            let source = source(layer, shape);
+                            Weighted::Convolution(Box::new(Convolution::new(shape, source)))
+                        }
+                    };
+                    (layer, weighted)
+                },
+            )
             .collect();
         Self {
             inner: Arc::new(Inner {
@@ -129,11 +130,7 @@ impl Vgg {
     /// changes.
     #[must_use]
     pub fn precise(&self) -> Self {
-        let plan = Plan {
-            precise: true,
-            ..self.inner.plan.clone()
-        };
-        self.remade(plan, self.inner.recipe.clone())
+        self.changed(|plan| plan.precise = true, |recipe| recipe)
     }
 
     /// The same network with convolutions that continue their input in another way.
@@ -142,23 +139,26 @@ impl Vgg {
     /// texture is made through one that wraps.
     #[must_use]
     pub fn with_padding(&self, padding: Padding) -> Self {
-        let plan = Plan {
-            padding,
-            ..self.inner.plan.clone()
-        };
-        let recipe = self.inner.recipe.clone();
-        self.remade(plan, recipe.map(|recipe| recipe.with_padding(padding)))
+        let recipe = |recipe: RandomVgg| recipe.with_padding(padding);
+        self.changed(|plan| plan.padding = padding, recipe)
     }
 
     /// The same network with pooling that summarises in another way.
     #[must_use]
     pub fn with_pooling(&self, pooling: Pooling) -> Self {
-        let plan = Plan {
-            pooling,
-            ..self.inner.plan.clone()
-        };
-        let recipe = self.inner.recipe.clone();
-        self.remade(plan, recipe.map(|recipe| recipe.with_pooling(pooling)))
+        let recipe = |recipe: RandomVgg| recipe.with_pooling(pooling);
+        self.changed(|plan| plan.pooling = pooling, recipe)
+    }
+
+    /// The same weights in a plan, and of a recipe, that differ in something.
+    fn changed(
+        &self,
+        plan: impl FnOnce(&mut Plan),
+        recipe: impl FnOnce(RandomVgg) -> RandomVgg,
+    ) -> Self {
+        let mut changed = self.inner.plan.clone();
+        plan(&mut changed);
+        self.remade(changed, self.inner.recipe.clone().map(recipe))
     }
 
     /// The same weights in another plan of the same architecture.
@@ -269,7 +269,7 @@ impl Vgg {
     pub(super) fn key(&self, layer: Layer) -> String {
         let stages = self.inner.plan.stages();
         let stage = stages.into_iter().find(|stage| stage.layer == layer);
-        stage.map_or_else(|| layer.to_string(), |stage| stage.key)
+        stage.map_or_else(|| layer.to_string(), |stage| stage.key())
     }
 
     /// The convolutions, from the image up.

@@ -171,9 +171,8 @@ impl WeightFile {
     fn wanted(&self) -> Result<Vec<Stage>> {
         let mut stages = self.plan.stages();
         if let Some(deepest) = self.deepest {
-            self.plan.architecture.check(deepest)?;
-            let place = stages.iter().position(|stage| stage.layer == deepest);
-            stages.truncate(place.map_or(0, |place| place + 1));
+            let within = self.plan.architecture.up_to(deepest)?;
+            stages.retain(|stage| within.contains(&stage.layer));
         }
         Ok(stages)
     }
@@ -190,7 +189,7 @@ impl Names {
     /// Finds the first layer's weight.
     fn of(checkpoint: &Checkpoint<'_>, stages: &[Stage]) -> Result<Self> {
         let first = &stages[0];
-        for (by_module, key) in [(true, first.key.clone()), (false, first.layer.to_string())] {
+        for (by_module, key) in [(true, first.key()), (false, first.layer.to_string())] {
             let name = format!("{key}.weight");
             let mut prefixes: Vec<String> = checkpoint
                 .names()
@@ -207,13 +206,13 @@ impl Names {
             }
         }
         Err(Error::MissingTensor {
-            name: format!("{}.weight", first.key),
+            name: format!("{}.weight", first.key()),
         })
     }
 
     fn key(&self, stage: &Stage) -> String {
         if self.by_module {
-            format!("{}{}", self.prefix, stage.key)
+            format!("{}{}", self.prefix, stage.key())
         } else {
             format!("{}{}", self.prefix, stage.layer)
         }
