@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Our evaluation and PyTorch's in turn on the same machine, and the ratio of their medians.
 #
-#     benches/compare_torch.sh [-d DEVICE] [-t TORCH_DEVICE] [-n ROUNDS] [-b BINARY] SIZE...
+#     benches/compare_torch.sh [-d DEVICE] [-t TORCH_DEVICE] [-f] [-n ROUNDS] [-b BINARY] SIZE...
 #
-# DEVICE names ours (default flex), TORCH_DEVICE PyTorch's (default cpu). BINARY is a built
-# time_evaluation, for machines without Rust; otherwise cargo builds it. Needs python3 with torch.
+# DEVICE names ours (default flex), TORCH_DEVICE PyTorch's (default cpu); with -f PyTorch does without
+# TF32 on CUDA. BINARY is a built time_evaluation, for machines without Rust; otherwise cargo builds
+# it. Needs python3 with torch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-device=flex torch=cpu rounds=5 binary=
-while getopts "d:t:n:b:" option; do
+device=flex torch=cpu precision=() rounds=5 binary=
+while getopts "d:t:fn:b:" option; do
   case $option in
-    d) device=$OPTARG ;; t) torch=$OPTARG ;; n) rounds=$OPTARG ;; b) binary=$OPTARG ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    d) device=$OPTARG ;; t) torch=$OPTARG ;; f) precision=(--f32) ;; n) rounds=$OPTARG ;; b) binary=$OPTARG ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
   esac
 done
 shift $((OPTIND - 1))
@@ -27,7 +28,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for ((round = 1; round <= rounds; round++)); do
   "$binary" --size "${sizes[@]}" --device "$device" --runs 3 | sed 's/^/ours /' >>"$log"
-  python3 benches/torch_iteration.py --size "${sizes[@]}" --device "$torch" --threads "$threads" --runs 3 |
+  python3 benches/torch_iteration.py --size "${sizes[@]}" --device "$torch" --threads "$threads" --runs 3 "${precision[@]}" |
     sed 's/^/torch /' >>"$log"
 done
 python3 - "$log" <<'PYTHON'

@@ -50,7 +50,9 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         }
     };
     options.run = common.run(options.run);
-    let outcome = invert_observed(&vgg, &picture, layer, &options, &mut common.watch()?)?;
+    let mut watch = common.watch()?;
+    let outcome = invert_observed(&vgg, &picture, layer, &options, &mut watch)?;
+    watch.ended();
     common.finish(&outcome, &output)?;
     let psnr = ranvgg::metrics::psnr(
         &outcome.image().to_rgb32f(),

@@ -88,6 +88,7 @@ fn run(mut arguments: Arguments) -> support::Result<()> {
     for (seed, files) in seeds.into_iter().zip(&outputs) {
         options.run.seed = seed;
         let outcome = synthesize_texture_observed(&vgg, exemplars.clone(), &options, &mut watch)?;
+        watch.ended();
         if let [output] = &files[..] {
             common.finish(&outcome, output)?;
         } else {

@@ -28,9 +28,17 @@ struct Arguments {
     #[arg(long, default_value = "zero")]
     padding: String,
 
-    /// On a CPU, plain sums in place of Winograd's transform
+    /// Burn's convolutions, or on a CPU plain sums, in place of Winograd's transform
     #[arg(long)]
     precise: bool,
+
+    /// On a GPU, also print the kernels of one evaluation, and their times when each is waited for
+    #[arg(long)]
+    kernels: bool,
+
+    /// On a GPU, choose kernels by rule instead of trying out which are the fastest
+    #[arg(long)]
+    no_tuning: bool,
 }
 
 fn main() -> ExitCode {
@@ -40,6 +48,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> support::Result<()> {
     if arguments.runs == 0 {
         return Err("--runs is 0; allowed: whole numbers from 1 up".into());
+    }
+    if arguments.no_tuning {
+        device::without_tuning()?;
     }
     let device = support::open_device(arguments.device.as_deref())?;
     let padding = match arguments.padding.as_str() {
@@ -68,20 +79,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         for run in 0..=arguments.runs {
             let image = picture(size, run + 1, &device);
             forward.push(seconds(|| time_forward(&vgg, image.clone(), &taps))?);
-            whole.push(seconds(|| {
-                let evaluation = objective.evaluate(image)?;
-                // A read ends after everything before it, on any device.
-                evaluation
-                    .values
-                    .try_into_data()
-                    .map_err(|error| format!("{error:?}"))?;
-                evaluation
-                    .gradient
-                    .sum()
-                    .try_into_data()
-                    .map_err(|error| format!("{error:?}"))?;
-                Ok(())
-            })?);
+            whole.push(seconds(|| time_evaluation(&objective, image))?);
         }
         // The first one prepares weights and compiles shaders.
         let (whole, forward) = (sorted(&whole[1..]), sorted(&forward[1..]));
@@ -93,6 +91,35 @@ fn run(arguments: &Arguments) -> support::Result<()> {
             whole[0],
             forward[forward.len() / 2],
         );
+        if arguments.kernels {
+            print_kernels(&objective, &picture(size, 0, &device))?;
+        }
+    }
+    Ok(())
+}
+
+fn time_evaluation(objective: &Objective, image: Tensor<4>) -> support::Result<()> {
+    let evaluation = objective.evaluate(image)?;
+    // A read ends after everything before it, on any device. One, as the optimiser does.
+    let values = Tensor::cat(vec![evaluation.values, evaluation.gradient.sum()], 0);
+    values
+        .try_into_data()
+        .map_err(|error| format!("{error:?}"))?;
+    Ok(())
+}
+
+/// What one evaluation sends to a GPU.
+fn print_kernels(objective: &Objective, image: &Tensor<4>) -> support::Result<()> {
+    let evaluate = || time_evaluation(objective, image.clone());
+    let (counted, launches) = device::launches(false, evaluate);
+    counted?;
+    let (timed, times) = device::launches(true, evaluate);
+    timed?;
+    let count: u64 = launches.iter().map(|kernel| kernel.count).sum();
+    println!("  {count} launches of {} kernels", launches.len());
+    for kernel in times {
+        let seconds = kernel.seconds.unwrap_or(0.0);
+        println!("  {:9.6} s {:4} x {}", seconds, kernel.count, kernel.kernel);
     }
     Ok(())
 }

@@ -109,6 +109,8 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         options.start = StyleStart::Noise;
     }
     options.run = common.run(options.run);
-    let outcome = transfer_style_observed(&vgg, content, style, &options, &mut common.watch()?)?;
+    let mut watch = common.watch()?;
+    let outcome = transfer_style_observed(&vgg, content, style, &options, &mut watch)?;
+    watch.ended();
     common.finish(&outcome, &output)
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(test, allow(clippy::float_cmp))] // equality is meant where it is asserted
 
+mod backend;
 pub mod device;
 mod error;
 mod exemplars;
@@ -35,7 +36,7 @@ pub use network::{
 };
 pub use objective::{Evaluation, Objective, halve};
 pub use optim::{Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
-pub use run::{Control, Kept, Observer, Outcome, Progress, RunOptions};
+pub use run::{Control, Kept, Observer, Outcome, Preparation, Progress, RunOptions};
 pub use style::{Colours, StyleOptions, StyleStart, transfer_style, transfer_style_observed};
 pub use task::Statistics;
 pub use texture::{TextureOptions, synthesize_texture, synthesize_texture_observed};

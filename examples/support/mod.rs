@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use burn::tensor::Device;
 use clap::Args;
@@ -16,8 +17,8 @@ use image::DynamicImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use ranvgg::imaging::{self, Limits};
 use ranvgg::{
-    Architecture, Control, Exemplars, Layer, Outcome, Padding, Pooling, Progress, RandomVgg,
-    RunOptions, Scales, Size, Statistics, Vgg, WeightFile, device,
+    Architecture, Control, Exemplars, Layer, Observer, Outcome, Padding, Pooling, Preparation,
+    Progress, RandomVgg, RunOptions, Scales, Size, Statistics, Vgg, WeightFile, device,
 };
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -95,6 +96,11 @@ pub(crate) struct Common {
     #[arg(long, value_name = "NAME")]
     pub(crate) device: Option<String>,
 
+    /// On a GPU, choose kernels by rule instead of trying out which are the fastest: starts sooner,
+    /// runs slower
+    #[arg(long)]
+    pub(crate) no_tuning: bool,
+
     /// Print nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -127,6 +133,9 @@ impl Common {
 
     /// The network, for pictures of so many channels.
     pub(crate) fn network(&self, channels: usize) -> Result<Vgg> {
+        if self.no_tuning {
+            device::without_tuning()?;
+        }
         let device = open_device(self.device.as_deref())?;
         let vgg = match &self.weights_file {
             Some(path) => self.trained(path, &device)?,
@@ -211,49 +220,89 @@ impl Common {
     pub(crate) fn summarise(&self, outcome: &Outcome, output: &Path) {
         let image = outcome.image();
         self.say(&format!(
-            "{}: {}x{}, {} evaluations in {:.1} s ({})",
+            "{}: {}x{}, {} evaluations in {:.1} s, {:.1} s of them preparing ({})",
             output.display(),
             image.width(),
             image.height(),
             outcome.evaluations(),
             outcome.seconds(),
+            outcome.preparing(),
             outcome.stop_reason(),
         ));
     }
 
     /// An observer that draws a progress bar and stops the run at the first Ctrl-C.
-    pub(crate) fn watch(&self) -> Result<impl FnMut(&Progress<'_>) -> Control> {
-        let asked = interrupts()?;
+    pub(crate) fn watch(&self) -> Result<Watch> {
         let bar = if self.quiet {
             ProgressBar::hidden()
         } else {
             ProgressBar::no_length()
         };
-        bar.set_style(ProgressStyle::with_template(
-            "{bar:32} {pos}/{len} evaluations, {msg}, {eta} left",
-        )?);
-        Ok(move |progress: &Progress<'_>| {
-            if progress.evaluation == 1 {
-                bar.reset();
-            }
-            bar.set_length(progress.evaluations as u64);
-            bar.set_position(progress.evaluation as u64);
-            bar.set_message(format!(
-                "scale {}/{} ({}), loss {:.3e}",
-                progress.scale + 1,
-                progress.scales,
-                progress.size,
-                progress.loss()
-            ));
-            if progress.evaluation == progress.evaluations {
-                bar.finish();
-            }
-            if asked() {
-                bar.abandon_with_message("stopped; the picture so far is kept");
-                return Control::Stop;
-            }
-            Control::Continue
+        Ok(Watch {
+            asked: Box::new(interrupts()?),
+            preparing: ProgressStyle::with_template("{spinner} {msg}, {elapsed}")?,
+            running: ProgressStyle::with_template(
+                "{bar:32} {pos}/{len} evaluations, {msg}, {eta} left",
+            )?,
+            bar,
         })
+    }
+}
+
+/// Draws a progress bar, and stops a run at the first Ctrl-C.
+pub(crate) struct Watch {
+    asked: Box<dyn Fn() -> bool>,
+    bar: ProgressBar,
+    preparing: ProgressStyle,
+    running: ProgressStyle,
+}
+
+impl Observer for Watch {
+    fn prepare(&mut self, preparation: &Preparation) {
+        if preparation.scale == 0 {
+            self.bar.reset();
+        }
+        self.bar.set_style(self.preparing.clone());
+        self.bar.set_message(format!(
+            "preparing scale {}/{} ({})",
+            preparation.scale + 1,
+            preparation.scales,
+            preparation.size
+        ));
+        // On a GPU that compiles and tunes kernels this may take minutes: something has to move.
+        self.bar.enable_steady_tick(Duration::from_millis(120));
+    }
+
+    fn observe(&mut self, progress: &Progress<'_>) -> Control {
+        let bar = &self.bar;
+        bar.disable_steady_tick();
+        bar.set_style(self.running.clone());
+        bar.set_length(progress.evaluations as u64);
+        bar.set_position(progress.evaluation as u64);
+        bar.set_message(format!(
+            "scale {}/{} ({}), loss {:.3e}",
+            progress.scale + 1,
+            progress.scales,
+            progress.size,
+            progress.loss()
+        ));
+        if progress.evaluation == progress.evaluations {
+            bar.finish();
+        }
+        if (self.asked)() {
+            bar.abandon_with_message("stopped; the picture so far is kept");
+            return Control::Stop;
+        }
+        Control::Continue
+    }
+}
+
+impl Watch {
+    /// Leaves the bar where it is: a run may end before its last evaluation.
+    pub(crate) fn ended(&self) {
+        if !self.bar.is_finished() {
+            self.bar.abandon();
+        }
     }
 }
 

@@ -1,24 +1,28 @@
 //! A small computation whose result is known: can this device be trusted?
 
-use burn::tensor::activation::relu;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{guarded, list, name_of, read};
+use super::{list, name_of};
+use crate::backend::{guarded, read};
 use crate::error::{Error, Result};
+use crate::kernels::{Convolution, ConvolutionShape, Engine, Padding, Parameters};
 
 /// Channels, height and width of the map that is computed: more than a vector, not a multiple of
 /// any tile.
 const CHANNELS: usize = 32;
 const HEIGHT: usize = 11;
 const WIDTH: usize = 9;
+/// Keeps sums of whole numbers from zero, where rounding decides what a rectifier passes.
+const BIAS: f32 = 0.5;
+const MAP: usize = CHANNELS * HEIGHT * WIDTH;
 
-/// Computes a rectified convolution, a product of matrices and a sum on `device`, and compares them
-/// with the same on the host.
+/// Computes a rectified convolution and its gradient, by the kernels that runs go through, a product
+/// of matrices and a sum on `device`, and compares them with the same on the host.
 ///
-/// All values are small whole numbers, which even half precision and TF32 multiply without rounding
-/// and f32 adds up so: whatever differs is wrong. Takes milliseconds, and where shaders have to be
+/// All values are multiples of a quarter, so that what rounding there is stays far from the next
+/// one: whatever differs is wrong. Takes milliseconds, and where shaders have to be
 /// compiled first, as long as that.
 ///
 /// # Errors
@@ -30,23 +34,42 @@ pub fn check(device: &Device) -> Result<()> {
 
 /// What a device makes of the known input.
 fn computed(device: &Device) -> Result<Vec<f32>> {
-    let input = Tensor::<4>::from_data(
-        TensorData::new(input(), [1, CHANNELS, HEIGHT, WIDTH]),
-        device,
-    );
-    let weight = Tensor::<4>::from_data(
-        TensorData::new(weight(), [CHANNELS, CHANNELS, 3, 3]),
-        device,
-    );
-    let options = ConvOptions::new([1; 2], [1; 2], [1; 2], 1);
-    let map = relu(conv2d(input, weight, None, options));
+    let shape = ConvolutionShape {
+        channels_in: CHANNELS,
+        channels_out: CHANNELS,
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+        mode: Padding::Zero,
+        rectified: true,
+    };
+    let parameters = Arc::new(Parameters {
+        weight: weight(),
+        bias: vec![BIAS; CHANNELS],
+    });
+    let convolution = Convolution::new(shape, Arc::new(move || Arc::clone(&parameters)));
+    let engine = Engine::new(device);
+    let enter = |values: Vec<f32>| {
+        let data = TensorData::new(values, [1, CHANNELS, HEIGHT, WIDTH]);
+        engine.enter(Tensor::from_data(data, device))
+    };
+    let (map, step) = engine.convolve(&convolution, &enter(input())?, false, true);
+    let map = engine.leave(map);
+    let gradient = match step {
+        Some(step) => {
+            let top = engine.start(enter(gradient())?, &step);
+            engine.leave(engine.convolve_gradient(&convolution, top, &step, None, None))
+        }
+        None => map.zeros_like(),
+    };
     let rows = map.clone().reshape([CHANNELS, HEIGHT * WIDTH]);
-    // The map's values are clipped, so that their products stay whole.
+    // The map's values are clipped, so that sums of their products are exact.
     let rows = rows.clamp(0.0, 8.0);
     let gram = rows.clone().matmul(rows.transpose());
     let sums = map.clone().sum_dim(3).sum_dim(2);
     let parts = [
-        map.reshape([CHANNELS * HEIGHT * WIDTH]),
+        map.reshape([MAP]),
+        gradient.reshape([MAP]),
         gram.reshape([CHANNELS * CHANNELS]),
         sums.reshape([CHANNELS]),
     ];
@@ -79,18 +102,19 @@ fn difference(found: &[f32], expected: &[f32]) -> Option<String> {
         let (found, expected) = (found.len(), expected.len());
         return Some(format!("{found} values instead of {expected}"));
     }
-    let map = CHANNELS * HEIGHT * WIDTH;
+    let gram = 2 * MAP..2 * MAP + CHANNELS * CHANNELS;
     let parts = [
-        ("a convolution", 0..map),
-        ("a product of matrices", map..map + CHANNELS * CHANNELS),
-        ("a sum", map + CHANNELS * CHANNELS..expected.len()),
+        ("a convolution", 0..MAP),
+        ("the gradient of a convolution", MAP..2 * MAP),
+        ("a product of matrices", gram.clone()),
+        ("a sum", gram.end..expected.len()),
     ];
     for (what, range) in parts {
         let pairs = found[range.clone()].iter().zip(&expected[range]);
-        // Whole numbers: half a unit tells them apart, and NaN from any.
+        // Multiples of a quarter: less than half of one tells them apart, and NaN from any.
         let mut wrong = pairs.filter(|(found, expected)| {
             let apart = (*found - *expected).abs();
-            apart.is_nan() || apart >= 0.5
+            apart.is_nan() || apart >= 0.1
         });
         if let Some((found, expected)) = wrong.next() {
             let count = 1 + wrong.count();
@@ -108,7 +132,11 @@ fn numbers(count: usize, step: usize) -> impl Iterator<Item = f32> {
 }
 
 fn input() -> Vec<f32> {
-    numbers(CHANNELS * HEIGHT * WIDTH, 3).collect()
+    numbers(MAP, 3).collect()
+}
+
+fn gradient() -> Vec<f32> {
+    numbers(MAP, 7).collect()
 }
 
 /// Mostly zeros, so that sums stay small.
@@ -118,25 +146,23 @@ fn weight() -> Vec<f32> {
         .collect()
 }
 
-/// The same as [`computed`], in whole numbers on the host.
+/// The same as [`computed`], exactly, on the host.
 fn expected() -> Vec<f32> {
-    let (input, weight) = (input(), weight());
-    let mut map = Vec::with_capacity(CHANNELS * HEIGHT * WIDTH);
+    let (input, weight, above) = (input(), weight(), gradient());
+    let mut map = vec![0.0; MAP];
+    let mut gradient = vec![0.0; MAP];
     for output in 0..CHANNELS {
-        for y in 0..HEIGHT {
-            for x in 0..WIDTH {
-                let mut sum = 0.0;
-                for channel in 0..CHANNELS {
-                    for tap in 0..9 {
-                        let (row, column) = (y + tap / 3, x + tap % 3);
-                        let inside = (1..=HEIGHT).contains(&row) && (1..=WIDTH).contains(&column);
-                        if inside {
-                            let place = (channel * HEIGHT + row - 1) * WIDTH + column - 1;
-                            sum += input[place] * weight[(output * CHANNELS + channel) * 9 + tap];
-                        }
-                    }
-                }
-                map.push(f32::max(sum, 0.0));
+        for pixel in 0..HEIGHT * WIDTH {
+            let place = output * HEIGHT * WIDTH + pixel;
+            let mut sum = BIAS;
+            each_term(output, pixel, |from, weight_of| {
+                sum += input[from] * weight[weight_of]
+            });
+            if sum > 0.0 {
+                map[place] = sum;
+                each_term(output, pixel, |from, weight_of| {
+                    gradient[from] += above[place] * weight[weight_of];
+                });
             }
         }
     }
@@ -151,7 +177,21 @@ fn expected() -> Vec<f32> {
     let sums: Vec<f32> = (0..CHANNELS)
         .map(|channel| row(channel).iter().sum())
         .collect();
-    [map, gram, sums].concat()
+    [map, gradient, gram, sums].concat()
+}
+
+/// The terms of one sum: places in the input, and in the weights.
+fn each_term(output: usize, pixel: usize, mut term: impl FnMut(usize, usize)) {
+    let (y, x) = (pixel / WIDTH, pixel % WIDTH);
+    for channel in 0..CHANNELS {
+        for tap in 0..9 {
+            let (row, column) = (y + tap / 3, x + tap % 3);
+            if (1..=HEIGHT).contains(&row) && (1..=WIDTH).contains(&column) {
+                let from = (channel * HEIGHT + row - 1) * WIDTH + column - 1;
+                term(from, (output * CHANNELS + channel) * 9 + tap);
+            }
+        }
+    }
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -163,11 +203,11 @@ mod tests {
         check(&Device::flex()).unwrap();
         let expected = expected();
         assert!(expected.iter().filter(|value| **value > 0.0).count() > expected.len() / 3);
-        // Whole numbers that f32 adds up without rounding.
+        // Quarters that f32 adds up without rounding.
         assert!(
             expected
                 .iter()
-                .all(|value| value.fract() == 0.0 && value.abs() < 65536.0)
+                .all(|value| (4.0 * value).fract() == 0.0 && value.abs() < 65536.0)
         );
     }
 
@@ -182,13 +222,16 @@ mod tests {
             })
         };
         with(|_| {}).unwrap();
-        let map = CHANNELS * HEIGHT * WIDTH;
-        assert_eq!(map, 3168);
+        assert_eq!(MAP, 3168);
         type Change = fn(&mut Vec<f32>);
-        let changes: [(Change, &str); 5] = [
+        let changes: [(Change, &str); 6] = [
             (|values| values[17] += 1.0, "a convolution"),
             (|values| values[0] = f32::NAN, "a convolution"),
-            (|values| values[3168 + 5] -= 1.0, "a product of matrices"),
+            (
+                |values| values[MAP + 5] += 1.0,
+                "the gradient of a convolution",
+            ),
+            (|values| values[2 * MAP + 5] -= 1.0, "a product of matrices"),
             (
                 |values| *values.last_mut().unwrap() = f32::INFINITY,
                 "a sum",

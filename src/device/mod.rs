@@ -11,16 +11,16 @@ mod check;
 mod compiled;
 #[cfg(feature = "wgpu")]
 mod graphics;
-mod guard;
-mod reading;
 
 use burn::tensor::Device;
 
 pub use self::check::check;
-pub(crate) use self::guard::guarded;
-pub(crate) use self::reading::read;
+use crate::backend::is_in_host_memory;
+#[cfg(feature = "ndarray")]
+use crate::backend::ndarray;
 #[doc(hidden)]
-pub use self::reading::reads;
+pub use crate::backend::reads;
+pub use crate::backend::{Launches, launches, without_tuning};
 use crate::error::{Error, Result};
 
 /// What computes.
@@ -175,22 +175,6 @@ pub fn by_name(name: &str) -> Result<Device> {
     Ok(device)
 }
 
-/// Whether tensors of `device` lie in host memory, so that kernels on slices can serve it.
-pub(crate) fn is_in_host_memory(device: &Device) -> bool {
-    let inner = device.clone().inner();
-    #[cfg(feature = "flex")]
-    if inner == Device::flex() {
-        return true;
-    }
-    #[cfg(feature = "ndarray")]
-    if inner == ndarray() {
-        return true;
-    }
-    // Without a CPU backend there is nothing to compare with.
-    let _ = inner;
-    false
-}
-
 /// The name of a device for messages: what [`by_name`] calls it where that is known.
 #[must_use]
 pub fn name_of(device: &Device) -> String {
@@ -208,13 +192,6 @@ pub fn name_of(device: &Device) -> String {
         return name;
     }
     format!("{inner:?}")
-}
-
-/// Burn means to drop this backend one day; while it is there, it is a choice.
-#[cfg(feature = "ndarray")]
-#[allow(deprecated)]
-fn ndarray() -> Device {
-    Device::ndarray()
 }
 
 fn cpu_info(name: &str, driver: &str) -> DeviceInfo {

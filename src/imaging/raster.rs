@@ -5,7 +5,7 @@ use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Luma, Rgb32FImage};
 
 use super::Size;
-use crate::device::read;
+use crate::backend::read;
 use crate::error::Result;
 
 /// A picture's values, row by row, pixel by pixel, channel by channel.

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 
 use super::held::Held;
 use super::host;
-use crate::device::is_in_host_memory;
+use crate::backend::is_in_host_memory;
 use crate::error::{Error, Result};
 
 /// Means over positions.
@@ -33,10 +33,9 @@ pub(crate) fn moments(map: Tensor<4>) -> Result<(Tensor<4>, Moments)> {
     let [_, channels, height, width] = map.dims();
     if !on_host(&map) {
         let features = positions_by_channels(map.clone());
-        let second = features.clone().transpose().matmul(features.clone());
         let moments = Moments {
-            mean: features.mean_dim(0),
-            second: second.div_scalar((height * width) as f64),
+            mean: features.clone().mean_dim(0),
+            second: products(features).div_scalar((height * width) as f64),
         };
         return Ok((map, moments));
     }
@@ -48,6 +47,40 @@ pub(crate) fn moments(map: Tensor<4>) -> Result<(Tensor<4>, Moments)> {
         second: Tensor::from_data(TensorData::new(second, [channels, channels]), &device),
     };
     Ok((map.into_tensor(&device), moments))
+}
+
+/// Sums over positions of the products of channels, `F' F`, `[N, N]`, for `F` of `[M, N]`.
+///
+/// Few results of very many terms each: as one product, most of a GPU would have nothing to do. It is
+/// made of several, over a part of the positions each, whose results are added.
+fn products(features: Tensor<2>) -> Tensor<2> {
+    let [positions, channels] = features.dims();
+    let parts = parts(positions, channels);
+    if parts == 1 {
+        return features.clone().transpose().matmul(features);
+    }
+    let features = features.reshape([parts, positions / parts, channels]);
+    features
+        .clone()
+        .swap_dims(1, 2)
+        .matmul(features)
+        .sum_dim(0)
+        .reshape([channels, channels])
+}
+
+/// Results that a GPU's workgroup computes along each side, and how many workgroups keep it busy.
+const BLOCK: usize = 64;
+const BLOCKS: usize = 256;
+
+/// Fewer positions than these are not worth a product of their own.
+const LEAST_POSITIONS: usize = 256;
+
+/// Into how many equal parts positions are cut.
+fn parts(positions: usize, channels: usize) -> usize {
+    let wanted = BLOCKS / channels.div_ceil(BLOCK).pow(2);
+    let most = wanted.min(positions / LEAST_POSITIONS);
+    let divides = |parts: &usize| positions.is_multiple_of(*parts);
+    (2..=most).rev().find(divides).unwrap_or(1)
 }
 
 /// A function of the channels `f` of a position, `f A + b + sum c (f - f0)`, of parts any of which

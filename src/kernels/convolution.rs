@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::cube::CubeConvolution;
 use super::host::HostConvolution;
 use super::padding::Padding;
 use super::tensors::TensorConvolution;
@@ -65,6 +66,8 @@ pub(crate) struct Convolution {
     parameters: OnceLock<Arc<Parameters>>,
     pub(super) host: HostConvolution,
     pub(super) tensors: TensorConvolution,
+    /// Where this shape has kernels of its own on GPUs.
+    pub(super) cube: Option<CubeConvolution>,
 }
 
 impl Convolution {
@@ -75,6 +78,7 @@ impl Convolution {
             parameters: OnceLock::new(),
             host: HostConvolution::new(shape, false),
             tensors: TensorConvolution::new(shape),
+            cube: CubeConvolution::new(shape),
         }
     }
 
@@ -84,6 +88,7 @@ impl Convolution {
         Self {
             parameters: self.parameters.clone(),
             host: HostConvolution::new(shape, direct),
+            cube: CubeConvolution::new(shape).filter(|_| !direct),
             ..Self::new(shape, Arc::clone(&self.source))
         }
     }

@@ -1,8 +1,9 @@
 //! Layers as arithmetic: the only room that knows how a device computes.
 //!
-//! Two engines do the same work. On devices whose tensors lie in host memory (Flex, NdArray) the
-//! kernels of [`host`] run on slices; on every other device, and whenever Burn's autodiff is to see
-//! the operations, [`tensors`] composes Burn's own. A map is channels last in memory either way.
+//! Three engines do the same work. On devices whose tensors lie in host memory (Flex, NdArray) the
+//! kernels of [`host`] run on slices; on those that CubeCL compiles for (GPUs), those of [`cube`]; for
+//! what neither knows, and whenever Burn's autodiff is to see the operations, [`tensors`] composes
+//! Burn's own. A map is channels last in memory either way.
 //!
 //! Weights are frozen, so the way back needs little of the way forward: which channels the
 //! rectifier passed, and for maximum pooling where the maxima were.
@@ -10,12 +11,19 @@
 mod bench;
 mod channels;
 mod convolution;
+#[cfg(feature = "cube")]
+mod cube;
+#[cfg(not(feature = "cube"))]
+#[path = "cube/absent.rs"]
+mod cube;
 mod held;
 mod host;
 mod padding;
 mod pooling;
 mod positions;
 mod quantiles;
+#[cfg(test)]
+mod reference;
 mod tensors;
 
 use burn::tensor::{Device, Int, Tensor};
@@ -35,6 +43,8 @@ use crate::error::Result;
 pub(crate) struct Engine {
     device: Device,
     in_host_memory: bool,
+    /// Whether the kernels of [`cube`] run there.
+    compiles: bool,
     buffers: host::Buffers,
 }
 
@@ -43,7 +53,10 @@ pub(crate) enum FeatureMap {
     Host(host::Map),
     /// The gradient at the output of an average pooling, to be read as that at its input.
     HostPooled(host::Map, host::PoolTrace),
+    /// A map, or the gradient at the output of a rectifier: who reads it gates it.
     Device(Tensor<4>),
+    /// The same at the output of an average pooling, to be read as that at its input.
+    DevicePooled(Tensor<4>),
 }
 
 impl FeatureMap {
@@ -51,7 +64,7 @@ impl FeatureMap {
     pub(crate) fn shape(&self) -> [usize; 4] {
         match self {
             Self::Host(map) | Self::HostPooled(map, _) => map.shape(),
-            Self::Device(tensor) => tensor.dims(),
+            Self::Device(tensor) | Self::DevicePooled(tensor) => tensor.dims(),
         }
     }
 }
@@ -73,12 +86,19 @@ pub(crate) enum Step {
         input: Tensor<4>,
         places: Option<Tensor<4, Int>>,
     },
+    /// Averages of 2x2 pixels of a map of this height and width.
+    DeviceHalving([usize; 2]),
+    CubeConvolution {
+        passed: cube::Passed,
+        input: [usize; 2],
+    },
 }
 
 impl Engine {
     pub(crate) fn new(device: &Device) -> Self {
         Self {
-            in_host_memory: crate::device::is_in_host_memory(device),
+            in_host_memory: crate::backend::is_in_host_memory(device),
+            compiles: cube::serves(&device.clone().inner()),
             device: device.clone().inner(),
             buffers: host::Buffers::default(),
         }
@@ -106,8 +126,18 @@ impl Engine {
     pub(crate) fn leave(&self, map: FeatureMap) -> Tensor<4> {
         match map {
             FeatureMap::Host(map) | FeatureMap::HostPooled(map, _) => map.into_tensor(&self.device),
-            FeatureMap::Device(tensor) => tensor,
+            FeatureMap::Device(tensor) | FeatureMap::DevicePooled(tensor) => tensor,
         }
+    }
+
+    /// The kernels that this engine has for a convolution of such a map.
+    fn compiled<'a>(
+        &self,
+        convolution: &'a Convolution,
+        map: &Tensor<4>,
+    ) -> Option<&'a cube::CubeConvolution> {
+        let usable = self.compiles && !map.is_autodiff();
+        convolution.cube.as_ref().filter(|_| usable)
     }
 
     /// Says that a map is no longer needed.
@@ -124,7 +154,16 @@ impl Engine {
         pool: &Pool,
         input: &FeatureMap,
     ) -> bool {
-        matches!(input, FeatureMap::Host(_)) && pool.halves() && convolution.host.is_winograd()
+        pool.halves()
+            && match input {
+                FeatureMap::Host(_) => convolution.host.is_winograd(),
+                FeatureMap::Device(tensor) => {
+                    let [_, _, height, width] = tensor.dims();
+                    self.compiled(convolution, tensor)
+                        .is_some_and(|cube| cube.can_pool([height, width]))
+                }
+                FeatureMap::HostPooled(..) | FeatureMap::DevicePooled(_) => false,
+            }
     }
 
     /// A convolution with its rectifier; the average pooling after it too if `pooled`.
@@ -149,23 +188,38 @@ impl Engine {
             }
             FeatureMap::Device(tensor) => {
                 let [_, _, height, width] = tensor.dims();
+                let input = [height, width];
+                if let Some(cube) = self.compiled(convolution, tensor) {
+                    let (output, passed) = cube.forward(parameters, tensor.clone(), pooled);
+                    let step = traced.then_some(Step::CubeConvolution { passed, input });
+                    return (FeatureMap::Device(output), step);
+                }
                 let output = convolution
                     .tensors
                     .forward(parameters, tensor.clone(), &self.device);
                 let step = traced.then(|| Step::DeviceConvolution {
                     rectified: convolution.shape.rectified.then(|| output.clone()),
-                    input: [height, width],
+                    input,
                 });
                 (FeatureMap::Device(output), step)
             }
-            FeatureMap::HostPooled(..) => unreachable!("only gradients are read above a pooling"),
+            FeatureMap::HostPooled(..) | FeatureMap::DevicePooled(_) => {
+                unreachable!("only gradients are read above a pooling")
+            }
         }
     }
 
-    /// The step of an average pooling that [`convolve`](Self::convolve) did along with a map of
-    /// this height and width.
-    pub(crate) fn pooled(&self, size: (usize, usize)) -> Step {
-        Step::HostPool(host::PoolTrace::of_average(size))
+    /// The step of an average pooling that [`convolve`](Self::convolve) did along with this map, of
+    /// features of this height and width.
+    pub(crate) fn pooled(&self, map: &FeatureMap, (height, width): (usize, usize)) -> Step {
+        match map {
+            FeatureMap::Host(_) | FeatureMap::HostPooled(..) => {
+                Step::HostPool(host::PoolTrace::of_average((height, width)))
+            }
+            FeatureMap::Device(_) | FeatureMap::DevicePooled(_) => {
+                Step::DeviceHalving([height, width])
+            }
+        }
     }
 
     pub(crate) fn pool(
@@ -184,29 +238,33 @@ impl Engine {
             }
             FeatureMap::Device(tensor) => {
                 let (output, places) = tensors::pool(pool, tensor.clone(), traced);
-                let input = tensor.clone();
-                let step = traced.then_some(Step::DevicePool { input, places });
+                let [_, _, height, width] = tensor.dims();
+                let step = traced.then(|| match pool.halves() {
+                    true => Step::DeviceHalving([height, width]),
+                    false => Step::DevicePool {
+                        input: tensor.clone(),
+                        places,
+                    },
+                });
                 (FeatureMap::Device(output), step)
             }
-            FeatureMap::HostPooled(..) => unreachable!("only gradients are read above a pooling"),
+            FeatureMap::HostPooled(..) | FeatureMap::DevicePooled(_) => {
+                unreachable!("only gradients are read above a pooling")
+            }
         }
     }
 
-    /// The gradient at the deepest map: what its losses say, gated by the map's own rectifier.
+    /// The gradient at the deepest map: what its losses say, on hosts gated by the map's own
+    /// rectifier.
     pub(crate) fn start(&self, mut gradient: FeatureMap, step: &Step) -> FeatureMap {
-        match &mut gradient {
-            FeatureMap::Host(map) | FeatureMap::HostPooled(map, _) => {
-                arrival(None, Some(step)).apply(map);
-            }
-            FeatureMap::Device(tensor) => {
-                *tensor = gated(tensor.clone(), step);
-            }
+        if let FeatureMap::Host(map) | FeatureMap::HostPooled(map, _) = &mut gradient {
+            arrival(None, Some(step)).apply(map);
         }
         gradient
     }
 
-    /// Takes a gradient through a convolution to the map below, adds what arrives there, and
-    /// gates it by the rectifier that made that map.
+    /// Takes a gradient through a convolution to the map below, adds what arrives there, and on
+    /// hosts gates it by the rectifier that made that map.
     pub(crate) fn convolve_gradient(
         &self,
         convolution: &Convolution,
@@ -229,14 +287,28 @@ impl Engine {
                 let above = host::Above::Pooled(map, signs.as_ref(), pool.size());
                 host(&above, *input, added)
             }
-            (FeatureMap::Device(tensor), Step::DeviceConvolution { input, .. }) => {
-                let lower = convolution.tensors.input_gradient(
-                    parameters,
-                    tensor.clone(),
-                    *input,
-                    &self.device,
-                );
-                FeatureMap::Device(arrived(lower, added.as_ref(), below))
+            (FeatureMap::Device(tensor), Step::DeviceConvolution { input, rectified }) => {
+                let gradient = match rectified {
+                    Some(features) => tensors::gate(tensor.clone(), features.clone()),
+                    None => tensor.clone(),
+                };
+                let lower =
+                    convolution
+                        .tensors
+                        .input_gradient(parameters, gradient, *input, &self.device);
+                FeatureMap::Device(arrived(lower, added.as_ref()))
+            }
+            (
+                FeatureMap::Device(tensor) | FeatureMap::DevicePooled(tensor),
+                Step::CubeConvolution { passed, input },
+            ) => {
+                let Some(cube) = &convolution.cube else {
+                    unreachable!("the way forward had its kernels")
+                };
+                let pooled = matches!(gradient, FeatureMap::DevicePooled(_));
+                let tensor = tensor.clone();
+                let lower = cube.input_gradient(parameters, tensor, passed, *input, pooled);
+                FeatureMap::Device(arrived(lower, added.as_ref()))
             }
             _ => unreachable!("a trace is walked with the engine that made it"),
         };
@@ -272,7 +344,16 @@ impl Engine {
             }
             (FeatureMap::Device(tensor), Step::DevicePool { input, places }) => {
                 let lower = tensors::pool_gradient(pool, input.clone(), tensor, places.clone());
-                FeatureMap::Device(arrived(lower, added.as_ref(), below))
+                FeatureMap::Device(arrived(lower, added.as_ref()))
+            }
+            (FeatureMap::Device(tensor), Step::DeviceHalving(size)) => {
+                if let (Some(Step::CubeConvolution { passed, .. }), None) = (below, &added)
+                    && passed.reads_pooled()
+                {
+                    return FeatureMap::DevicePooled(tensor);
+                }
+                let lower = tensors::spread(tensor, *size);
+                FeatureMap::Device(arrived(lower, added.as_ref()))
             }
             _ => unreachable!("a trace is walked with the engine that made it"),
         }
@@ -283,7 +364,7 @@ fn arrival(added: Option<FeatureMap>, step: Option<&Step>) -> host::Arrival<'_> 
     host::Arrival {
         added: added.and_then(|added| match added {
             FeatureMap::Host(map) => Some(map),
-            FeatureMap::HostPooled(..) | FeatureMap::Device(_) => None,
+            _ => None,
         }),
         signs: step.and_then(|step| match step {
             Step::HostConvolution { signs, .. } => signs.as_ref(),
@@ -292,23 +373,9 @@ fn arrival(added: Option<FeatureMap>, step: Option<&Step>) -> host::Arrival<'_> 
     }
 }
 
-fn arrived(gradient: Tensor<4>, added: Option<&FeatureMap>, step: Option<&Step>) -> Tensor<4> {
-    let sum = match added {
+fn arrived(gradient: Tensor<4>, added: Option<&FeatureMap>) -> Tensor<4> {
+    match added {
         Some(FeatureMap::Device(added)) => gradient + added.clone(),
-        _ => gradient,
-    };
-    match step {
-        Some(step) => gated(sum, step),
-        None => sum,
-    }
-}
-
-fn gated(gradient: Tensor<4>, step: &Step) -> Tensor<4> {
-    match step {
-        Step::DeviceConvolution {
-            rectified: Some(rectified),
-            ..
-        } => gradient.mask_fill(rectified.clone().lower_equal_scalar(0.0), 0.0),
         _ => gradient,
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::channels::positions_by_channels;
-use crate::device::read;
+use crate::backend::read;
 use crate::error::Result;
 
 /// The values of all positions of a map `[1, N, H, W]` along the columns of `directions`, `[N, K]`:

@@ -140,8 +140,30 @@ impl TensorConvolution {
     }
 }
 
+/// A gradient at features where the rectifier that made them passed.
+pub(super) fn gate(gradient: Tensor<4>, features: Tensor<4>) -> Tensor<4> {
+    gradient.mask_fill(features.lower_equal_scalar(0.0), 0.0)
+}
+
+/// The gradient at a map of this height and width from that at the averages of 2x2 of its pixels.
+pub(super) fn spread(gradient: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+    let [batch, channels, rows, columns] = gradient.dims();
+    let spread = (gradient * 0.25)
+        .permute([0, 2, 3, 1])
+        .reshape([batch, rows, 1, columns, 1, channels])
+        .expand([batch, rows, 2, columns, 2, channels])
+        .reshape([batch, 2 * rows, 2 * columns, channels])
+        .permute([0, 3, 1, 2]);
+    // Of an odd axis the last position was in no average.
+    let missing = (0, width - 2 * columns, 0, height - 2 * rows);
+    match missing {
+        (_, 0, _, 0) => spread,
+        _ => spread.pad(missing, 0.0),
+    }
+}
+
 /// Pads height and width by `amount` on every side.
-fn pad(input: Tensor<4>, mode: Padding, amount: usize) -> Tensor<4> {
+pub(super) fn pad(input: Tensor<4>, mode: Padding, amount: usize) -> Tensor<4> {
     let [_, _, height, width] = input.dims();
     let device = input.device();
     let index = |length: usize| {
@@ -155,7 +177,13 @@ fn pad(input: Tensor<4>, mode: Padding, amount: usize) -> Tensor<4> {
 }
 
 /// The adjoint of [`pad`] along one axis of `length` samples.
-fn fold(padded: Tensor<4>, axis: usize, mode: Padding, amount: usize, length: usize) -> Tensor<4> {
+pub(super) fn fold(
+    padded: Tensor<4>,
+    axis: usize,
+    mode: Padding,
+    amount: usize,
+    length: usize,
+) -> Tensor<4> {
     let mut folded = padded.clone().narrow(axis, amount, length);
     for (position, source) in mode.sources(length, amount).into_iter().enumerate() {
         let inside = (amount..amount + length).contains(&position);

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::{Gradient, Loss, Measured, Observation};
-use crate::device::read;
+use crate::backend::read;
 use crate::error::{Error, Result};
 use crate::imaging::is_white;
 use crate::kernels::Positions;

@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use nalgebra::DMatrix;
 
-use crate::device::read;
+use crate::backend::read;
 use crate::error::Result;
 
 /// `(S / s + floor I)^exponent` for a covariance `S`, `[N, N]`, whose eigenvalues are `s` in the

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::{Features, Layer, Vgg};
-use crate::device::read;
+use crate::backend::read;
 use crate::error::Result;
 use crate::loss::{Loss, Observation};
 

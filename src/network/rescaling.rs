@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 
 use super::{Layer, Vgg};
-use crate::device::read;
+use crate::backend::read;
 use crate::error::{Error, Result, all_finite};
 use crate::kernels::{ConvolutionShape, Parameters};
 

@@ -369,7 +369,7 @@ impl Vgg {
                         .push([1, convolution.shape.channels_out, height, width]);
                     trace
                         .steps
-                        .extend(traced.then(|| engine.pooled((height, width))));
+                        .extend(traced.then(|| engine.pooled(&next, (height, width))));
                     (next, true)
                 }
                 [(_, Weighted::Convolution(convolution)), ..] => {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line_search::{LineSearch, LineSearchFailure, Verdict};
 use super::options::{LbfgsOptions, StopReason};
-use crate::device::read;
+use crate::backend::read;
 use crate::error::{Error, Result};
 
 /// A pair is kept only if the cosine between step and gradient change exceeds this.

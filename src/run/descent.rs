@@ -5,9 +5,10 @@ use std::time::Instant;
 use burn::tensor::Tensor;
 
 use super::{
-    Control, Counts, KeptPixels, Observer, Progress, Record, RunOptions, Term, noise_image,
+    Control, Counts, KeptPixels, Observer, Preparation, Progress, Record, RunOptions, Term,
+    noise_image,
 };
-use crate::device::guarded;
+use crate::backend::guarded;
 use crate::error::{Error, Result};
 use crate::imaging::{Raster, Size};
 use crate::kernels::Padding;
@@ -83,6 +84,12 @@ impl Descent<'_> {
             return Ok(None);
         }
         let until = self.until(scale);
+        let started = Instant::now();
+        observer.prepare(&Preparation {
+            scale,
+            scales: self.scales,
+            size,
+        });
         let device = self.vgg.device();
         let channels = self.picture.channels();
         let measuring = (self.options.seed, Purpose::Measurement, scale as u32);
@@ -104,6 +111,9 @@ impl Descent<'_> {
         let reason = loop {
             let next = guarded(|| step(&objective, &mut lbfgs, shape, gate.as_ref()))?;
             self.counts.evaluations += 1;
+            if lbfgs.evaluations() == 1 {
+                self.counts.preparing += started.elapsed().as_secs_f64();
+            }
             self.records.push(Record {
                 scale,
                 evaluation: self.counts.evaluations,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::descent::Descent;
 pub use self::kept::Kept;
 pub(crate) use self::kept::KeptPixels;
-pub use self::observer::{Control, Observer, Progress, Term, Unobserved};
+pub use self::observer::{Control, Observer, Preparation, Progress, Term, Unobserved};
 pub use self::outcome::{Outcome, Record};
 use crate::error::{Error, Result, at_least_one};
 use crate::imaging::{Format, Raster, Scales, Size};
@@ -190,6 +190,8 @@ pub(crate) struct Counts {
     pub(crate) evaluations: usize,
     pub(crate) iterations: usize,
     pub(crate) restarts: usize,
+    /// Seconds from the beginnings of scales to their first evaluations.
+    pub(crate) preparing: f64,
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -67,8 +67,26 @@ impl Progress<'_> {
     }
 }
 
+/// A scale that is about to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Preparation {
+    /// The scale, from 0.
+    pub scale: usize,
+    /// How many scales there are.
+    pub scales: usize,
+    /// The image's size at this scale.
+    pub size: Size,
+}
+
 /// Watches a run. Closures from [`Progress`] to [`Control`] are observers.
 pub trait Observer {
+    /// Called before a scale begins. Until its first evaluation targets and weights are measured;
+    /// a GPU also compiles kernels for sizes that it has not seen, and tries out which are the
+    /// fastest, which may take longer than the scale itself
+    /// ([`Outcome::preparing`](super::Outcome::preparing) tells). By default nothing is done.
+    fn prepare(&mut self, _preparation: &Preparation) {}
+
     /// Called after each evaluation.
     fn observe(&mut self, progress: &Progress<'_>) -> Control;
 }

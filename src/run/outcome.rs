@@ -164,6 +164,14 @@ impl Outcome {
         self.seconds
     }
 
+    /// Those of them that passed between the beginnings of its scales and their first evaluations,
+    /// and these: targets and weights were measured, and on a GPU kernels compiled and tried out, as
+    /// far as an earlier run had not left them in the cache.
+    #[must_use]
+    pub fn preparing(&self) -> f64 {
+        self.counts.preparing
+    }
+
     /// The names of the loss's terms.
     #[must_use]
     pub fn term_names(&self) -> &[String] {

@@ -4,19 +4,9 @@ use super::buffers::Buffers;
 use super::convolution::{Above, HostConvolution};
 use super::map::Map;
 use super::{Arrival, Signs};
-use crate::kernels::convolution::{ConvolutionShape, Parameters};
-use crate::kernels::padding::{Padding, ZERO};
-
-/// Values without a pattern, in -1..1.
-fn noise(length: usize, seed: usize) -> Vec<f32> {
-    let mut state = seed as u32 * 2_654_435_761 + 12345;
-    (0..length)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-        })
-        .collect()
-}
+use crate::kernels::convolution::ConvolutionShape;
+use crate::kernels::padding::Padding;
+use crate::kernels::reference::{Case, assert_near, noise};
 
 fn map(height: usize, width: usize, channels: usize, seed: usize) -> Map {
     Map {
@@ -27,89 +17,9 @@ fn map(height: usize, width: usize, channels: usize, seed: usize) -> Map {
     }
 }
 
-struct Case {
-    shape: ConvolutionShape,
-    size: (usize, usize),
-}
-
-impl Case {
-    fn parameters(&self) -> Parameters {
-        Parameters {
-            weight: noise(self.shape.weights(), 1),
-            bias: noise(self.shape.channels_out, 2),
-        }
-    }
-
-    /// Each term of the sum, as (output pixel, output channel, input pixel, input channel, weight).
-    fn terms(
-        &self,
-        parameters: &Parameters,
-        mut term: impl FnMut(usize, usize, usize, usize, f64),
-    ) {
-        let shape = &self.shape;
-        let rows = shape.mode.sources(self.size.0, shape.padding);
-        let columns = shape.mode.sources(self.size.1, shape.padding);
-        let (height, width) = shape.output(self.size.0, self.size.1);
-        let taps = shape.kernel * shape.kernel;
-        for pixel in 0..height * width {
-            for tap in 0..taps {
-                let row = rows[pixel / width * shape.stride + tap / shape.kernel];
-                let column = columns[pixel % width * shape.stride + tap % shape.kernel];
-                if row == ZERO || column == ZERO {
-                    continue;
-                }
-                let source = row as usize * self.size.1 + column as usize;
-                for output in 0..shape.channels_out {
-                    for input in 0..shape.channels_in {
-                        let place = (output * shape.channels_in + input) * taps + tap;
-                        let weight = f64::from(parameters.weight[place]);
-                        term(pixel, output, source, input, weight);
-                    }
-                }
-            }
-        }
-    }
-
-    fn forward(&self, parameters: &Parameters, input: &Map) -> Vec<f64> {
-        let (height, width) = self.shape.output(self.size.0, self.size.1);
-        let channels = self.shape.channels_out;
-        let mut sums = vec![0.0; height * width * channels];
-        self.terms(parameters, |pixel, output, source, channel, weight| {
-            let value = input.data[source * self.shape.channels_in + channel];
-            sums[pixel * channels + output] += weight * f64::from(value);
-        });
-        for (i, sum) in sums.iter_mut().enumerate() {
-            *sum += f64::from(parameters.bias[i % channels]);
-        }
-        sums
-    }
-
-    fn gradient(&self, parameters: &Parameters, above: &[f64]) -> Vec<f64> {
-        let channels = self.shape.channels_in;
-        let mut sums = vec![0.0; self.size.0 * self.size.1 * channels];
-        self.terms(parameters, |pixel, output, source, channel, weight| {
-            let value = above[pixel * self.shape.channels_out + output];
-            sums[source * channels + channel] += weight * value;
-        });
-        sums
-    }
-}
-
 /// Largest error allowed, as a share of the largest value: the Winograd transform rounds more.
 fn tolerance(kernel: &HostConvolution) -> f64 {
     if kernel.is_winograd() { 3e-5 } else { 2e-6 }
-}
-
-fn assert_near(what: &str, tolerance: f64, found: &[f32], expected: &[f64]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let scale = expected.iter().map(|v| v.abs()).fold(1e-3, f64::max);
-    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let error = (f64::from(*found) - expected).abs() / scale;
-        assert!(
-            error < tolerance,
-            "{what}: value {i} is {found}, not {expected}"
-        );
-    }
 }
 
 fn passed(signs: &Signs, channels: usize, place: usize) -> bool {
@@ -124,7 +34,7 @@ fn check(case: &Case) {
     let parameters = case.parameters();
     let buffers = Buffers::default();
     let input = map(size.0, size.1, shape.channels_in, 3);
-    let sums = case.forward(&parameters, &input);
+    let sums = case.forward(&parameters, &input.data);
     let rectified: Vec<f64> = sums.iter().map(|sum| sum.max(0.0)).collect();
     let (height, width) = shape.output(size.0, size.1);
     let channels = shape.channels_out;
@@ -247,28 +157,13 @@ fn pooled(case: &Case, kernel: &HostConvolution, input: &Map, (map_of, signs): (
     );
 }
 
-fn case(channels: (usize, usize), mode: Padding, size: (usize, usize)) -> Case {
-    Case {
-        shape: ConvolutionShape {
-            channels_in: channels.0,
-            channels_out: channels.1,
-            kernel: 3,
-            stride: 1,
-            padding: 1,
-            mode,
-            rectified: true,
-        },
-        size,
-    }
-}
-
 #[test]
 fn sizes_from_one_pixel_up_with_every_padding() {
     for mode in Padding::ALL {
         let smallest = mode.smallest_axis(1);
         for height in smallest..8 {
             for width in [smallest, 3.max(smallest), 4, 5, 9] {
-                check(&case((16, 32), mode, (height, width)));
+                check(&Case::rectified((16, 32), mode, (height, width)));
             }
         }
     }
@@ -288,7 +183,7 @@ fn channels_around_the_widths_of_vectors_and_panels() {
         (33, 31),
         (64, 80),
     ] {
-        check(&case(channels, Padding::Reflect, (5, 6)));
+        check(&Case::rectified(channels, Padding::Reflect, (5, 6)));
     }
 }
 
@@ -296,10 +191,10 @@ fn channels_around_the_widths_of_vectors_and_panels() {
 fn both_sides_of_the_thresholds_between_kernels() {
     // Blocks of a thread's own, several of them and the last one short; then shared products,
     // for few tiles and for many weights.
-    check(&case((16, 16), Padding::Zero, (61, 50)));
-    check(&case((16, 16), Padding::Reflect, (61, 50)));
-    check(&case((16, 16), Padding::Circular, (9, 8)));
-    check(&case((144, 272), Padding::Replicate, (9, 6)));
+    check(&Case::rectified((16, 16), Padding::Zero, (61, 50)));
+    check(&Case::rectified((16, 16), Padding::Reflect, (61, 50)));
+    check(&Case::rectified((16, 16), Padding::Circular, (9, 8)));
+    check(&Case::rectified((144, 272), Padding::Replicate, (9, 6)));
 }
 
 #[test]
@@ -313,7 +208,7 @@ fn other_kernels_and_strides() {
         (3, 1, 3),
     ] {
         for mode in [Padding::Zero, Padding::Reflect] {
-            let mut case = case((5, 18), mode, (9, 11));
+            let mut case = Case::rectified((5, 18), mode, (9, 11));
             case.shape = ConvolutionShape {
                 kernel,
                 stride,
@@ -329,11 +224,11 @@ fn other_kernels_and_strides() {
 fn what_is_not_finite_is_never_hidden() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for channels in [(3, 16), (16, 16)] {
-            let case = case(channels, Padding::Zero, (9, 10));
+            let case = Case::rectified(channels, Padding::Zero, (9, 10));
             let parameters = case.parameters();
             let mut input = map(9, 10, channels.0, 7);
             input.data[(4 * 10 + 5) * channels.0 + 1] = value;
-            let sums = case.forward(&parameters, &input);
+            let sums = case.forward(&parameters, &input.data);
             let kernel = HostConvolution::new(case.shape, false);
             let (output, _) = kernel.forward(&parameters, &input, false, &Buffers::default());
             let mut seen = 0;

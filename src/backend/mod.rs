@@ -1,0 +1,19 @@
+//! What of Burn's backends everything above has to know: where memory lies, what a read costs, that
+//! they panic, what they send to a GPU.
+
+mod guard;
+mod launches;
+mod memory;
+mod reading;
+mod tuning;
+
+pub(crate) use self::guard::guarded;
+pub use self::launches::{Launches, launches};
+pub(crate) use self::memory::is_in_host_memory;
+#[cfg(feature = "ndarray")]
+pub(crate) use self::memory::ndarray;
+pub(crate) use self::reading::read;
+pub use self::reading::reads;
+#[cfg(feature = "cube")]
+pub(crate) use self::tuning::tunes;
+pub use self::tuning::without_tuning;

@@ -1,0 +1,444 @@
+//! The kernels as operations of Burn's CubeCL backend, fused or not.
+//!
+//! Maps are `[1, height, width, channels]` here. Shapes were checked by who calls.
+
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, DType, backend_extension};
+use burn::tensor::Shape;
+use burn_cubecl::cubecl;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{CubeBackend, cubecl::calculate_cube_count_elemwise};
+use cubecl::prelude::*;
+
+use super::axis::Axis;
+use super::transform::ELEMENTS;
+use super::winograd::TilesLaunch;
+use super::{direct, winograd};
+use crate::kernels::Padding;
+
+/// What a pass of a convolution over a map is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Pass {
+    /// Height and width of the map that the convolution reads.
+    pub(super) size: [usize; 2],
+    pub(super) padding: Padding,
+    /// Whether features are averaged 2x2 as they are written.
+    pub(super) pooled: bool,
+    /// Most bytes of a transformed map: larger ones are worked on in parts of whole rows of tiles.
+    pub(super) part: usize,
+}
+
+impl Pass {
+    /// The same over a map that was padded before.
+    pub(super) fn padded(self) -> Self {
+        Self {
+            size: self.size.map(|length| length + 2),
+            padding: Padding::Zero,
+            pooled: false,
+            ..self
+        }
+    }
+
+    fn axes(&self) -> [Axis; 2] {
+        self.size.map(|length| Axis::new(length, self.padding))
+    }
+
+    fn early(&self) -> [usize; 2] {
+        self.axes().map(|axis| axis.before)
+    }
+
+    fn output(&self, channels: usize) -> Shape {
+        let size = self
+            .size
+            .map(|length| if self.pooled { length / 2 } else { length });
+        Shape::from([1, size[0], size[1], channels])
+    }
+
+    /// Of the words that say which features passed the rectifier.
+    fn words(&self, channels: usize) -> Shape {
+        let [rows, columns] = self.axes().map(|axis| axis.tiles);
+        Shape::from([rows * columns, channels / winograd::LANES])
+    }
+}
+
+#[cfg(feature = "fusion")]
+mod specification {
+    use burn::backend::fusion::custom::TensorSpec;
+
+    use super::{DType, Pass, Shape};
+
+    pub(super) fn features(
+        _: &TensorSpec,
+        _: &TensorSpec,
+        bias: &TensorSpec,
+        pass: &Pass,
+    ) -> (TensorSpec, TensorSpec) {
+        let channels = bias.shape[0];
+        let words = TensorSpec::new(pass.words(channels), DType::U32);
+        (TensorSpec::new(pass.output(channels), bias.dtype), words)
+    }
+
+    pub(super) fn map(pass: &Pass, channels: usize) -> Shape {
+        Shape::from([1, pass.size[0], pass.size[1], channels])
+    }
+}
+
+/// Convolutions of 3x3 with stride 1, padded by one, with rectifiers.
+#[backend_extension(Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
+pub(crate) trait Convolutions: Backend {
+    /// Features, and which of them the rectifier passed, by the Winograd transform. The filter is
+    /// `[36, channels in, channels out]`.
+    #[fusion(meta = specification::features)]
+    fn winograd(
+        input: FloatTensor<Self>,
+        filter: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        pass: Pass,
+    ) -> (FloatTensor<Self>, IntTensor<Self>);
+
+    /// The gradient at the input from that at the features.
+    #[fusion(dtype = gradient, shape = specification::map(pass, filter[1]))]
+    fn winograd_gradient(
+        gradient: FloatTensor<Self>,
+        passed: IntTensor<Self>,
+        filter: FloatTensor<Self>,
+        pass: Pass,
+    ) -> FloatTensor<Self>;
+
+    /// Features by sums of products. The filter is `[9, channels in, channels out]`.
+    #[fusion(dtype = input, shape = specification::map(pass, bias[0]))]
+    fn direct(
+        input: FloatTensor<Self>,
+        filter: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        pass: Pass,
+    ) -> FloatTensor<Self>;
+
+    /// The gradient at the input from that at the features.
+    #[fusion(dtype = gradient, shape = specification::map(pass, filter[1]))]
+    fn direct_gradient(
+        gradient: FloatTensor<Self>,
+        features: FloatTensor<Self>,
+        filter: FloatTensor<Self>,
+        pass: Pass,
+    ) -> FloatTensor<Self>;
+}
+
+fn empty(like: &CubeTensor, shape: impl Into<Shape>, dtype: DType) -> CubeTensor {
+    let (client, device) = (like.client.clone(), like.device.clone());
+    empty_device_contiguous_dtype(client, device, shape.into(), dtype)
+}
+
+/// How many units of work there are, and how they are spread over the device.
+fn spread(client: &cubecl::client::Client, units: usize) -> (CubeCount, CubeDim) {
+    let cube = CubeDim::new(client, units);
+    (calculate_cube_count_elemwise(client, units, cube), cube)
+}
+
+fn address_type(tensors: &[&CubeTensor]) -> AddressType {
+    let types = tensors.iter().map(|tensor| tensor.required_address_type());
+    types.max().unwrap_or_default()
+}
+
+fn element(tensor: &CubeTensor) -> cubecl::ir::ElemType {
+    burn::backend::cubecl::dtype_to_elem_type(tensor.dtype)
+}
+
+/// Some rows of tiles of a map, in the order in which a pass takes them.
+struct Part {
+    /// The first row that is transformed, and how many are.
+    first: usize,
+    rows: usize,
+    /// The first row that is a result of the pass, and how many are.
+    first_result: usize,
+    results: usize,
+}
+
+/// The parts of a pass over `rows` rows of tiles, of which each takes `bytes`, no part more than
+/// `largest` if rows are not. A gradient needs the
+/// rows around its own too.
+fn parts(rows: usize, bytes: usize, largest: usize, around: bool) -> Vec<Part> {
+    let most = (largest / bytes).max(if around { 3 } else { 1 });
+    if rows <= most {
+        let part = Part {
+            first: 0,
+            rows,
+            first_result: 0,
+            results: rows,
+        };
+        return vec![part];
+    }
+    let margin = usize::from(around);
+    let step = most - 2 * margin;
+    (0..rows)
+        .step_by(step)
+        .map(|first| {
+            let results = step.min(rows - first);
+            Part {
+                first: (first + rows - margin) % rows,
+                rows: results + 2 * margin,
+                first_result: first,
+                results,
+            }
+        })
+        .collect()
+}
+
+/// The tiles of a part, as kernels are told.
+fn tiles(pass: &Pass, part: &Part, vectors: usize) -> TilesLaunch {
+    let [down, across] = pass.axes();
+    TilesLaunch::new(
+        down.length as u32,
+        across.length as u32,
+        down.tiles as u32,
+        across.tiles as u32,
+        part.first as u32,
+        part.rows as u32,
+        vectors as u32,
+    )
+}
+
+/// Products of transformed maps and filters, `[36, tiles, channels]`.
+fn products(transformed: CubeTensor, filter: CubeTensor) -> CubeTensor {
+    let dtype = transformed.dtype;
+    let [elements, tiles, _] = transformed.meta.shape().dims();
+    let [_, _, channels] = filter.meta.shape().dims();
+    // Contiguous, as the kernels after it read: a backend might choose padded rows.
+    let output = empty(&transformed, [elements, tiles, channels], dtype);
+    let strategy = match crate::backend::tunes() {
+        true => MatmulStrategy::default(),
+        false => MatmulStrategy::Cube,
+    };
+    match matmul(transformed, filter, Some(output), strategy, dtype) {
+        Ok(products) => products,
+        Err(error) => panic!("a product of {tiles} tiles: {error:?}"),
+    }
+}
+
+impl Convolutions for CubeBackend {
+    fn winograd(
+        input: FloatTensor<Self>,
+        filter: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        pass: Pass,
+    ) -> (FloatTensor<Self>, IntTensor<Self>) {
+        let input = into_contiguous(input);
+        let client = input.client.clone();
+        let dtype = element(&input);
+        let [_, _, _, channels_in] = input.meta.shape().dims();
+        let channels_out = bias.meta.shape()[0];
+        let output = empty(&input, pass.output(channels_out), input.dtype);
+        let passed = empty(&input, pass.words(channels_out), DType::U32);
+        let [down, across] = pass.axes();
+        let widest = channels_in.max(channels_out);
+        let row = ELEMENTS * across.tiles * widest * input.dtype.size();
+        for part in parts(down.tiles, row, pass.part, false) {
+            let count = part.rows * across.tiles;
+            let transformed = empty(&input, [ELEMENTS, count, channels_in], input.dtype);
+            let vectors = channels_in / winograd::LANES;
+            let units = count * vectors;
+            let (cubes, cube) = spread(&client, units);
+            // SAFETY: every unit writes the elements of one tile of `transformed` and reads samples
+            // of `input`, whose sizes `tiles` gives; units beyond the last end at once.
+            #[allow(unsafe_code)]
+            unsafe {
+                winograd::transform_input::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    address_type(&[&input, &transformed]),
+                    winograd::LANES,
+                    input.clone().into_tensor_arg(),
+                    transformed.clone().into_tensor_arg(),
+                    tiles(&pass, &part, vectors),
+                    units,
+                    pass.early(),
+                    pass.padding,
+                    dtype,
+                );
+            }
+            let products = products(transformed, filter.clone());
+            let vectors = channels_out / winograd::LANES;
+            let units = count * vectors;
+            let (cubes, cube) = spread(&client, units);
+            // SAFETY: every unit reads one tile of `products`, and writes its own pixels of
+            // `output`, those within it, and its word of `passed`.
+            #[allow(unsafe_code)]
+            unsafe {
+                winograd::transform_output::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    address_type(&[&products, &output]),
+                    winograd::LANES,
+                    products.into_tensor_arg(),
+                    bias.clone().into_tensor_arg(),
+                    output.clone().into_tensor_arg(),
+                    passed.clone().into_tensor_arg(),
+                    tiles(&pass, &part, vectors),
+                    units,
+                    pass.early(),
+                    pass.pooled,
+                    dtype,
+                );
+            }
+        }
+        (output, passed)
+    }
+
+    fn winograd_gradient(
+        gradient: FloatTensor<Self>,
+        passed: IntTensor<Self>,
+        filter: FloatTensor<Self>,
+        pass: Pass,
+    ) -> FloatTensor<Self> {
+        let gradient = into_contiguous(gradient);
+        let client = gradient.client.clone();
+        let dtype = element(&gradient);
+        let [_, channels_in, channels_out] = filter.meta.shape().dims();
+        let shape = [1, pass.size[0], pass.size[1], channels_in];
+        let output = empty(&gradient, shape, gradient.dtype);
+        // The same filters, read the other way round.
+        let filter = Self::float_swap_dims(filter, 1, 2);
+        let [down, across] = pass.axes();
+        let widest = channels_in.max(channels_out);
+        let row = ELEMENTS * across.tiles * widest * gradient.dtype.size();
+        for part in parts(down.tiles, row, pass.part, true) {
+            let count = part.rows * across.tiles;
+            let transformed = empty(&gradient, [ELEMENTS, count, channels_out], gradient.dtype);
+            let vectors = channels_out / winograd::LANES;
+            let units = count * vectors;
+            let (cubes, cube) = spread(&client, units);
+            // SAFETY: every unit reads its own pixels of `gradient`, those within it, and its word of
+            // `passed`, and writes the elements of one tile of `transformed`.
+            #[allow(unsafe_code)]
+            unsafe {
+                winograd::transform_output_gradient::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    address_type(&[&gradient, &transformed]),
+                    winograd::LANES,
+                    gradient.clone().into_tensor_arg(),
+                    passed.clone().into_tensor_arg(),
+                    transformed.clone().into_tensor_arg(),
+                    tiles(&pass, &part, vectors),
+                    units,
+                    pass.early(),
+                    pass.pooled,
+                    dtype,
+                );
+            }
+            let products = products(transformed, filter.clone());
+            let vectors = channels_in / winograd::LANES;
+            let units = part.results * across.tiles * vectors;
+            let (cubes, cube) = spread(&client, units);
+            // SAFETY: every unit reads tiles of `products` that are in the part or, at the ends of
+            // an axis without them, none; and writes its own pixels of `output`, those within it.
+            #[allow(unsafe_code)]
+            unsafe {
+                winograd::transform_input_gradient::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    address_type(&[&products, &output]),
+                    winograd::LANES,
+                    products.into_tensor_arg(),
+                    output.clone().into_tensor_arg(),
+                    tiles(&pass, &part, vectors),
+                    part.first_result as u32,
+                    units,
+                    pass.early(),
+                    pass.padding,
+                    dtype,
+                );
+            }
+        }
+        output
+    }
+
+    fn direct(
+        input: FloatTensor<Self>,
+        filter: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        pass: Pass,
+    ) -> FloatTensor<Self> {
+        let input = into_contiguous(input);
+        let client = input.client.clone();
+        let dtype = element(&input);
+        let channels_out = bias.meta.shape()[0];
+        let [_, channels_in, _] = filter.meta.shape().dims();
+        let output = empty(&input, pass.output(channels_out), input.dtype);
+        let [height, width] = pass.size;
+        let units = height * width.div_ceil(direct::PIXELS) * (channels_out / direct::LANES);
+        let (cubes, cube) = spread(&client, units);
+        // SAFETY: every unit reads samples of `input`, whose size it is told, and writes its own
+        // pixels of `output`, those within it.
+        #[allow(unsafe_code)]
+        unsafe {
+            direct::features::launch_unchecked(
+                &client,
+                cubes,
+                cube,
+                address_type(&[&input, &output]),
+                direct::LANES,
+                input.into_tensor_arg(),
+                filter.into_tensor_arg(),
+                bias.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                height as u32,
+                width as u32,
+                units,
+                channels_in,
+                pass.padding,
+                dtype,
+            );
+        }
+        output
+    }
+
+    fn direct_gradient(
+        gradient: FloatTensor<Self>,
+        features: FloatTensor<Self>,
+        filter: FloatTensor<Self>,
+        pass: Pass,
+    ) -> FloatTensor<Self> {
+        let gradient = into_contiguous(gradient);
+        let features = into_contiguous(features);
+        let client = gradient.client.clone();
+        let dtype = element(&gradient);
+        let [_, channels_in, channels_out] = filter.meta.shape().dims();
+        let [height, width] = pass.size;
+        let output = empty(&gradient, [1, height, width, channels_in], gradient.dtype);
+        let units = height * width;
+        let (cubes, cube) = spread(&client, units);
+        // SAFETY: every unit reads pixels of `gradient` and `features` within them, and writes its own
+        // of `output`.
+        #[allow(unsafe_code)]
+        unsafe {
+            direct::image_gradient::launch_unchecked(
+                &client,
+                cubes,
+                cube,
+                address_type(&[&gradient, &features]),
+                direct::LANES,
+                gradient.into_tensor_arg(),
+                features.into_tensor_arg(),
+                filter.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                height as u32,
+                width as u32,
+                channels_out / direct::LANES,
+                units,
+                channels_in,
+                pass.padding,
+                dtype,
+            );
+        }
+        output
+    }
+}

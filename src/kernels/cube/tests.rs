@@ -1,0 +1,226 @@
+//! Every kernel of this room against sums in f64, on the first GPU there is, software ones included.
+
+use std::sync::LazyLock;
+
+use burn::tensor::wgpu::WgpuInitError;
+use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
+
+use super::CubeConvolution;
+use crate::kernels::convolution::Parameters;
+use crate::kernels::padding::Padding;
+use crate::kernels::reference::{Case, assert_near, noise};
+
+/// Largest error allowed, as a share of the largest value.
+const TOLERANCE: f64 = 3e-5;
+
+static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| match Device::wgpu_options().init() {
+    Ok(device) => Some(device),
+    // Another test opened it.
+    Err(WgpuInitError::Registration { .. }) => Some(Device::wgpu(DeviceKind::DefaultDevice)),
+    Err(error) => {
+        let required = std::env::var_os("RANVGG_REQUIRE_GPU").is_some();
+        assert!(!required, "{error}");
+        eprintln!("skipped on wgpu: {error}");
+        None
+    }
+});
+
+fn device() -> Option<Device> {
+    DEVICE.clone()
+}
+
+/// A map, its values in the order of memory.
+struct Map {
+    size: (usize, usize),
+    channels: usize,
+    values: Vec<f32>,
+}
+
+impl Map {
+    fn noise(size: (usize, usize), channels: usize, seed: usize) -> Self {
+        Self {
+            size,
+            channels,
+            values: noise(size.0 * size.1 * channels, seed),
+        }
+    }
+
+    fn tensor(&self, device: &Device) -> Tensor<4> {
+        let shape = [1, self.size.0, self.size.1, self.channels];
+        let data = TensorData::new(self.values.clone(), shape);
+        Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
+    }
+}
+
+fn values(map: Tensor<4>) -> Vec<f32> {
+    map.permute([0, 2, 3, 1])
+        .into_data()
+        .try_into_vec()
+        .unwrap()
+}
+
+/// One case in both directions, in parts of at most `part` bytes, pooled too where it can be.
+fn check(case: &Case, part: usize, device: &Device) {
+    let what = format!("{:?} at {:?}", case.shape, case.size);
+    let mut cube = CubeConvolution::new(case.shape).expect(&what);
+    cube.part = part;
+    let parameters = case.parameters();
+    let size = [case.size.0, case.size.1];
+    let input = Map::noise(case.size, case.shape.channels_in, 3);
+    let sums = case.forward(&parameters, &input.values);
+    let features: Vec<f64> = sums.iter().map(|sum| sum.max(0.0)).collect();
+    let (found, passed) = cube.forward(&parameters, input.tensor(device), false);
+    assert_near(
+        &format!("forward {what}"),
+        TOLERANCE,
+        &values(found),
+        &features,
+    );
+
+    let above = Map::noise(case.size, case.shape.channels_out, 4);
+    let gated = gate(
+        above.values.iter().map(|value| f64::from(*value)),
+        &features,
+    );
+    let expected = case.gradient(&parameters, &gated);
+    let gradient = above.tensor(device);
+    let found = cube.input_gradient(&parameters, gradient, &passed, size, false);
+    assert_near(
+        &format!("gradient {what}"),
+        TOLERANCE,
+        &values(found),
+        &expected,
+    );
+
+    if cube.can_pool(size) && size[0] > 1 && size[1] > 1 {
+        assert!(passed.reads_pooled(), "{what}");
+        pooled(case, &cube, &parameters, &features, device);
+    }
+}
+
+fn gate(gradient: impl Iterator<Item = f64>, features: &[f64]) -> Vec<f64> {
+    let pairs = gradient.zip(features);
+    pairs
+        .map(|(value, feature)| if *feature > 0.0 { value } else { 0.0 })
+        .collect()
+}
+
+/// The same through averages of 2x2 features.
+fn pooled(
+    case: &Case,
+    cube: &CubeConvolution,
+    parameters: &Parameters,
+    features: &[f64],
+    device: &Device,
+) {
+    let what = format!("pooled {:?} at {:?}", case.shape, case.size);
+    let (height, width) = case.size;
+    let channels = case.shape.channels_out;
+    let half = (height / 2, width / 2);
+    let above = Map::noise(half, channels, 6);
+    let mut means = vec![0.0; half.0 * half.1 * channels];
+    let mut spread = vec![0.0; height * width * channels];
+    for y in 0..2 * half.0 {
+        for x in 0..2 * half.1 {
+            for channel in 0..channels {
+                let low = ((y / 2) * half.1 + x / 2) * channels + channel;
+                let high = (y * width + x) * channels + channel;
+                means[low] += features[high] / 4.0;
+                spread[high] = f64::from(above.values[low]) / 4.0;
+            }
+        }
+    }
+    let input = Map::noise(case.size, case.shape.channels_in, 3).tensor(device);
+    let (found, passed) = cube.forward(parameters, input, true);
+    assert_near(&what, TOLERANCE, &values(found), &means);
+    let expected = case.gradient(parameters, &gate(spread.into_iter(), features));
+    let size = [height, width];
+    let gradient = above.tensor(device);
+    let found = cube.input_gradient(parameters, gradient, &passed, size, true);
+    assert_near(
+        &format!("gradient {what}"),
+        TOLERANCE,
+        &values(found),
+        &expected,
+    );
+}
+
+#[test]
+fn sizes_from_one_pixel_up_with_every_padding() {
+    let Some(device) = device() else { return };
+    for mode in Padding::ALL {
+        let smallest = mode.smallest_axis(1);
+        for height in smallest..10 {
+            for width in [smallest, 3.max(smallest), 4, 5, 6] {
+                check(
+                    &Case::rectified((6, 10), mode, (height, width)),
+                    1 << 20,
+                    &device,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn images_of_one_to_four_channels_with_every_padding() {
+    let Some(device) = device() else { return };
+    for mode in Padding::ALL {
+        let smallest = mode.smallest_axis(1);
+        for channels in 1..5 {
+            for size in [(smallest, 3.max(smallest)), (5, 9), (4, 13)] {
+                check(
+                    &Case::rectified((channels, 8), mode, size),
+                    1 << 20,
+                    &device,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn channels_up_to_those_of_the_network() {
+    let Some(device) = device() else { return };
+    for channels in [(3, 64), (16, 16), (34, 30), (64, 128)] {
+        check(
+            &Case::rectified(channels, Padding::Reflect, (8, 6)),
+            1 << 24,
+            &device,
+        );
+    }
+}
+
+#[test]
+fn maps_in_parts() {
+    let Some(device) = device() else { return };
+    for mode in Padding::ALL {
+        for size in [(41, 8), (40, 12), (24, 9)] {
+            check(&Case::rectified((6, 4), mode, size), 1 << 13, &device);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_never_hidden() {
+    let Some(device) = device() else { return };
+    for value in [f32::NAN, f32::INFINITY] {
+        for channels in [(3, 16), (16, 16)] {
+            let case = Case::rectified(channels, Padding::Zero, (9, 10));
+            let parameters = case.parameters();
+            let mut input = Map::noise(case.size, channels.0, 7);
+            input.values[(4 * 10 + 5) * channels.0 + 1] = value;
+            let sums = case.forward(&parameters, &input.values);
+            let cube = CubeConvolution::new(case.shape).unwrap();
+            let (found, _) = cube.forward(&parameters, input.tensor(&device), false);
+            let mut seen = 0;
+            for (sum, found) in sums.iter().zip(values(found)) {
+                if sum.is_nan() || *sum == f64::INFINITY {
+                    assert!(!found.is_finite(), "{value} became {found}");
+                    seen += 1;
+                }
+            }
+            assert!(seen > 0);
+        }
+    }
+}

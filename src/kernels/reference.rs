@@ -1,0 +1,115 @@
+//! Convolutions in f64, written as the definition reads: what kernels are tested against.
+
+use super::convolution::{ConvolutionShape, Parameters};
+use super::padding::{Padding, ZERO};
+
+/// Values without a pattern, in -1..1.
+pub(super) fn noise(length: usize, seed: usize) -> Vec<f32> {
+    let mut state = seed as u32 * 2_654_435_761 + 12345;
+    (0..length)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+/// A convolution of maps of one size, as its definition reads.
+pub(super) struct Case {
+    pub(super) shape: ConvolutionShape,
+    pub(super) size: (usize, usize),
+}
+
+impl Case {
+    pub(super) fn parameters(&self) -> Parameters {
+        Parameters {
+            weight: noise(self.shape.weights(), 1),
+            bias: noise(self.shape.channels_out, 2),
+        }
+    }
+
+    /// Each term of the sum, as (output pixel, output channel, input pixel, input channel, weight).
+    fn terms(
+        &self,
+        parameters: &Parameters,
+        mut term: impl FnMut(usize, usize, usize, usize, f64),
+    ) {
+        let shape = &self.shape;
+        let rows = shape.mode.sources(self.size.0, shape.padding);
+        let columns = shape.mode.sources(self.size.1, shape.padding);
+        let (height, width) = shape.output(self.size.0, self.size.1);
+        let taps = shape.kernel * shape.kernel;
+        for pixel in 0..height * width {
+            for tap in 0..taps {
+                let row = rows[pixel / width * shape.stride + tap / shape.kernel];
+                let column = columns[pixel % width * shape.stride + tap % shape.kernel];
+                if row == ZERO || column == ZERO {
+                    continue;
+                }
+                let source = row as usize * self.size.1 + column as usize;
+                for output in 0..shape.channels_out {
+                    for input in 0..shape.channels_in {
+                        let place = (output * shape.channels_in + input) * taps + tap;
+                        let weight = f64::from(parameters.weight[place]);
+                        term(pixel, output, source, input, weight);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sums with the bias, before the rectifier, of a map `[height, width, channels]`.
+    pub(super) fn forward(&self, parameters: &Parameters, input: &[f32]) -> Vec<f64> {
+        let (height, width) = self.shape.output(self.size.0, self.size.1);
+        let channels = self.shape.channels_out;
+        let mut sums = vec![0.0; height * width * channels];
+        self.terms(parameters, |pixel, output, source, channel, weight| {
+            let value = input[source * self.shape.channels_in + channel];
+            sums[pixel * channels + output] += weight * f64::from(value);
+        });
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum += f64::from(parameters.bias[i % channels]);
+        }
+        sums
+    }
+
+    /// The gradient at the input from that at the sums.
+    pub(super) fn gradient(&self, parameters: &Parameters, above: &[f64]) -> Vec<f64> {
+        let channels = self.shape.channels_in;
+        let mut sums = vec![0.0; self.size.0 * self.size.1 * channels];
+        self.terms(parameters, |pixel, output, source, channel, weight| {
+            let value = above[pixel * self.shape.channels_out + output];
+            sums[source * channels + channel] += weight * value;
+        });
+        sums
+    }
+
+    /// A 3x3 layer with a rectifier.
+    pub(super) fn rectified(channels: (usize, usize), mode: Padding, size: (usize, usize)) -> Self {
+        Self {
+            shape: ConvolutionShape {
+                channels_in: channels.0,
+                channels_out: channels.1,
+                kernel: 3,
+                stride: 1,
+                padding: 1,
+                mode,
+                rectified: true,
+            },
+            size,
+        }
+    }
+}
+
+/// Compares, as a share of the largest value.
+pub(super) fn assert_near(what: &str, tolerance: f64, found: &[f32], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let scale = expected.iter().map(|v| v.abs()).fold(1e-3, f64::max);
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let error = (f64::from(*found) - expected).abs() / scale;
+        assert!(
+            error < tolerance,
+            "{what}: value {i} is {found}, not {expected}"
+        );
+    }
+}
