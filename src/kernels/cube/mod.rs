@@ -45,6 +45,8 @@ pub(crate) struct CubeConvolution {
     way: Way,
     part: usize,
     weights: OnceLock<(Tensor<3>, Tensor<1>)>,
+    /// The filter of the way back.
+    back: OnceLock<Tensor<3>>,
 }
 
 /// What the way back needs of the way forward: the features, or a bit for each.
@@ -89,6 +91,7 @@ impl CubeConvolution {
             way,
             part: LARGEST_PART,
             weights: OnceLock::new(),
+            back: OnceLock::new(),
         })
     }
 
@@ -108,31 +111,41 @@ impl CubeConvolution {
     fn weights(&self, parameters: &Parameters, device: &Device) -> (Tensor<3>, Tensor<1>) {
         let make = || {
             let bias = TensorData::new(parameters.bias.clone(), [self.shape.channels_out]);
-            (
-                self.filter(parameters, device),
-                Tensor::from_data(bias, device),
-            )
+            let filter = self.filter(parameters, device, false);
+            (filter, Tensor::from_data(bias, device))
         };
         self.weights.get_or_init(make).clone()
     }
 
-    /// `[36 elements or 9 taps, channels in, channels out]`.
-    fn filter(&self, parameters: &Parameters, device: &Device) -> Tensor<3> {
-        let ConvolutionShape {
-            channels_in,
-            channels_out,
-            ..
-        } = self.shape;
+    /// The filter of the way back: the same, for products with its channels the other way round. As
+    /// a view of the other one it would cost no memory, and several times the time.
+    fn back(&self, parameters: &Parameters, device: &Device) -> Tensor<3> {
+        match self.way {
+            Way::Winograd => {
+                let make = || self.filter(parameters, device, true);
+                self.back.get_or_init(make).clone()
+            }
+            Way::Direct => self.weights(parameters, device).0,
+        }
+    }
+
+    /// `[36 elements or 9 taps, channels in, channels out]`, or `turned` with the channels the other
+    /// way round.
+    fn filter(&self, parameters: &Parameters, device: &Device, turned: bool) -> Tensor<3> {
+        let (inputs, outputs) = (self.shape.channels_in, self.shape.channels_out);
         let elements = match self.way {
             Way::Winograd => transform::ELEMENTS,
             Way::Direct => 9,
         };
-        let stride = channels_in * channels_out;
+        let stride = inputs * outputs;
         let mut values = vec![0.0; elements * stride];
-        for input in 0..channels_in {
-            for output in 0..channels_out {
-                let filter = parameters.filter(channels_in, output, input);
-                let place = input * channels_out + output;
+        for input in 0..inputs {
+            for output in 0..outputs {
+                let filter = parameters.filter(inputs, output, input);
+                let place = match turned {
+                    false => input * outputs + output,
+                    true => output * inputs + input,
+                };
                 let mut put = |transformed: &[f32]| {
                     for (element, value) in transformed.iter().enumerate() {
                         values[element * stride + place] = *value;
@@ -144,8 +157,12 @@ impl CubeConvolution {
                 }
             }
         }
-        let data = TensorData::new(values, [elements, channels_in, channels_out]);
-        Tensor::from_data(data, device)
+        let (rows, columns) = if turned {
+            (outputs, inputs)
+        } else {
+            (inputs, outputs)
+        };
+        Tensor::from_data(TensorData::new(values, [elements, rows, columns]), device)
     }
 
     /// Features of a map `[1, C, H, W]`, averaged if `pooled`, and what the way back needs.
@@ -205,8 +222,7 @@ impl CubeConvolution {
                 self.pass(size, false).padded(),
             ),
         };
-        let (filter, _) = self.weights(parameters, &gradient.device());
-        let filter = filter.into_dispatch();
+        let filter = self.back(parameters, &gradient.device()).into_dispatch();
         let gradient = channels_last(gradient).into_dispatch();
         let lower = match passed {
             Passed::Bits { bits, .. } => {

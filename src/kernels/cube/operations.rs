@@ -2,7 +2,6 @@
 //!
 //! Maps are `[1, height, width, channels]` here. Shapes were checked by who calls.
 
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, DType, backend_extension};
 use burn::tensor::Shape;
@@ -100,8 +99,9 @@ pub(crate) trait Convolutions: Backend {
         pass: Pass,
     ) -> (FloatTensor<Self>, IntTensor<Self>);
 
-    /// The gradient at the input from that at the features.
-    #[fusion(dtype = gradient, shape = specification::map(pass, filter[1]))]
+    /// The gradient at the input from that at the features. The filter is `[36, channels out,
+    /// channels in]`.
+    #[fusion(dtype = gradient, shape = specification::map(pass, filter[2]))]
     fn winograd_gradient(
         gradient: FloatTensor<Self>,
         passed: IntTensor<Self>,
@@ -299,11 +299,9 @@ impl Convolutions for CubeBackend {
         let gradient = into_contiguous(gradient);
         let client = gradient.client.clone();
         let dtype = element(&gradient);
-        let [_, channels_in, channels_out] = filter.meta.shape().dims();
+        let [_, channels_out, channels_in] = filter.meta.shape().dims();
         let shape = [1, pass.size[0], pass.size[1], channels_in];
         let output = empty(&gradient, shape, gradient.dtype);
-        // The same filters, read the other way round.
-        let filter = Self::float_swap_dims(filter, 1, 2);
         let [down, across] = pass.axes();
         let widest = channels_in.max(channels_out);
         let row = ELEMENTS * across.tiles * widest * gradient.dtype.size();

@@ -5,7 +5,7 @@
 //! kernel transforms back; padding, bias, rectifier and pooling happen where values are read and
 //! written (Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016).
 //!
-//! The gradient is the adjoint of these steps in the reverse order, with the same filters.
+//! The gradient is the adjoint of these steps in the reverse order.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
