@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
-use ranvgg::{Gram, Layer, Objective, Padding, RandomVgg, Vgg, device};
+use ranvgg::{Gram, Layer, Objective, Padding, Precision, RandomVgg, Vgg, device};
 
 /// Time one loss-and-gradient evaluation of the five-layer style objective of VGG-19
 #[derive(Parser)]
@@ -28,9 +28,9 @@ struct Arguments {
     #[arg(long, default_value = "zero")]
     padding: String,
 
-    /// Burn's convolutions, or on a CPU plain sums, in place of Winograd's transform
-    #[arg(long)]
-    precise: bool,
+    /// Precision: single, plain (no Winograd transform) or half (f16, on GPUs)
+    #[arg(long, default_value = "single", value_name = "NAME")]
+    precision: Precision,
 
     /// On a GPU, also print the kernels of one evaluation, and their times when each is waited for
     #[arg(long)]
@@ -59,11 +59,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         other => return Err(format!("--padding is `{other}`; allowed: zero, reflect").into()),
     };
     let vgg = RandomVgg::vgg19().with_padding(padding).init(&device)?;
-    let vgg = if arguments.precise {
-        vgg.precise()
-    } else {
-        vgg
-    };
+    let vgg = vgg.with_precision(arguments.precision)?;
     let names = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
     let taps: ranvgg::Result<Vec<Layer>> = names.iter().map(|name| vgg.layer(name)).collect();
     let taps = taps?;

@@ -27,8 +27,8 @@ pub use greedy::{Candidate, GreedyStack, GreedyStackBuilder};
 pub use imaging::{Picture, Scales, Size};
 pub use invert::{InvertOptions, invert, invert_observed, reconstruction_error};
 #[doc(hidden)]
-pub use kernels::LayerBench;
-pub use kernels::{Padding, Pooling};
+pub use kernels::{DeviceLayerBench, LayerBench, LayerWay};
+pub use kernels::{Padding, Pooling, Precision};
 pub use loss::Gram;
 pub use network::{
     Architecture, Extent, Features, Layer, LayerNormalizer, Preprocessing, RandomVgg, Trace, Vgg,

@@ -5,7 +5,7 @@ mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{cpu_devices, distance, picture, values};
-use ranvgg::{Features, Padding, RandomVgg, Vgg};
+use ranvgg::{Features, Padding, Precision, RandomVgg, Vgg};
 use safetensors::SafeTensors;
 
 const SAMPLES: usize = 2048;
@@ -57,7 +57,7 @@ fn rounding_stays_near_that_of_plain_sums() {
             ("formula", picture(side, side, phase, &device)),
         ];
         let fast = network(&device);
-        let precise = fast.precise();
+        let precise = fast.with_precision(Precision::Plain).unwrap();
         for (name, image) in images {
             for (how, vgg, limit) in [("fast", &fast, 2e-6), ("precise", &precise, 5e-7)] {
                 let (features, gradient) = features_and_gradient(vgg, image.clone());

@@ -17,8 +17,9 @@ use image::DynamicImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use ranvgg::imaging::{self, Limits};
 use ranvgg::{
-    Architecture, Control, Exemplars, Layer, Observer, Outcome, Padding, Pooling, Preparation,
-    Progress, RandomVgg, RunOptions, Scales, Size, Statistics, Vgg, WeightFile, device,
+    Architecture, Control, Exemplars, Layer, Observer, Outcome, Padding, Pooling, Precision,
+    Preparation, Progress, RandomVgg, RunOptions, Scales, Size, Statistics, Vgg, WeightFile,
+    device,
 };
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -76,9 +77,9 @@ pub(crate) struct Common {
     #[arg(long, value_name = "NAME")]
     pub(crate) padding: Option<Padding>,
 
-    /// On a CPU, plain sums in place of Winograd's transform: three times slower, rounding less
-    #[arg(long)]
-    pub(crate) precise: bool,
+    /// Precision: single, plain (no Winograd transform: slower, rounding less) or half (f16, on GPUs)
+    #[arg(long, default_value = "single", value_name = "NAME")]
+    pub(crate) precision: Precision,
 
     /// Most octaves from coarse to fine; 1 runs at the final size alone
     #[arg(long, value_name = "N")]
@@ -141,7 +142,7 @@ impl Common {
             Some(path) => self.trained(path, &device)?,
             None => self.random(channels)?.init(&device)?,
         };
-        let vgg = if self.precise { vgg.precise() } else { vgg };
+        let vgg = vgg.with_precision(self.precision)?;
         let source = match vgg.recipe() {
             Some(recipe) => format!("seed {}", recipe.seed()),
             None => "trained".into(),

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{list, name_of};
 use crate::backend::{guarded, read};
 use crate::error::{Error, Result};
-use crate::kernels::{Convolution, ConvolutionShape, Engine, Padding, Parameters};
+use crate::kernels::{Convolution, ConvolutionShape, Engine, Padding, Parameters, Precision};
 
 /// Channels, height and width of the map that is computed: more than a vector, not a multiple of
 /// any tile.
@@ -48,7 +48,7 @@ fn computed(device: &Device) -> Result<Vec<f32>> {
         bias: vec![BIAS; CHANNELS],
     });
     let convolution = Convolution::new(shape, Arc::new(move || Arc::clone(&parameters)));
-    let engine = Engine::new(device);
+    let engine = Engine::new(device, Precision::default());
     let enter = |values: Vec<f32>| {
         let data = TensorData::new(values, [1, CHANNELS, HEIGHT, WIDTH]);
         engine.enter(Tensor::from_data(data, device))

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::cube::CubeConvolution;
 use super::host::HostConvolution;
 use super::padding::Padding;
+use super::precision::Precision;
 use super::tensors::TensorConvolution;
 
 /// The geometry of a convolution and whether a rectifier follows.
@@ -78,23 +79,27 @@ impl Convolution {
             parameters: OnceLock::new(),
             host: HostConvolution::new(shape, false),
             tensors: TensorConvolution::new(shape),
-            cube: CubeConvolution::new(shape),
+            cube: CubeConvolution::new(shape, Precision::default()),
         }
     }
 
-    /// The same parameters in a convolution of another shape or way: `direct` means sums of products
-    /// where the device would use the Winograd transform.
-    pub(crate) fn remade(&self, shape: ConvolutionShape, direct: bool) -> Self {
+    /// The same parameters in a convolution of another shape or precision.
+    pub(crate) fn remade(&self, shape: ConvolutionShape, precision: Precision) -> Self {
         Self {
             parameters: self.parameters.clone(),
-            host: HostConvolution::new(shape, direct),
-            cube: CubeConvolution::new(shape).filter(|_| !direct),
+            host: HostConvolution::new(shape, precision == Precision::Plain),
+            cube: CubeConvolution::new(shape, precision),
             ..Self::new(shape, Arc::clone(&self.source))
         }
     }
 
     pub(crate) fn parameters(&self) -> &Arc<Parameters> {
         self.parameters.get_or_init(|| (self.source)())
+    }
+
+    /// Whether it can compute in half precision.
+    pub(crate) fn has_half(&self) -> bool {
+        self.cube.is_some()
     }
 
     /// Whether the parameters were made.

@@ -16,28 +16,38 @@ mod cube;
 #[cfg(not(feature = "cube"))]
 #[path = "cube/absent.rs"]
 mod cube;
+mod device_map;
 mod held;
 mod host;
 mod padding;
 mod pooling;
 mod positions;
+mod precision;
 mod quantiles;
 #[cfg(test)]
 mod reference;
 mod tensors;
 
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 
-pub use self::bench::LayerBench;
+pub use self::bench::{DeviceLayerBench, LayerBench, LayerWay};
 pub(crate) use self::channels::{Affine, Moments, mix, moments};
 pub(crate) use self::convolution::{Convolution, ConvolutionShape, ParameterSource, Parameters};
+use self::device_map::DeviceMap;
 pub(crate) use self::held::Held;
 pub use self::padding::Padding;
 pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;
 pub(crate) use self::positions::Positions;
+pub use self::precision::Precision;
 pub(crate) use self::quantiles::{along, subtract_quantiles};
 use crate::error::Result;
+
+/// Whether a device computes in half precision.
+pub(crate) fn has_half(device: &Device) -> bool {
+    let device = device.clone().inner();
+    cube::serves(&device) && device.supports_dtype(FloatDType::F16)
+}
 
 /// Who computes, with what it keeps between evaluations.
 pub(crate) struct Engine {
@@ -45,6 +55,7 @@ pub(crate) struct Engine {
     in_host_memory: bool,
     /// Whether the kernels of [`cube`] run there.
     compiles: bool,
+    half: bool,
     buffers: host::Buffers,
 }
 
@@ -53,10 +64,7 @@ pub(crate) enum FeatureMap {
     Host(host::Map),
     /// The gradient at the output of an average pooling, to be read as that at its input.
     HostPooled(host::Map, host::PoolTrace),
-    /// A map, or the gradient at the output of a rectifier: who reads it gates it.
-    Device(Tensor<4>),
-    /// The same at the output of an average pooling, to be read as that at its input.
-    DevicePooled(Tensor<4>),
+    Device(DeviceMap),
 }
 
 impl FeatureMap {
@@ -64,7 +72,7 @@ impl FeatureMap {
     pub(crate) fn shape(&self) -> [usize; 4] {
         match self {
             Self::Host(map) | Self::HostPooled(map, _) => map.shape(),
-            Self::Device(tensor) | Self::DevicePooled(tensor) => tensor.dims(),
+            Self::Device(map) => map.tensor.dims(),
         }
     }
 }
@@ -95,10 +103,11 @@ pub(crate) enum Step {
 }
 
 impl Engine {
-    pub(crate) fn new(device: &Device) -> Self {
+    pub(crate) fn new(device: &Device, precision: Precision) -> Self {
         Self {
             in_host_memory: crate::backend::is_in_host_memory(device),
             compiles: cube::serves(&device.clone().inner()),
+            half: precision == Precision::Half,
             device: device.clone().inner(),
             buffers: host::Buffers::default(),
         }
@@ -118,15 +127,15 @@ impl Engine {
         if self.in_host_memory && !image.is_autodiff() {
             host::Map::from_tensor(image).map(FeatureMap::Host)
         } else {
-            Ok(FeatureMap::Device(image))
+            Ok(FeatureMap::Device(DeviceMap::new(image)))
         }
     }
 
-    /// Gives a map out as a tensor `[1, C, H, W]`.
+    /// Gives a map out as a tensor `[1, C, H, W]` of f32.
     pub(crate) fn leave(&self, map: FeatureMap) -> Tensor<4> {
         match map {
             FeatureMap::Host(map) | FeatureMap::HostPooled(map, _) => map.into_tensor(&self.device),
-            FeatureMap::Device(tensor) | FeatureMap::DevicePooled(tensor) => tensor,
+            FeatureMap::Device(map) => map.into_tensor(),
         }
     }
 
@@ -157,12 +166,12 @@ impl Engine {
         pool.halves()
             && match input {
                 FeatureMap::Host(_) => convolution.host.is_winograd(),
-                FeatureMap::Device(tensor) => {
-                    let [_, _, height, width] = tensor.dims();
-                    self.compiled(convolution, tensor)
+                FeatureMap::Device(map) => {
+                    let [_, _, height, width] = map.tensor.dims();
+                    self.compiled(convolution, &map.tensor)
                         .is_some_and(|cube| cube.can_pool([height, width]))
                 }
-                FeatureMap::HostPooled(..) | FeatureMap::DevicePooled(_) => false,
+                FeatureMap::HostPooled(..) => false,
             }
     }
 
@@ -186,13 +195,13 @@ impl Engine {
                 });
                 (FeatureMap::Host(output), step)
             }
-            FeatureMap::Device(tensor) => {
+            FeatureMap::Device(DeviceMap { tensor, .. }) => {
                 let [_, _, height, width] = tensor.dims();
                 let input = [height, width];
                 if let Some(cube) = self.compiled(convolution, tensor) {
                     let (output, passed) = cube.forward(parameters, tensor.clone(), pooled);
                     let step = traced.then_some(Step::CubeConvolution { passed, input });
-                    return (FeatureMap::Device(output), step);
+                    return (FeatureMap::Device(DeviceMap::new(output)), step);
                 }
                 let output = convolution
                     .tensors
@@ -201,11 +210,9 @@ impl Engine {
                     rectified: convolution.shape.rectified.then(|| output.clone()),
                     input,
                 });
-                (FeatureMap::Device(output), step)
+                (FeatureMap::Device(DeviceMap::new(output)), step)
             }
-            FeatureMap::HostPooled(..) | FeatureMap::DevicePooled(_) => {
-                unreachable!("only gradients are read above a pooling")
-            }
+            FeatureMap::HostPooled(..) => unreachable!("only gradients are read above a pooling"),
         }
     }
 
@@ -216,9 +223,7 @@ impl Engine {
             FeatureMap::Host(_) | FeatureMap::HostPooled(..) => {
                 Step::HostPool(host::PoolTrace::of_average((height, width)))
             }
-            FeatureMap::Device(_) | FeatureMap::DevicePooled(_) => {
-                Step::DeviceHalving([height, width])
-            }
+            FeatureMap::Device(_) => Step::DeviceHalving([height, width]),
         }
     }
 
@@ -236,7 +241,7 @@ impl Engine {
                     traced.then_some(Step::HostPool(trace)),
                 )
             }
-            FeatureMap::Device(tensor) => {
+            FeatureMap::Device(DeviceMap { tensor, .. }) => {
                 let (output, places) = tensors::pool(pool, tensor.clone(), traced);
                 let [_, _, height, width] = tensor.dims();
                 let step = traced.then(|| match pool.halves() {
@@ -246,21 +251,25 @@ impl Engine {
                         places,
                     },
                 });
-                (FeatureMap::Device(output), step)
+                (FeatureMap::Device(DeviceMap::new(output)), step)
             }
-            FeatureMap::HostPooled(..) | FeatureMap::DevicePooled(_) => {
-                unreachable!("only gradients are read above a pooling")
-            }
+            FeatureMap::HostPooled(..) => unreachable!("only gradients are read above a pooling"),
         }
     }
 
     /// The gradient at the deepest map: what its losses say, on hosts gated by the map's own
     /// rectifier.
-    pub(crate) fn start(&self, mut gradient: FeatureMap, step: &Step) -> FeatureMap {
-        if let FeatureMap::Host(map) | FeatureMap::HostPooled(map, _) = &mut gradient {
-            arrival(None, Some(step)).apply(map);
+    pub(crate) fn start(&self, gradient: FeatureMap, step: &Step) -> FeatureMap {
+        match gradient {
+            FeatureMap::Host(mut map) => {
+                arrival(None, Some(step)).apply(&mut map);
+                FeatureMap::Host(map)
+            }
+            FeatureMap::Device(map) if self.half => {
+                FeatureMap::Device(DeviceMap::scaled(map.into_tensor()))
+            }
+            other => other,
         }
-        gradient
     }
 
     /// Takes a gradient through a convolution to the map below, adds what arrives there, and on
@@ -287,28 +296,24 @@ impl Engine {
                 let above = host::Above::Pooled(map, signs.as_ref(), pool.size());
                 host(&above, *input, added)
             }
-            (FeatureMap::Device(tensor), Step::DeviceConvolution { input, rectified }) => {
+            (FeatureMap::Device(map), Step::DeviceConvolution { input, rectified }) => {
                 let gradient = match rectified {
-                    Some(features) => tensors::gate(tensor.clone(), features.clone()),
-                    None => tensor.clone(),
+                    Some(features) => tensors::gate(map.tensor.clone(), features.clone()),
+                    None => map.tensor.clone(),
                 };
                 let lower =
                     convolution
                         .tensors
                         .input_gradient(parameters, gradient, *input, &self.device);
-                FeatureMap::Device(arrived(lower, added.as_ref()))
+                FeatureMap::Device(map.with(lower).plus(on_device(added)))
             }
-            (
-                FeatureMap::Device(tensor) | FeatureMap::DevicePooled(tensor),
-                Step::CubeConvolution { passed, input },
-            ) => {
+            (FeatureMap::Device(map), Step::CubeConvolution { passed, input }) => {
                 let Some(cube) = &convolution.cube else {
                     unreachable!("the way forward had its kernels")
                 };
-                let pooled = matches!(gradient, FeatureMap::DevicePooled(_));
-                let tensor = tensor.clone();
+                let (tensor, pooled) = (map.tensor.clone(), map.pooled);
                 let lower = cube.input_gradient(parameters, tensor, passed, *input, pooled);
-                FeatureMap::Device(arrived(lower, added.as_ref()))
+                FeatureMap::Device(map.with(lower).plus(on_device(added)))
             }
             _ => unreachable!("a trace is walked with the engine that made it"),
         };
@@ -342,18 +347,20 @@ impl Engine {
                 map.recycle(&self.buffers);
                 FeatureMap::Host(lower)
             }
-            (FeatureMap::Device(tensor), Step::DevicePool { input, places }) => {
+            (FeatureMap::Device(map), Step::DevicePool { input, places }) => {
+                let tensor = map.tensor.clone();
                 let lower = tensors::pool_gradient(pool, input.clone(), tensor, places.clone());
-                FeatureMap::Device(arrived(lower, added.as_ref()))
+                FeatureMap::Device(map.with(lower).plus(on_device(added)))
             }
-            (FeatureMap::Device(tensor), Step::DeviceHalving(size)) => {
+            (FeatureMap::Device(mut map), Step::DeviceHalving(size)) => {
                 if let (Some(Step::CubeConvolution { passed, .. }), None) = (below, &added)
                     && passed.reads_pooled()
                 {
-                    return FeatureMap::DevicePooled(tensor);
+                    map.pooled = true;
+                    return FeatureMap::Device(map);
                 }
-                let lower = tensors::spread(tensor, *size);
-                FeatureMap::Device(arrived(lower, added.as_ref()))
+                let lower = tensors::spread(map.tensor.clone(), *size);
+                FeatureMap::Device(map.with(lower).plus(on_device(added)))
             }
             _ => unreachable!("a trace is walked with the engine that made it"),
         }
@@ -373,9 +380,9 @@ fn arrival(added: Option<FeatureMap>, step: Option<&Step>) -> host::Arrival<'_> 
     }
 }
 
-fn arrived(gradient: Tensor<4>, added: Option<&FeatureMap>) -> Tensor<4> {
-    match added {
-        Some(FeatureMap::Device(added)) => gradient + added.clone(),
-        _ => gradient,
-    }
+fn on_device(map: Option<FeatureMap>) -> Option<DeviceMap> {
+    map.and_then(|map| match map {
+        FeatureMap::Device(map) => Some(map),
+        FeatureMap::Host(_) | FeatureMap::HostPooled(..) => None,
+    })
 }

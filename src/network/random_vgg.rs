@@ -10,7 +10,7 @@ use super::stages::{Operation, stages};
 use super::vgg::Plan;
 use super::{Architecture, Layer, Preprocessing, Vgg};
 use crate::error::{Error, Result, not_negative, positive};
-use crate::kernels::{ConvolutionShape, Padding, Parameters, Pooling};
+use crate::kernels::{ConvolutionShape, Padding, Parameters, Pooling, Precision};
 use crate::random::{self, Purpose};
 
 /// The description of a VGG network with random weights: a few bytes from which the same network
@@ -183,7 +183,7 @@ impl RandomVgg {
             pooling: self.pooling,
             padding: self.padding,
             preprocessing: self.preprocessing.clone(),
-            precise: false,
+            precision: Precision::default(),
         };
         let mut index = 0;
         let bias_sigma = self.bias_sigma as f32;

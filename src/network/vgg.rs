@@ -11,7 +11,7 @@ use crate::device::name_of;
 use crate::error::{Error, Result};
 use crate::kernels::{
     Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Parameters, Pool, Pooling,
-    Step,
+    Precision, Step, has_half,
 };
 
 /// A VGG network, or AlexNet, on a device. Cloning shares it.
@@ -59,8 +59,7 @@ pub(super) struct Plan {
     pub(super) pooling: Pooling,
     pub(super) padding: Padding,
     pub(super) preprocessing: Preprocessing,
-    /// Whether CPU kernels do without the Winograd transform.
-    pub(super) precise: bool,
+    pub(super) precision: Precision,
 }
 
 impl Plan {
@@ -113,24 +112,31 @@ impl Vgg {
                 },
             )
             .collect();
+        let engine = Engine::new(device, plan.precision);
         Self {
             inner: Arc::new(Inner {
                 plan,
                 stages,
-                engine: Engine::new(device),
+                engine,
                 recipe,
             }),
         }
     }
 
-    /// The same network with every convolution computed as plain sums of products on CPU devices.
+    /// The same network computing in another [`Precision`].
     ///
-    /// By default wide 3x3 layers go through the Winograd transform there, which is several times
-    /// faster and rounds a little more (figures in `docs/ACCURACY.md`). On other devices nothing
-    /// changes.
-    #[must_use]
-    pub fn precise(&self) -> Self {
-        self.changed(|plan| plan.precise = true, |recipe| recipe)
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for [`Precision::Half`] on a device without it.
+    pub fn with_precision(&self, precision: Precision) -> Result<Self> {
+        if precision == Precision::Half && !has_half(self.device()) {
+            let allowed = format!(
+                "single or plain on {}: half is for GPUs that have f16",
+                name_of(self.device())
+            );
+            return Err(Error::option("precision", "half", allowed));
+        }
+        Ok(self.changed(|plan| plan.precision = precision, |recipe| recipe))
     }
 
     /// The same network with convolutions that continue their input in another way.
@@ -170,7 +176,7 @@ impl Vgg {
                         mode: plan.padding,
                         ..convolution.shape
                     };
-                    Weighted::Convolution(Box::new(convolution.remade(shape, plan.precise)))
+                    Weighted::Convolution(Box::new(convolution.remade(shape, plan.precision)))
                 }
                 Weighted::Pool(pool) => Weighted::Pool(Pool {
                     pooling: plan.pooling,
@@ -180,11 +186,12 @@ impl Vgg {
             (*layer, weighted)
         });
         let stages = stages.collect();
+        let engine = Engine::new(self.device(), plan.precision);
         Self {
             inner: Arc::new(Inner {
                 plan,
                 stages,
-                engine: Engine::new(self.device()),
+                engine,
                 recipe,
             }),
         }
@@ -206,6 +213,12 @@ impl Vgg {
     #[must_use]
     pub fn pooling(&self) -> Pooling {
         self.inner.plan.pooling
+    }
+
+    /// How its convolutions compute.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.inner.plan.precision
     }
 
     /// What is done to colours before the first layer.
@@ -493,7 +506,26 @@ impl Vgg {
             self.check_image("the image", width, height, tap)?;
             deepest = deepest.max(Some(self.place(tap)?));
         }
-        deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))
+        let deepest =
+            deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))?;
+        if self.precision() == Precision::Half {
+            self.check_half(deepest)?;
+        }
+        Ok(deepest)
+    }
+
+    /// Refuses layers that have no kernels in half precision.
+    fn check_half(&self, deepest: usize) -> Result<()> {
+        for (layer, weighted) in &self.inner.stages[..=deepest] {
+            match weighted {
+                Weighted::Convolution(convolution) if !convolution.has_half() => {
+                    let allowed = format!("single or plain: {layer} has no 3x3 filters");
+                    return Err(Error::option("precision", "half", allowed));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// How many of the network's values were drawn or read so far.

@@ -20,7 +20,7 @@ pub(super) const PIXELS: usize = 4;
 /// channels, features]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn features<F: Float, N: Size>(
-    image: &Tensor<F>,
+    image: &Tensor<f32>,
     weight: &Tensor<Vector<F, N>>,
     bias: &Tensor<Vector<F, N>>,
     output: &mut Tensor<Vector<F, N>>,
@@ -59,7 +59,7 @@ pub(super) fn features<F: Float, N: Size>(
             let at = (line + sample(across, columns, padding) as usize) * channels;
             #[unroll]
             for channel in 0..channels {
-                let mut value = f32::cast_from(image[at + channel]);
+                let mut value = image[at + channel];
                 if comptime!(padding == Padding::Zero) {
                     let inside = exists(down, rows, padding) && exists(across, columns, padding);
                     value = select(inside, value, 0.0);
@@ -100,7 +100,7 @@ pub(super) fn image_gradient<F: Float, N: Size>(
     gradient: &Tensor<Vector<F, N>>,
     features: &Tensor<Vector<F, N>>,
     weight: &Tensor<Vector<F, N>>,
-    output: &mut Tensor<F>,
+    output: &mut Tensor<f32>,
     height: u32,
     width: u32,
     vectors: usize,
@@ -159,7 +159,7 @@ pub(super) fn image_gradient<F: Float, N: Size>(
         for lane in 0..N::value() {
             sum += sums[channel].extract(lane);
         }
-        output[ABSOLUTE_POS * channels + channel] = F::cast_from(sum);
+        output[ABSOLUTE_POS * channels + channel] = sum;
     }
 }
 

@@ -15,11 +15,12 @@ mod winograd;
 use std::sync::OnceLock;
 
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use self::axis::Axis;
 use self::operations::{Convolutions, Pass};
 use super::convolution::{ConvolutionShape, Parameters};
+use super::precision::Precision;
 use super::tensors::{fold, pad};
 
 /// Whether the kernels of this engine run on a device.
@@ -43,6 +44,7 @@ enum Way {
 pub(crate) struct CubeConvolution {
     shape: ConvolutionShape,
     way: Way,
+    half: bool,
     part: usize,
     weights: OnceLock<(Tensor<3>, Tensor<1>)>,
     /// The filter of the way back.
@@ -71,10 +73,10 @@ impl Passed {
 
 impl CubeConvolution {
     /// A convolution of this shape, unless it is left to Burn.
-    pub(super) fn new(shape: ConvolutionShape) -> Option<Self> {
+    pub(super) fn new(shape: ConvolutionShape, precision: Precision) -> Option<Self> {
         let common = shape.kernel == 3 && shape.stride == 1 && shape.padding == 1;
         let way = match shape.channels_in {
-            _ if !common || !shape.rectified => return None,
+            _ if !common || !shape.rectified || precision == Precision::Plain => return None,
             few if few <= direct::MOST_CHANNELS => Way::Direct,
             _ => Way::Winograd,
         };
@@ -89,6 +91,7 @@ impl CubeConvolution {
         fits.then(|| Self {
             shape,
             way,
+            half: precision == Precision::Half,
             part: LARGEST_PART,
             weights: OnceLock::new(),
             back: OnceLock::new(),
@@ -111,8 +114,8 @@ impl CubeConvolution {
     fn weights(&self, parameters: &Parameters, device: &Device) -> (Tensor<3>, Tensor<1>) {
         let make = || {
             let bias = TensorData::new(parameters.bias.clone(), [self.shape.channels_out]);
-            let filter = self.filter(parameters, device, false);
-            (filter, Tensor::from_data(bias, device))
+            let bias = Tensor::<1>::from_data(bias, device).cast(self.dtype());
+            (self.filter(parameters, device, false), bias)
         };
         self.weights.get_or_init(make).clone()
     }
@@ -162,7 +165,13 @@ impl CubeConvolution {
         } else {
             (inputs, outputs)
         };
-        Tensor::from_data(TensorData::new(values, [elements, rows, columns]), device)
+        let data = TensorData::new(values, [elements, rows, columns]);
+        Tensor::<3>::from_data(data, device).cast(self.dtype())
+    }
+
+    /// Of the maps that it writes.
+    fn dtype(&self) -> DType {
+        if self.half { DType::F16 } else { DType::F32 }
     }
 
     /// Features of a map `[1, C, H, W]`, averaged if `pooled`, and what the way back needs.
@@ -182,7 +191,12 @@ impl CubeConvolution {
             ),
         };
         let (filter, bias) = self.weights(parameters, &input.device());
-        let input = channels_last(input).into_dispatch();
+        // An image stays in f32: smaller steps than f16 has lead to its best.
+        let dtype = match self.way {
+            Way::Winograd => self.dtype(),
+            Way::Direct => DType::F32,
+        };
+        let input = channels_last(input).cast(dtype).into_dispatch();
         let (filter, bias) = (filter.into_dispatch(), bias.into_dispatch());
         match self.way {
             Way::Winograd => {
@@ -205,7 +219,7 @@ impl CubeConvolution {
     }
 
     /// The gradient at the input, of this height and width, from that at the features or their
-    /// averages.
+    /// averages; at an image in f32.
     pub(super) fn input_gradient(
         &self,
         parameters: &Parameters,
@@ -223,7 +237,7 @@ impl CubeConvolution {
             ),
         };
         let filter = self.back(parameters, &gradient.device()).into_dispatch();
-        let gradient = channels_last(gradient).into_dispatch();
+        let gradient = channels_last(gradient).cast(self.dtype()).into_dispatch();
         let lower = match passed {
             Passed::Bits { bits, .. } => {
                 let bits = bits.clone().into_dispatch();

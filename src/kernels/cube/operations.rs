@@ -109,8 +109,9 @@ pub(crate) trait Convolutions: Backend {
         pass: Pass,
     ) -> FloatTensor<Self>;
 
-    /// Features by sums of products. The filter is `[9, channels in, channels out]`.
-    #[fusion(dtype = input, shape = specification::map(pass, bias[0]))]
+    /// Features by sums of products, of an image in f32. The filter is `[9, channels in, channels
+    /// out]`.
+    #[fusion(dtype = bias, shape = specification::map(pass, bias[0]))]
     fn direct(
         input: FloatTensor<Self>,
         filter: FloatTensor<Self>,
@@ -118,8 +119,8 @@ pub(crate) trait Convolutions: Backend {
         pass: Pass,
     ) -> FloatTensor<Self>;
 
-    /// The gradient at the input from that at the features.
-    #[fusion(dtype = gradient, shape = specification::map(pass, filter[1]))]
+    /// The gradient at the image, in f32, from that at the features.
+    #[fusion(dtype = { DType::F32 }, shape = specification::map(pass, filter[1]))]
     fn direct_gradient(
         gradient: FloatTensor<Self>,
         features: FloatTensor<Self>,
@@ -367,10 +368,10 @@ impl Convolutions for CubeBackend {
     ) -> FloatTensor<Self> {
         let input = into_contiguous(input);
         let client = input.client.clone();
-        let dtype = element(&input);
+        let dtype = element(&bias);
         let channels_out = bias.meta.shape()[0];
         let [_, channels_in, _] = filter.meta.shape().dims();
-        let output = empty(&input, pass.output(channels_out), input.dtype);
+        let output = empty(&input, pass.output(channels_out), bias.dtype);
         let [height, width] = pass.size;
         let units = height * width.div_ceil(direct::PIXELS) * (channels_out / direct::LANES);
         let (cubes, cube) = spread(&client, units);
@@ -411,7 +412,7 @@ impl Convolutions for CubeBackend {
         let dtype = element(&gradient);
         let [_, channels_in, channels_out] = filter.meta.shape().dims();
         let [height, width] = pass.size;
-        let output = empty(&gradient, [1, height, width, channels_in], gradient.dtype);
+        let output = empty(&gradient, [1, height, width, channels_in], DType::F32);
         let units = height * width;
         let (cubes, cube) = spread(&client, units);
         // SAFETY: every unit reads pixels of `gradient` and `features` within them, and writes its own

@@ -8,6 +8,7 @@ use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
 use super::CubeConvolution;
 use crate::kernels::convolution::Parameters;
 use crate::kernels::padding::Padding;
+use crate::kernels::precision::Precision;
 use crate::kernels::reference::{Case, assert_near, noise};
 
 /// Largest error allowed, as a share of the largest value.
@@ -62,7 +63,7 @@ fn values(map: Tensor<4>) -> Vec<f32> {
 /// One case in both directions, in parts of at most `part` bytes, pooled too where it can be.
 fn check(case: &Case, part: usize, device: &Device) {
     let what = format!("{:?} at {:?}", case.shape, case.size);
-    let mut cube = CubeConvolution::new(case.shape).expect(&what);
+    let mut cube = CubeConvolution::new(case.shape, Precision::Single).expect(&what);
     cube.part = part;
     let parameters = case.parameters();
     let size = [case.size.0, case.size.1];
@@ -211,7 +212,7 @@ fn what_is_not_finite_is_never_hidden() {
             let mut input = Map::noise(case.size, channels.0, 7);
             input.values[(4 * 10 + 5) * channels.0 + 1] = value;
             let sums = case.forward(&parameters, &input.values);
-            let cube = CubeConvolution::new(case.shape).unwrap();
+            let cube = CubeConvolution::new(case.shape, Precision::Single).unwrap();
             let (found, _) = cube.forward(&parameters, input.tensor(&device), false);
             let mut seen = 0;
             for (sum, found) in sums.iter().zip(values(found)) {

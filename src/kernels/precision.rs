@@ -1,0 +1,37 @@
+//! How much rounding a convolution may do.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, by_name};
+
+/// In what numbers, and by which sums, convolutions compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f32, with wide 3x3 layers through the Winograd transform, which multiplies four times less
+    /// than their definition and rounds a little more (figures in `docs/ACCURACY.md`).
+    #[default]
+    Single,
+    /// f32, with every output one sum of products, as the definition reads. Several times slower.
+    Plain,
+    /// The same as `Single` with maps in f16, on GPUs that have it: half the memory between layers,
+    /// and matrix units where there are any. Sums and losses stay in f32, gradients are scaled
+    /// into the range of f16 at every layer with a loss. Layers with 3x3 filters only.
+    Half,
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    /// Reads a name: `single`, `plain` or `half`.
+    fn from_str(name: &str) -> Result<Self> {
+        let names = [
+            ("single", Self::Single),
+            ("plain", Self::Plain),
+            ("half", Self::Half),
+        ];
+        by_name("precision", name, &names)
+    }
+}

@@ -1,0 +1,100 @@
+//! How many kernels a GPU is sent: each costs microseconds before it does anything.
+
+mod common;
+
+use common::{gpu_device, picture, values};
+use ranvgg::device::{Launches, launches};
+use ranvgg::{Gram, Layer, Lbfgs, LbfgsOptions, Objective, RandomVgg, Vgg};
+
+/// The five-layer style objective of an exemplar of this side.
+fn objective(vgg: &Vgg, side: usize) -> Objective {
+    let names = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
+    let layers: Vec<Layer> = names.iter().map(|name| vgg.layer(name).unwrap()).collect();
+    let exemplar = picture(side, side, 1.0, vgg.device());
+    let mut objective = Objective::new(vgg);
+    for (layer, map) in vgg.features(exemplar, &layers).unwrap().iter() {
+        objective = objective.at_layer("", layer, 1.0, Gram::of(map.clone()).unwrap());
+    }
+    objective
+}
+
+fn count(launches: &[Launches], named: &str) -> u64 {
+    let named = launches.iter().filter(|kernel| kernel.kernel == named);
+    named.map(|kernel| kernel.count).sum()
+}
+
+fn total(launches: &[Launches]) -> u64 {
+    launches.iter().map(|kernel| kernel.count).sum()
+}
+
+#[test]
+fn an_evaluation_goes_through_the_kernels_of_this_crate() {
+    let Some((_, device)) = gpu_device() else {
+        return;
+    };
+    let vgg = RandomVgg::vgg19().init(&device).unwrap();
+    let objective = objective(&vgg, 32);
+    let image = picture(32, 32, 0.0, &device);
+    let evaluate = || {
+        let evaluation = objective.evaluate(image.clone()).unwrap();
+        values(evaluation.values);
+        values(evaluation.gradient);
+    };
+    // The first one compiles, and lets Burn try kernels out.
+    evaluate();
+    let ((), sent) = launches(false, evaluate);
+    // Twelve layers from conv1_2 to conv5_1, both ways, and the first one.
+    for name in [
+        "TransformInput",
+        "TransformOutput",
+        "TransformOutputGradient",
+        "TransformInputGradient",
+    ] {
+        assert_eq!(count(&sent, name), 12, "{name} in {sent:#?}");
+    }
+    assert_eq!(count(&sent, "Features"), 1);
+    assert_eq!(count(&sent, "ImageGradient"), 1);
+    // Rectifiers, gates, poolings and padding are not among them.
+    let most = if cfg!(feature = "fusion") { 135 } else { 165 };
+    assert!(total(&sent) <= most, "{} in {sent:#?}", total(&sent));
+
+    // Where every kernel is timed, each has a time.
+    let ((), timed) = launches(true, evaluate);
+    let seconds = |kernel: &Launches| kernel.seconds.is_some_and(|seconds| seconds > 0.0);
+    assert!(timed.iter().all(seconds), "{timed:#?}");
+}
+
+#[test]
+fn a_step_of_the_optimiser_with_a_full_history() {
+    let Some((_, device)) = gpu_device() else {
+        return;
+    };
+    let centre = picture(8, 8, 0.0, &device).reshape([192]);
+    let scale = picture(8, 8, 2.0, &device).reshape([192]) + 0.5;
+    let mut lbfgs = Lbfgs::new(centre.zeros_like(), LbfgsOptions::default()).unwrap();
+    let mut most = 0;
+    for evaluation in 0..30 {
+        let away = lbfgs.ask() - centre.clone();
+        let gradient = scale.clone() * away.clone();
+        let value = (gradient.clone() * away).sum();
+        values(value.clone());
+        values(gradient.clone());
+        let (_, sent) = launches(false, || lbfgs.tell(value, gradient).unwrap());
+        // Whatever was not read waits for the next turn.
+        if evaluation > 20 {
+            most = most.max(total(&sent));
+        }
+    }
+    let allowed = if cfg!(feature = "fusion") { 70 } else { 100 };
+    assert!((10..=allowed).contains(&most), "{most}");
+}
+
+#[test]
+fn a_cpu_is_sent_none() {
+    let vgg = RandomVgg::vgg19().init(&common::flex()).unwrap();
+    let image = picture(32, 32, 0.0, vgg.device());
+    let layer = vgg.layer("conv2_1").unwrap();
+    let (features, sent) = launches(true, || vgg.features(image, &[layer]).unwrap());
+    assert_eq!(features.iter().count(), 1);
+    assert_eq!(sent, []);
+}
