@@ -8,8 +8,8 @@ use std::time::Instant;
 use clap::Parser;
 use ranvgg::{DeviceLayerBench, LayerWay, Precision, RandomVgg, device};
 
-/// Time each kind of layer of VGG-19 by the kernels of this crate, by Burn's convolution, and by a
-/// product with written out patches, forward and backward
+/// Time each kind of layer of VGG-19, forward and backward: by the kernels of this crate (own), by plain
+/// sums (on GPUs Burn's convolution), and by a product with patches that are written out
 #[derive(Parser)]
 struct Arguments {
     /// Side of the square image in pixels
@@ -52,7 +52,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     let device = support::open_device(arguments.device.as_deref())?;
     let mut ways = vec![
         ("own", LayerWay::Own),
-        ("Burn's", LayerWay::Burn),
+        ("plain", LayerWay::Plain),
         ("patches", LayerWay::Columns),
     ];
     let vgg = RandomVgg::vgg19().init(&device)?;

@@ -21,6 +21,8 @@ fn every_program_explains_itself() {
         "transfer_style",
         "list_devices",
         "time_evaluation",
+        "time_layers",
+        "count_costs",
         "export_network",
         "choose_network",
         "quality",
@@ -184,6 +186,18 @@ fn mistakes_are_named_and_nothing_is_written() {
             &["--device", "flex", "--runs", "0"],
             &["--runs is 0"],
         ),
+        (
+            "synthesize_texture",
+            &["--device", "flex", "--precision", "half"],
+            &["precision", "half", "flex"],
+        ),
+        ("invert", &["--precision", "double"], &["single", "half"]),
+        (
+            "time_layers",
+            &["--device", "flex", "--size", "16"],
+            &["--size is 16"],
+        ),
+        ("count_costs", &["--size", "8"], &["--size is 8"]),
     ];
     for (name, arguments, expected) in mistakes {
         let output = run(name, folder.path(), arguments);
@@ -228,6 +242,41 @@ fn an_evaluation_is_timed_in_the_form_of_the_baseline() {
         "{printed}"
     );
     assert!(lines[1].contains("evaluation median ") && lines[1].contains(" forward median "));
+}
+
+#[test]
+fn layers_are_timed_by_every_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--size", "32", "--device", "flex", "--runs", "1"];
+    let output = run("time_layers", folder.path(), &arguments);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        printed.contains("| layer | own | plain | patches |"),
+        "{printed}{}",
+        said(&output)
+    );
+    let times: Vec<f64> = printed
+        .lines()
+        .filter(|line| line.starts_with("| conv"))
+        .flat_map(|line| line.split(['|', ' ']).filter_map(|word| word.parse().ok()))
+        .collect();
+    assert_eq!(times.len(), 9 * 3 * 2, "{printed}");
+    assert!(times.iter().all(|time| *time >= 0.0));
+}
+
+#[test]
+fn costs_are_those_of_the_definition() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run("count_costs", folder.path(), &["--size", "32"]);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    // conv1_2 both ways: 2 * 2 * 9 * 64 * 64 * 32 * 32 operations, a quarter of them by Winograd.
+    let row = printed.lines().find(|line| line.contains("conv1_2"));
+    let cells: Vec<&str> = row.unwrap().split('|').map(str::trim).collect();
+    assert_eq!((cells[2], cells[4]), ("0.2", "0.0"), "{printed}");
+    // All: 378.7 GFLOP at 512x512, 256 times as many pixels, and a quarter.
+    let all = printed.lines().find(|line| line.contains("| all |"));
+    let cells: Vec<&str> = all.unwrap().split('|').map(str::trim).collect();
+    assert_eq!((cells[2], cells[4]), ("1.5", "0.4"), "{printed}");
 }
 
 /// A run that takes longer than any test waits.

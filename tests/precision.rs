@@ -41,9 +41,9 @@ fn features_and_gradients_are_near_those_in_single_precision() {
                 let (found, steered) = both_ways(&half(&vgg), name, factor);
                 let expected: Vec<f32> = gradient.iter().map(|v| v * factor as f32).collect();
                 let (apart, turned) = (distance(&found, &map), distance(&steered, &expected));
-                assert!(apart < 5e-3, "{padding:?} {name}: {apart}");
+                assert!(apart < 2e-3, "{padding:?} {name}: {apart}");
                 // Units that rounding passes or blocks move a gradient more than it rounds.
-                assert!(turned < 5e-2, "{padding:?} {name} {factor}: {turned}");
+                assert!(turned < 2e-2, "{padding:?} {name} {factor}: {turned}");
             }
         }
     }
@@ -91,7 +91,8 @@ fn a_descent_gets_as_far_as_in_single_precision() {
     let (single, half) = (descended(&vgg, 60), descended(&half(&vgg), 60));
     eprintln!("of the loss is left {single:.3e} in single, {half:.3e} in half precision");
     assert!(single < 0.05, "{single}");
-    assert!((half / single - 1.0).abs() < 0.1, "{half} {single}");
+    // Two descents that round differently part by some percent either way.
+    assert!(half < 1.05 * single, "{half} {single}");
 }
 
 #[test]

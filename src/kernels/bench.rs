@@ -104,8 +104,8 @@ pub enum LayerWay {
     Own,
     /// The same in half precision.
     OwnHalf,
-    /// Burn's convolution, turned for the way back.
-    Burn,
+    /// Plain sums; on GPUs Burn's convolution, turned for the way back.
+    Plain,
     /// A product with patches that are written out; on the way back Burn's transposed convolution.
     Columns,
 }
@@ -139,7 +139,7 @@ impl DeviceLayerBench {
         let precision = match way {
             LayerWay::Own => Precision::Single,
             LayerWay::OwnHalf => Precision::Half,
-            LayerWay::Burn | LayerWay::Columns => Precision::Plain,
+            LayerWay::Plain | LayerWay::Columns => Precision::Plain,
         };
         let source = Arc::new(parameters(&shape));
         let bias = TensorData::new(source.bias.clone(), [channels_out]);

@@ -16,9 +16,9 @@ pub enum Precision {
     Single,
     /// f32, with every output one sum of products, as the definition reads. Several times slower.
     Plain,
-    /// The same as `Single` with maps in f16, on GPUs that have it: half the memory between layers,
-    /// and matrix units where there are any. Sums and losses stay in f32, gradients are scaled
-    /// into the range of f16 at every layer with a loss. Layers with 3x3 filters only.
+    /// The same as `Single` with the maps between layers in f16, on GPUs that have it: half their
+    /// memory. Sums, products and losses stay in f32, gradients are scaled into the range of f16 at
+    /// every layer with a loss. Layers with 3x3 filters only.
     Half,
 }
 

@@ -21,7 +21,7 @@ pub(super) const PIXELS: usize = 4;
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn features<F: Float, N: Size>(
     image: &Tensor<f32>,
-    weight: &Tensor<Vector<F, N>>,
+    weight: &Tensor<Vector<f32, N>>,
     bias: &Tensor<Vector<F, N>>,
     output: &mut Tensor<Vector<F, N>>,
     height: u32,
@@ -72,7 +72,7 @@ pub(super) fn features<F: Float, N: Size>(
             #[unroll]
             for channel in 0..channels {
                 let at = ((tap * 3 + x) * channels + channel) * vectors + vector;
-                let filter = Vector::<f32, N>::cast_from(weight[at]);
+                let filter = weight[at];
                 #[unroll]
                 for pixel in 0..PIXELS {
                     let value = values[comptime!((pixel + x) * channels + channel)];
@@ -99,7 +99,7 @@ pub(super) fn features<F: Float, N: Size>(
 pub(super) fn image_gradient<F: Float, N: Size>(
     gradient: &Tensor<Vector<F, N>>,
     features: &Tensor<Vector<F, N>>,
-    weight: &Tensor<Vector<F, N>>,
+    weight: &Tensor<Vector<f32, N>>,
     output: &mut Tensor<f32>,
     height: u32,
     width: u32,
@@ -142,7 +142,7 @@ pub(super) fn image_gradient<F: Float, N: Size>(
                                 #[unroll]
                                 for channel in 0..channels {
                                     let at = taps + channel * vectors + vector;
-                                    let filter = Vector::<f32, N>::cast_from(weight[at]);
+                                    let filter = weight[at];
                                     sums[channel] = fma(value, filter, sums[channel]);
                                 }
                             }

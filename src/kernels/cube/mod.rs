@@ -166,7 +166,7 @@ impl CubeConvolution {
             (inputs, outputs)
         };
         let data = TensorData::new(values, [elements, rows, columns]);
-        Tensor::<3>::from_data(data, device).cast(self.dtype())
+        Tensor::<3>::from_data(data, device)
     }
 
     /// Of the maps that it writes.

@@ -120,7 +120,7 @@ pub(crate) trait Convolutions: Backend {
     ) -> FloatTensor<Self>;
 
     /// The gradient at the image, in f32, from that at the features.
-    #[fusion(dtype = { DType::F32 }, shape = specification::map(pass, filter[1]))]
+    #[fusion(dtype = DType::F32, shape = specification::map(pass, filter[1]))]
     fn direct_gradient(
         gradient: FloatTensor<Self>,
         features: FloatTensor<Self>,
@@ -236,10 +236,10 @@ impl Convolutions for CubeBackend {
         let passed = empty(&input, pass.words(channels_out), DType::U32);
         let [down, across] = pass.axes();
         let widest = channels_in.max(channels_out);
-        let row = ELEMENTS * across.tiles * widest * input.dtype.size();
+        let row = ELEMENTS * across.tiles * widest * DType::F32.size();
         for part in parts(down.tiles, row, pass.part, false) {
             let count = part.rows * across.tiles;
-            let transformed = empty(&input, [ELEMENTS, count, channels_in], input.dtype);
+            let transformed = empty(&input, [ELEMENTS, count, channels_in], DType::F32);
             let vectors = channels_in / winograd::LANES;
             let units = count * vectors;
             let (cubes, cube) = spread(&client, units);
@@ -305,10 +305,10 @@ impl Convolutions for CubeBackend {
         let output = empty(&gradient, shape, gradient.dtype);
         let [down, across] = pass.axes();
         let widest = channels_in.max(channels_out);
-        let row = ELEMENTS * across.tiles * widest * gradient.dtype.size();
+        let row = ELEMENTS * across.tiles * widest * DType::F32.size();
         for part in parts(down.tiles, row, pass.part, true) {
             let count = part.rows * across.tiles;
-            let transformed = empty(&gradient, [ELEMENTS, count, channels_out], gradient.dtype);
+            let transformed = empty(&gradient, [ELEMENTS, count, channels_out], DType::F32);
             let vectors = channels_out / winograd::LANES;
             let units = count * vectors;
             let (cubes, cube) = spread(&client, units);

@@ -5,7 +5,8 @@
 //! kernel transforms back; padding, bias, rectifier and pooling happen where values are read and
 //! written (Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016).
 //!
-//! The gradient is the adjoint of these steps in the reverse order.
+//! The gradient is the adjoint of these steps in the reverse order. Maps may be in f16; what lies
+//! between the transforms is in f32, since they would magnify its rounding.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
@@ -73,7 +74,7 @@ fn element_stride(tiles: &Tiles) -> usize {
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn transform_input<F: Float, N: Size>(
     input: &Tensor<Vector<F, N>>,
-    transformed: &mut Tensor<Vector<F, N>>,
+    transformed: &mut Tensor<Vector<f32, N>>,
     tiles: &Tiles,
     units: usize,
     #[comptime] early: [usize; 2],
@@ -113,7 +114,7 @@ pub(super) fn transform_input<F: Float, N: Size>(
     let stride = element_stride(tiles);
     #[unroll]
     for element in 0..ELEMENTS {
-        transformed[start + element * stride] = Vector::<F, N>::cast_from(values[element]);
+        transformed[start + element * stride] = values[element];
     }
 }
 
@@ -123,7 +124,7 @@ pub(super) fn transform_input<F: Float, N: Size>(
 /// rectifier passed.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn transform_output<F: Float, N: Size>(
-    products: &Tensor<Vector<F, N>>,
+    products: &Tensor<Vector<f32, N>>,
     bias: &Tensor<Vector<F, N>>,
     output: &mut Tensor<Vector<F, N>>,
     passed: &mut Tensor<u32>,
@@ -145,9 +146,7 @@ pub(super) fn transform_output<F: Float, N: Size>(
         #[unroll]
         for y in 0..WINDOW {
             let element = comptime!(y * WINDOW + x);
-            values.push(Vector::<f32, N>::cast_from(
-                products[start + element * stride],
-            ));
+            values.push(products[start + element * stride]);
         }
     }
     let values = transform::<N>(&values, Matrix::Output);
@@ -212,7 +211,7 @@ pub(super) fn transform_output<F: Float, N: Size>(
 pub(super) fn transform_output_gradient<F: Float, N: Size>(
     gradient: &Tensor<Vector<F, N>>,
     passed: &Tensor<u32>,
-    transformed: &mut Tensor<Vector<F, N>>,
+    transformed: &mut Tensor<Vector<f32, N>>,
     tiles: &Tiles,
     units: usize,
     #[comptime] early: [usize; 2],
@@ -258,7 +257,7 @@ pub(super) fn transform_output_gradient<F: Float, N: Size>(
     let stride = element_stride(tiles);
     #[unroll]
     for element in 0..ELEMENTS {
-        transformed[start + element * stride] = Vector::<F, N>::cast_from(values[element]);
+        transformed[start + element * stride] = values[element];
     }
 }
 
@@ -267,7 +266,7 @@ pub(super) fn transform_output_gradient<F: Float, N: Size>(
 /// have seen it too.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn transform_input_gradient<F: Float, N: Size>(
-    products: &Tensor<Vector<F, N>>,
+    products: &Tensor<Vector<f32, N>>,
     gradient: &mut Tensor<Vector<F, N>>,
     tiles: &Tiles,
     first: u32,
@@ -315,13 +314,13 @@ pub(super) fn transform_input_gradient<F: Float, N: Size>(
         #[unroll]
         for y in 0..WINDOW {
             let at = own + comptime!(y * WINDOW + element) * stride;
-            window.push(value_if::<F, N>(products, at, exists));
+            window.push(value_if::<N>(products, at, exists));
         }
         let at = transformed_at(tiles, above, column, place.vector)
             + comptime!((WINDOW - 1) * WINDOW + element) * stride;
-        let before = value_if::<F, N>(products, at, exists && has_above);
+        let before = value_if::<N>(products, at, exists && has_above);
         let at = transformed_at(tiles, below, column, place.vector) + element * stride;
-        let after = value_if::<F, N>(products, at, exists && has_below);
+        let after = value_if::<N>(products, at, exists && has_below);
         let window = transform_line::<N>(&window, 0usize, 1usize, Matrix::InputGradient);
         let column = gather::<N>(
             before,
@@ -367,14 +366,10 @@ pub(super) fn transform_input_gradient<F: Float, N: Size>(
 
 /// The value at a place, or zero.
 #[cube]
-fn value_if<F: Float, N: Size>(
-    values: &Tensor<Vector<F, N>>,
-    at: usize,
-    exists: bool,
-) -> Vector<f32, N> {
+fn value_if<N: Size>(values: &Tensor<Vector<f32, N>>, at: usize, exists: bool) -> Vector<f32, N> {
     let mut value = Vector::<f32, N>::new(0.0);
     if exists {
-        value = Vector::<f32, N>::cast_from(values[at]);
+        value = values[at];
     }
     value
 }
