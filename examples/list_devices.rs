@@ -22,10 +22,13 @@ fn main() -> ExitCode {
         if !info.matrices.is_empty() {
             println!("{:<10} matrices {}", "", info.matrices.join(", "));
         }
-        // GPUs are checked when they are opened.
-        let checked = device::by_name(&info.name).and_then(|device| device::check(&device));
-        match checked {
-            Ok(()) => println!("{:<10} computes right", ""),
+        // GPUs are checked when they are opened; CPUs here.
+        let opened = device::by_name(&info.name);
+        match opened.and_then(|device| device::check(&device).map(|()| device)) {
+            Ok(device) if device::has_half(&device) => {
+                println!("{:<10} computes right; has half precision", "");
+            }
+            Ok(_) => println!("{:<10} computes right", ""),
             Err(error) => println!("{:<10} {error}", ""),
         }
     }

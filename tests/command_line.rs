@@ -130,7 +130,7 @@ fn mistakes_are_named_and_nothing_is_written() {
     fs::write(folder.path().join("text.png"), "no picture").unwrap();
     fs::write(folder.path().join("empty.png"), "").unwrap();
     let before = files(folder.path());
-    let mistakes: [(&str, &[&str], &[&str]); 15] = [
+    let mistakes: [(&str, &[&str], &[&str]); 19] = [
         ("synthesize_texture", &["absent.png"], &["absent.png"]),
         ("synthesize_texture", &["text.png"], &["text.png"]),
         ("synthesize_texture", &["empty.png"], &["empty.png"]),

@@ -127,6 +127,13 @@ pub fn best() -> Result<Device> {
     })
 }
 
+/// Whether networks on a device can keep their maps in f16
+/// ([`Precision::Half`](crate::Precision::Half)).
+#[must_use]
+pub fn has_half(device: &Device) -> bool {
+    crate::kernels::has_half(device)
+}
+
 /// Every device that answers, grouped by backend. Opens none of them.
 #[must_use]
 pub fn list() -> Vec<DeviceInfo> {
