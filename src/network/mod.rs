@@ -16,6 +16,7 @@ mod random_vgg;
 mod recipe;
 mod rescaling;
 mod stages;
+mod trace;
 mod vgg;
 mod weight_file;
 
@@ -25,5 +26,6 @@ pub use self::layer::Layer;
 pub use self::normalizer::LayerNormalizer;
 pub use self::preprocessing::Preprocessing;
 pub use self::random_vgg::RandomVgg;
-pub use self::vgg::{Trace, Vgg};
+pub use self::trace::Trace;
+pub use self::vgg::Vgg;
 pub use self::weight_file::WeightFile;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::stages::{Operation, Stage, stages};
-use super::{Architecture, Features, Layer, Preprocessing, RandomVgg};
+use super::{Architecture, Features, Layer, Preprocessing, RandomVgg, Trace};
 use crate::device::name_of;
 use crate::error::{Error, Result};
 use crate::kernels::{
     Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Parameters, Pool, Pooling,
-    Precision, Step, has_half,
+    Precision, has_half,
 };
 
 /// A VGG network, or AlexNet, on a device. Cloning shares it.
@@ -72,14 +72,6 @@ impl Plan {
 enum Weighted {
     Convolution(Box<Convolution>),
     Pool(Pool),
-}
-
-/// What [`Vgg::backward`] needs of a forward pass: which channels each rectifier passed, and where
-/// maxima were. Good for any number of backward passes.
-pub struct Trace {
-    steps: Vec<Step>,
-    /// Shape `[1, C, h, w]` of every map from the first stage on.
-    shapes: Vec<[usize; 4]>,
 }
 
 impl Vgg {
@@ -359,10 +351,7 @@ impl Vgg {
         let input = self.inner.plan.preprocessing.apply(image, engine.device());
         let mut map = engine.enter(input)?;
         let mut features = Features::default();
-        let mut trace = Trace {
-            steps: Vec::new(),
-            shapes: Vec::new(),
-        };
+        let mut trace = Trace::default();
         let mut place = 0;
         while place <= deepest {
             let stages = &self.inner.stages[place..=deepest];
@@ -422,7 +411,7 @@ impl Vgg {
     pub fn backward(&self, gradients: Features, trace: &Trace) -> Result<Tensor<4>> {
         let mut gradients = gradients;
         for (layer, gradient) in gradients.iter() {
-            check_gradient(layer, gradient, trace.shapes.get(self.place(layer)?))?;
+            trace.check(layer, self.place(layer)?, gradient)?;
         }
         self.backward_from(trace, |layer| Ok(gradients.take(layer)))
     }
@@ -445,7 +434,7 @@ impl Vgg {
             let Some(gradient) = arriving(layer)? else {
                 return Ok(None);
             };
-            check_gradient(layer, &gradient, trace.shapes.get(place))?;
+            trace.check(layer, place, &gradient)?;
             engine.enter(gradient).map(Some)
         };
         let mut top = None;
@@ -536,21 +525,6 @@ impl Vgg {
             .map(|(_, convolution)| convolution.shape.weights() + convolution.shape.channels_out)
             .sum()
     }
-}
-
-/// Refuses a gradient that has not the shape of its layer's features.
-fn check_gradient(layer: Layer, gradient: &Tensor<4>, expected: Option<&[usize; 4]>) -> Result<()> {
-    if expected == Some(&gradient.dims()) {
-        return Ok(());
-    }
-    Err(Error::Shape {
-        what: format!("the gradient at {layer}"),
-        found: gradient.dims().to_vec(),
-        expected: expected.map_or_else(
-            || "none: the forward pass stopped below that layer".into(),
-            |shape| format!("{shape:?}"),
-        ),
-    })
 }
 
 impl fmt::Debug for Vgg {
