@@ -159,9 +159,8 @@ struct Part {
     results: usize,
 }
 
-/// The parts of a pass over `rows` rows of tiles, of which each takes `bytes`, no part more than
-/// `largest` if rows are not. A gradient needs the
-/// rows around its own too.
+/// The parts of a pass over `rows` rows of tiles, of which each takes `bytes`; no part takes more than
+/// `largest` unless one row does. A gradient needs the rows around its own too.
 fn parts(rows: usize, bytes: usize, largest: usize, around: bool) -> Vec<Part> {
     let most = (largest / bytes).max(if around { 3 } else { 1 });
     if rows <= most {
@@ -367,6 +366,7 @@ impl Convolutions for CubeBackend {
         pass: Pass,
     ) -> FloatTensor<Self> {
         let input = into_contiguous(input);
+        let filter = into_contiguous(filter);
         let client = input.client.clone();
         let dtype = element(&bias);
         let channels_out = bias.meta.shape()[0];
@@ -408,6 +408,7 @@ impl Convolutions for CubeBackend {
     ) -> FloatTensor<Self> {
         let gradient = into_contiguous(gradient);
         let features = into_contiguous(features);
+        let filter = into_contiguous(filter);
         let client = gradient.client.clone();
         let dtype = element(&gradient);
         let [_, channels_in, channels_out] = filter.meta.shape().dims();
