@@ -65,7 +65,8 @@ fn an_evaluation_goes_through_the_kernels_of_this_crate() {
     assert_eq!(count(&sent, "ImageGradient"), 1);
     println!("{} launches an evaluation", total(&sent));
     // Rectifiers, gates, poolings and padding are not among them.
-    let most = if cfg!(feature = "fusion") { 130 } else { 145 };
+    // 125 and, without fusion, 139, give or take what Burn's tuner chooses for other operations.
+    let most = if cfg!(feature = "fusion") { 150 } else { 165 };
     assert!(total(&sent) <= most, "{} in {sent:#?}", total(&sent));
 
     // Where every kernel is timed, each has a time.
@@ -99,7 +100,7 @@ fn a_step_of_the_optimiser_with_a_full_history() {
         }
     }
     println!("{most} launches a turn");
-    let allowed = if cfg!(feature = "fusion") { 35 } else { 155 };
+    let allowed = if cfg!(feature = "fusion") { 45 } else { 175 };
     assert!((10..=allowed).contains(&most), "{most}");
 }
 
