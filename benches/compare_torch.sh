@@ -4,44 +4,68 @@
 #     benches/compare_torch.sh [-d DEVICE] [-t TORCH_DEVICE] [-f] [-n ROUNDS] [-b BINARY] SIZE...
 #
 # DEVICE names ours (default flex), TORCH_DEVICE PyTorch's (default cpu); with -f PyTorch does without
-# TF32 on CUDA. BINARY is a built time_evaluation, for machines without Rust; otherwise cargo builds
-# it. Needs python3 with torch.
+# the TF32 that its convolutions use on CUDA. BINARY is a built time_evaluation; without it cargo
+# builds one. Needs python3 with torch, and torch_iteration.py beside this file.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+script=$(realpath "$0")
+folder=$(dirname "$script")
+
+usage() {
+  sed -n '2,8s/^# \{0,1\}//p' "$script" >&2
+  exit 2
+}
+whole() { [[ $1 =~ ^[1-9][0-9]*$ ]]; }
 
 device=flex torch=cpu precision=() rounds=5 binary=
 while getopts "d:t:fn:b:" option; do
   case $option in
     d) device=$OPTARG ;; t) torch=$OPTARG ;; f) precision=(--f32) ;; n) rounds=$OPTARG ;; b) binary=$OPTARG ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) usage ;;
   esac
 done
 shift $((OPTIND - 1))
 sizes=("${@:-256}")
+for number in "$rounds" "${sizes[@]}"; do
+  whole "$number" || { echo "\`$number\` is no number of rounds or pixels" >&2; usage; }
+done
 
-if [ -z "$binary" ]; then
-  cargo build --release --example time_evaluation
-  binary=${CARGO_TARGET_DIR:-target}/release/examples/time_evaluation
+# Before anything takes its time.
+if ! python3 -c 'import sys, torch; torch.zeros(1, device=sys.argv[1])' "$torch"; then
+  echo "PyTorch does not compute on \`$torch\` here" >&2
+  exit 1
 fi
-threads=$(nproc)
+if [ -z "$binary" ]; then
+  features=()
+  case ${device%%:*} in flex | wgpu) ;; *) features=(--features "${device%%:*}") ;; esac
+  cargo build --release --manifest-path "$folder/../Cargo.toml" "${features[@]}" --example time_evaluation
+  binary=${CARGO_TARGET_DIR:-$folder/../target}/release/examples/time_evaluation
+fi
+binary=$(realpath "$binary")
+[ -x "$binary" ] || { echo "$binary is no program" >&2; exit 1; }
+
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'status=$?; if [ $status = 0 ]; then rm -f "$log"; else echo "what was measured is in $log" >&2; fi' EXIT
 for ((round = 1; round <= rounds; round++)); do
   "$binary" --size "${sizes[@]}" --device "$device" --runs 3 | sed 's/^/ours /' >>"$log"
-  python3 benches/torch_iteration.py --size "${sizes[@]}" --device "$torch" --threads "$threads" --runs 3 "${precision[@]}" |
-    sed 's/^/torch /' >>"$log"
+  python3 "$folder/torch_iteration.py" --size "${sizes[@]}" --device "$torch" --threads "$(nproc)" --runs 3 \
+    "${precision[@]}" | sed 's/^/torch /' >>"$log"
 done
 python3 - "$log" <<'PYTHON'
 import collections, re, statistics, sys
 
-times = collections.defaultdict(list)
+times, ran = collections.defaultdict(list), {}
 for line in open(sys.argv[1]):
-    found = re.match(r"(\w+) size (\d+) .*evaluation median ([\d.]+) s.*forward median ([\d.]+) s", line)
-    times[found[1], int(found[2])].append((float(found[3]), float(found[4])))
+    who, _, rest = line.strip().partition(" ")
+    if found := re.match(r"size (\d+) .*evaluation median ([\d.]+) s.*forward median ([\d.]+) s", rest):
+        times[who, int(found[1])].append((float(found[2]), float(found[3])))
+    elif found := re.match(r"on (.*)", rest):
+        ran[who] = found[1]
+print(f"ours on {ran['ours']}; PyTorch {ran['torch']}\n")
 print("| size | ours | forward | PyTorch | forward | ratio |\n|---|---|---|---|---|---|")
 for size in sorted({size for _, size in times}):
     ours, torch = (
-        [statistics.median(run[part] for run in times[who, size]) for part in (0, 1)] for who in ("ours", "torch")
+        [1e3 * statistics.median(run[part] for run in times[who, size]) for part in (0, 1)] for who in ("ours", "torch")
     )
-    print(f"| {size} | {ours[0]:.3f} s | {ours[1]:.3f} s | {torch[0]:.3f} s | {torch[1]:.3f} s | {ours[0] / torch[0]:.2f} |")
+    cells = [f"{milliseconds:.4g} ms" for milliseconds in ours + torch]
+    print(f"| {size} | {' | '.join(cells)} | {ours[0] / torch[0]:.2f} |")
 PYTHON

@@ -58,6 +58,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         "reflect" => Padding::Reflect,
         other => return Err(format!("--padding is `{other}`; allowed: zero, reflect").into()),
     };
+    println!("on {}", support::describe(&device));
     let vgg = RandomVgg::vgg19().with_padding(padding).init(&device)?;
     let vgg = vgg.with_precision(arguments.precision)?;
     let names = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
@@ -80,7 +81,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         // The first one prepares weights and compiles shaders.
         let (whole, forward) = (sorted(&whole[1..]), sorted(&forward[1..]));
         println!(
-            "size {size} device {} threads {} evaluation median {:.4} s min {:.4} s forward median {:.4} s",
+            "size {size} device {} threads {} evaluation median {:.6} s min {:.6} s forward median {:.6} s",
             device::name_of(&device),
             rayon::current_num_threads(),
             whole[whole.len() / 2],
@@ -96,12 +97,18 @@ fn run(arguments: &Arguments) -> support::Result<()> {
 
 fn time_evaluation(objective: &Objective, image: Tensor<4>) -> support::Result<()> {
     let evaluation = objective.evaluate(image)?;
-    // A read ends after everything before it, on any device. One, as the optimiser does.
-    let values = Tensor::cat(vec![evaluation.values, evaluation.gradient.sum()], 0);
-    values
-        .try_into_data()
-        .map_err(|error| format!("{error:?}"))?;
-    Ok(())
+    wait(Tensor::cat(
+        vec![evaluation.values, evaluation.gradient.sum()],
+        0,
+    ))
+}
+
+/// Reads: once, as the optimiser does. That ends after everything before it, on any device.
+fn wait(values: Tensor<1>) -> support::Result<()> {
+    match values.try_into_data() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{error:?}").into()),
+    }
 }
 
 /// What one evaluation sends to a GPU.
@@ -122,13 +129,11 @@ fn print_kernels(objective: &Objective, image: &Tensor<4>) -> support::Result<()
 
 fn time_forward(vgg: &Vgg, image: Tensor<4>, taps: &[Layer]) -> support::Result<()> {
     let (mut features, _trace) = vgg.forward(image, taps)?;
+    let mut sums = Vec::new();
     for map in taps.iter().filter_map(|tap| features.take(*tap)) {
-        let gram = Gram::of(map)?.matrix().clone();
-        gram.sum()
-            .try_into_data()
-            .map_err(|error| format!("{error:?}"))?;
+        sums.push(Gram::of(map)?.matrix().clone().sum());
     }
-    Ok(())
+    wait(Tensor::cat(sums, 0))
 }
 
 fn seconds(work: impl FnOnce() -> support::Result<()>) -> support::Result<f64> {

@@ -43,6 +43,25 @@ pub enum Error {
         /// The smallest side that the layer can be computed from.
         minimum: usize,
     },
+    /// A map of an image is larger than a device can hold in one buffer.
+    #[error(
+        "{what} is {width}x{height}; its map at {layer} takes {map} bytes, and a buffer of the device \
+         holds {largest}"
+    )]
+    ImageTooLarge {
+        /// Which image.
+        what: String,
+        /// Its width in pixels.
+        width: usize,
+        /// Its height in pixels.
+        height: usize,
+        /// The layer.
+        layer: String,
+        /// Bytes of its map there.
+        map: u64,
+        /// Bytes that the device's largest buffer holds.
+        largest: u64,
+    },
     /// A layer is defined for one image size only.
     #[error("{what} is {width}x{height}; layer {layer} is fully connected and needs {size}x{size}")]
     ImageSize {

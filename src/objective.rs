@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Tensor;
 
+use crate::backend::is_in_host_memory;
 use crate::error::{Error, Result, not_negative};
 use crate::imaging::Halving;
 use crate::kernels::Padding;
@@ -67,8 +68,9 @@ impl Place {
 /// statistics on pebbles and scales (`docs/QUALITY.md`).
 const OCTAVE_SHARE: f64 = 0.0625;
 
-/// Pixels of an image from which the first layer's features are computed twice instead of being
-/// kept: at 64 channels of f32 they take 128 MiB from here on.
+/// Pixels of an image in host memory from which the first layer's features are computed twice instead
+/// of being kept: at 64 channels of f32 they take 128 MiB from here on. On GPUs the way back of that
+/// layer needs them anyway.
 const RECOMPUTED_FROM: usize = 512 * 1024;
 
 /// The terms of an objective at one image, and their gradient.
@@ -290,11 +292,11 @@ impl Objective {
     }
 
     /// The layer whose features are not kept between the way up and the way back, but computed
-    /// again: the first, of a large image. Its map is the largest of all, and the cheapest.
+    /// again: the first, of a large image in host memory. Its map is the largest of all, and the cheapest.
     fn recomputed(&self, taps: &[Layer], image: &Tensor<4>) -> Option<Layer> {
         let [.., height, width] = image.dims();
         let first = self.vgg.architecture().layers().into_iter().next()?;
-        let large = height * width >= RECOMPUTED_FROM;
+        let large = height * width >= RECOMPUTED_FROM && is_in_host_memory(&image.device());
         (large && taps.len() > 1 && taps.contains(&first)).then_some(first)
     }
 

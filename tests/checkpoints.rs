@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
 use common::{assert_close, flex, picture, values};
-use ranvgg::{Architecture, Error, Layer, Padding, Preprocessing, RandomVgg, Vgg, WeightFile};
+use ranvgg::{
+    Architecture, Error, Layer, Padding, Precision, Preprocessing, RandomVgg, Vgg, WeightFile,
+};
 use safetensors::SafeTensors;
 
 /// Relative to torchvision's models in f64.
@@ -232,6 +234,27 @@ fn rescaled_features_are_one_on_average_and_layers_above_do_not_change() {
         };
         assert_close(above, &of(&rescaled), &of(&vgg), 1e-5);
     }
+}
+
+#[test]
+fn a_rescaled_network_computes_in_the_precision_of_the_one_it_came_from() {
+    let vgg = RandomVgg::vgg16().init(&flex()).unwrap();
+    let images = [picture(24, 20, 0.0, vgg.device())];
+    let layer = vgg.layer("conv2_2").unwrap();
+    let plain = vgg.with_precision(Precision::Plain).unwrap();
+    let features = |vgg: &Vgg| vgg.features(images[0].clone(), &[layer]).unwrap();
+    let of = |vgg: &Vgg| values(features(vgg).take(layer).unwrap());
+    let rescaled = plain.rescaled(&images, layer).unwrap();
+    assert_eq!(rescaled.precision(), Precision::Plain);
+    let found = of(&rescaled);
+    assert_eq!(
+        found,
+        of(&rescaled.with_precision(Precision::Plain).unwrap())
+    );
+    assert_ne!(
+        found,
+        of(&rescaled.with_precision(Precision::Single).unwrap())
+    );
 }
 
 #[test]

@@ -10,7 +10,10 @@ use ranvgg::loss::{
     Content, Covariance, Custom, Loss, Mean, Region, TotalVariation, Wasserstein,
     moments_of_mixture,
 };
-use ranvgg::{Features, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg, halve};
+use ranvgg::{
+    Architecture, Error, Features, Gram, Layer, Objective, Padding, Pooling, Precision, RandomVgg,
+    Vgg, halve,
+};
 
 /// A small map `[1, C, H, W]` in f64.
 fn map(shape: [usize; 4], phase: f64) -> Tensor<4> {
@@ -499,15 +502,60 @@ fn a_gradient_that_does_not_fit_is_refused() {
     let taps = layers(&vgg, &["conv1_1"]);
     let (features, trace) = vgg.forward(picture(8, 8, 0.0, &flex()), &taps).unwrap();
     let gradient = features.get(taps[0]).unwrap().clone().narrow(2, 0, 7);
-    assert!(
-        vgg.backward(Features::from_iter([(taps[0], gradient)]), &trace)
-            .is_err()
-    );
+    let with = |layer: Layer, gradient: Tensor<4>| {
+        vgg.backward(Features::from_iter([(layer, gradient)]), &trace)
+    };
+    assert!(matches!(with(taps[0], gradient), Err(Error::Shape { .. })));
     let deeper = vgg.layer("conv2_1").unwrap();
     let gradient = Tensor::zeros([1, 128, 4, 4], &flex());
-    assert!(
-        vgg.backward(Features::from_iter([(deeper, gradient)]), &trace)
-            .is_err()
-    );
-    assert!(vgg.backward(Features::default(), &trace).is_err());
+    assert!(matches!(with(deeper, gradient), Err(Error::Shape { .. })));
+    let none = vgg.backward(Features::default(), &trace);
+    assert!(matches!(none, Err(Error::Shape { .. })));
+    let beyond = Architecture::Vgg19.layer("conv3_1").unwrap();
+    let other = RandomVgg::alexnet().init(&flex()).unwrap();
+    let gradients = Features::from_iter([(beyond, Tensor::zeros([1, 256, 2, 2], &flex()))]);
+    let unknown = other.backward(gradients, &trace);
+    assert!(matches!(unknown, Err(Error::UnknownLayer { .. })));
+}
+
+#[test]
+fn a_trace_belongs_to_its_network_and_to_an_image_without_autodiff() {
+    for (name, device) in all_devices() {
+        let vgg = RandomVgg::vgg19().init(&device).unwrap();
+        let taps = layers(&vgg, &["conv1_1"]);
+        let image = picture(8, 8, 0.0, &device);
+        let (features, trace) = vgg.forward(image.clone(), &taps).unwrap();
+        let map = features.get(taps[0]).unwrap().clone();
+        let gradients = |map: Tensor<4>| Features::from_iter([(taps[0], map)]);
+        let plain = vgg.with_precision(Precision::Plain).unwrap();
+        let refused = |result: ranvgg::Result<Tensor<4>>, named: &str| match result {
+            Err(Error::InvalidOption { value, .. }) => assert!(value.contains(named), "{value}"),
+            other => panic!("{name}: {other:?}"),
+        };
+        refused(plain.backward(gradients(map.clone()), &trace), "another");
+        let expected = vgg.backward(gradients(map.clone()), &trace).unwrap();
+        let cloned = vgg.clone().backward(gradients(map.clone()), &trace);
+        assert_eq!(values(cloned.unwrap()), values(expected.clone()));
+
+        // A gradient that autodiff watches is one without its graph.
+        let watched = map.clone().autodiff().require_grad();
+        let found = vgg.backward(gradients(watched), &trace).unwrap();
+        assert!(!found.is_autodiff());
+        assert_eq!(values(found), values(expected));
+        let (_, trace) = vgg.forward(image.autodiff().require_grad(), &taps).unwrap();
+        refused(vgg.backward(gradients(map), &trace), "autodiff");
+    }
+}
+
+#[test]
+fn a_gradient_on_another_device_is_refused() {
+    let Some((_, device)) = gpu_device() else {
+        return;
+    };
+    let vgg = RandomVgg::vgg19().init(&flex()).unwrap();
+    let taps = layers(&vgg, &["conv1_1"]);
+    let (_, trace) = vgg.forward(picture(8, 8, 0.0, &flex()), &taps).unwrap();
+    let gradients = Features::from_iter([(taps[0], Tensor::zeros([1, 64, 8, 8], &device))]);
+    let result = vgg.backward(gradients, &trace);
+    assert!(matches!(result, Err(Error::DeviceMismatch { .. })));
 }

@@ -65,6 +65,8 @@ fn an_evaluation_goes_through_the_kernels_of_this_crate() {
     assert_eq!(count(&sent, "ImageGradient"), 1);
     println!("{} launches an evaluation", total(&sent));
     // Rectifiers, gates, poolings and padding are not among them.
+    let pools = |kernel: &Launches| kernel.kernel.to_lowercase().contains("pool");
+    assert!(!sent.iter().any(pools), "{sent:#?}");
     // 125 and, without fusion, 139, give or take what Burn's tuner chooses for other operations.
     let most = if cfg!(feature = "fusion") { 150 } else { 165 };
     assert!(total(&sent) <= most, "{} in {sent:#?}", total(&sent));
@@ -73,6 +75,7 @@ fn an_evaluation_goes_through_the_kernels_of_this_crate() {
     let ((), timed) = launches(true, evaluate);
     let seconds = |kernel: &Launches| kernel.seconds.is_some_and(|seconds| seconds > 0.0);
     assert!(timed.iter().all(seconds), "{timed:#?}");
+    assert_eq!(total(&timed), total(&sent));
 }
 
 #[test]

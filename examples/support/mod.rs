@@ -51,7 +51,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "SIGMA")]
     pub(crate) bias_sigma: Option<f64>,
 
-    /// Recipe of a network, as choose_network writes it, in place of the options below
+    /// Recipe of a network, as choose_network writes it, in place of --network-seed, --network and --pooling
     #[arg(long, value_name = "FILE", conflicts_with_all = ["network_seed", "network", "pooling", "weights_file"])]
     pub(crate) recipe: Option<PathBuf>,
 
@@ -333,6 +333,18 @@ pub(crate) fn open_device(name: Option<&str>) -> Result<Device> {
         Some(name) => device::by_name(name)?,
         None => device::best()?,
     })
+}
+
+/// What a device is, in a line.
+pub(crate) fn describe(device: &Device) -> String {
+    let name = device::name_of(device);
+    match device::list().into_iter().find(|info| info.name == name) {
+        Some(info) => {
+            let (class, adapter, driver) = (info.class, info.adapter, info.driver);
+            format!("{name}: {adapter}, {class}, {driver}")
+        }
+        None => name,
+    }
 }
 
 /// Reads a picture, or one that ships with the crate.

@@ -18,10 +18,16 @@ pub struct Launches {
 /// Runs `work` and tells which kernels it sent to GPUs, those that took longest or came most often
 /// first. Whatever else the process sends meanwhile is counted too.
 ///
+/// One such count at a time: a second one, of another thread, waits for the first to end, and `work`
+/// is not to begin one itself.
+///
 /// What is not read may not have been sent: let `work` end with a read. If `timed`, every kernel
 /// is waited for, so that times are those of kernels alone, and their sum more than that of a run
 /// which does not wait. On CPUs there are none.
 pub fn launches<T>(timed: bool, work: impl FnOnce() -> T) -> (T, Vec<Launches>) {
+    // CubeCL has one place for an observer.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let seen = Arc::new(Seen {
         timed,
         kernels: Mutex::default(),

@@ -18,6 +18,16 @@ pub(crate) fn is_in_host_memory(device: &Device) -> bool {
     false
 }
 
+/// Bytes of the largest buffer that a device takes, where there is such a limit: of host memory none.
+pub(crate) fn largest_buffer(device: &Device) -> Option<u64> {
+    #[cfg(feature = "cube")]
+    if let burn::backend::DispatchDevice::Cube(device) = device.clone().inner().as_dispatch() {
+        return Some(device.client().properties().memory.max_page_size);
+    }
+    let _ = device;
+    None
+}
+
 /// Burn means to drop this backend one day; while it is there, it is a choice.
 #[cfg(feature = "ndarray")]
 #[allow(deprecated)]

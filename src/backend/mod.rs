@@ -9,9 +9,9 @@ mod tuning;
 
 pub(crate) use self::guard::guarded;
 pub use self::launches::{Launches, launches};
-pub(crate) use self::memory::is_in_host_memory;
 #[cfg(feature = "ndarray")]
 pub(crate) use self::memory::ndarray;
+pub(crate) use self::memory::{is_in_host_memory, largest_buffer};
 pub(crate) use self::reading::read;
 pub use self::reading::reads;
 #[cfg(feature = "cube")]

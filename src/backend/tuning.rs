@@ -16,7 +16,8 @@ use crate::error::Result;
 ///
 /// # Errors
 ///
-/// [`Error::InvalidOption`](crate::Error::InvalidOption) if a GPU was opened before.
+/// [`Error::InvalidOption`](crate::Error::InvalidOption) if a GPU was opened, or CubeCL's settings
+/// were read, before.
 pub fn without_tuning() -> Result<()> {
     #[cfg(feature = "cube")]
     rules::apply()?;
@@ -43,6 +44,9 @@ mod rules {
     }
 
     pub(super) fn apply() -> Result<()> {
+        if !tunes() {
+            return Ok(());
+        }
         let mut config = CubeClRuntimeConfig::from_current_dir().override_from_env();
         config.autotune.level = AutotuneLevel::Minimal;
         if !CubeClRuntimeConfig::try_set(config) {

@@ -34,6 +34,14 @@ pub(super) fn list(backend: &str) -> Vec<DeviceInfo> {
         .collect()
 }
 
+/// The name under which [`open`] gives `device`.
+pub(super) fn name_of(device: &Device) -> Option<String> {
+    ["cuda", "rocm", "cpu"].into_iter().find_map(|backend| {
+        let index = devices(backend).iter().position(|other| other == device)?;
+        Some(format!("{backend}:{index}"))
+    })
+}
+
 pub(super) fn open(backend: &str, index: Option<usize>, name: &str) -> Result<Device> {
     let devices = devices(backend);
     let count = devices.len();

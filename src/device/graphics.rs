@@ -80,6 +80,7 @@ fn probe(interface: wgpu::Backend) -> Vec<Adapter> {
         .iter()
         .map(|adapter| {
             let info = adapter.get_info();
+            let limits = adapter.limits();
             // Burn counts each kind of adapter from zero, in the order of enumeration.
             let (class, kind) = match info.device_type {
                 wgpu::DeviceType::DiscreteGpu => {
@@ -102,7 +103,9 @@ fn probe(interface: wgpu::Backend) -> Vec<Adapter> {
                 driver: format!("{} {} ({interface})", info.driver, info.driver_info)
                     .trim()
                     .to_owned(),
-                largest_buffer: adapter.limits().max_buffer_size,
+                largest_buffer: limits
+                    .max_buffer_size
+                    .min(limits.max_storage_buffer_binding_size),
                 matrices: matrices(adapter),
             }
         })

@@ -15,6 +15,7 @@ mod graphics;
 use burn::tensor::Device;
 
 pub use self::check::check;
+pub(crate) use self::check::check_half;
 use crate::backend::is_in_host_memory;
 #[cfg(feature = "ndarray")]
 use crate::backend::ndarray;
@@ -66,8 +67,9 @@ pub struct DeviceInfo {
     pub adapter: String,
     /// The driver and graphics interface, or what the backend is.
     pub driver: String,
-    /// The largest single buffer in bytes, where the driver tells: a bound on images. How much memory
-    /// an adapter has, graphics interfaces do not say.
+    /// The largest single buffer that kernels can read, in bytes, where the driver tells: a bound on
+    /// images, whose first maps take 256 bytes a pixel. How much memory an adapter has, graphics
+    /// interfaces do not say.
     pub largest_buffer: Option<u64>,
     /// Shapes and types of the matrices that the hardware multiplies at once, as `m x n x k` and the
     /// types of factors and sums; empty where there are none or none are told.
@@ -196,6 +198,10 @@ pub fn name_of(device: &Device) -> String {
     }
     #[cfg(feature = "wgpu")]
     if let Some(name) = graphics::name_of(&inner) {
+        return name;
+    }
+    #[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]
+    if let Some(name) = compiled::name_of(&inner) {
         return name;
     }
     format!("{inner:?}")

@@ -149,7 +149,11 @@ impl DeviceLayerBench {
             let data = TensorData::new(ramp(side * side * channels), [1, side, side, channels]);
             Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
         };
-        let convolution = Convolution::new(shape, Arc::new(move || Arc::clone(&source)));
+        let convolution = Convolution::new(
+            shape,
+            Precision::default(),
+            Arc::new(move || Arc::clone(&source)),
+        );
         Self {
             way,
             engine: Engine::new(device, precision),

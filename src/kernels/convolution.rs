@@ -72,14 +72,18 @@ pub(crate) struct Convolution {
 }
 
 impl Convolution {
-    pub(crate) fn new(shape: ConvolutionShape, source: ParameterSource) -> Self {
+    pub(crate) fn new(
+        shape: ConvolutionShape,
+        precision: Precision,
+        source: ParameterSource,
+    ) -> Self {
         Self {
             shape,
             source,
             parameters: OnceLock::new(),
-            host: HostConvolution::new(shape, false),
+            host: HostConvolution::new(shape, precision == Precision::Plain),
             tensors: TensorConvolution::new(shape),
-            cube: CubeConvolution::new(shape, Precision::default()),
+            cube: CubeConvolution::new(shape, precision),
         }
     }
 
@@ -87,9 +91,7 @@ impl Convolution {
     pub(crate) fn remade(&self, shape: ConvolutionShape, precision: Precision) -> Self {
         Self {
             parameters: self.parameters.clone(),
-            host: HostConvolution::new(shape, precision == Precision::Plain),
-            cube: CubeConvolution::new(shape, precision),
-            ..Self::new(shape, Arc::clone(&self.source))
+            ..Self::new(shape, precision, Arc::clone(&self.source))
         }
     }
 

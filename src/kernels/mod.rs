@@ -24,7 +24,6 @@ mod pooling;
 mod positions;
 mod precision;
 mod quantiles;
-#[cfg(test)]
 mod reference;
 mod tensors;
 
@@ -41,6 +40,7 @@ pub use self::pooling::Pooling;
 pub(crate) use self::positions::Positions;
 pub use self::precision::Precision;
 pub(crate) use self::quantiles::{along, subtract_quantiles};
+pub(crate) use self::reference::Case;
 use crate::error::Result;
 
 /// Whether a device computes in half precision.
@@ -115,6 +115,16 @@ impl Engine {
 
     pub(crate) fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Bytes of the largest map that the device can hold, if that is limited.
+    pub(crate) fn largest_buffer(&self) -> Option<u64> {
+        crate::backend::largest_buffer(&self.device)
+    }
+
+    /// Whether Burn's autodiff watches a map.
+    pub(crate) fn is_watched(&self, map: &FeatureMap) -> bool {
+        matches!(map, FeatureMap::Device(map) if map.tensor.is_autodiff())
     }
 
     /// Frees memory kept for reuse.
@@ -369,9 +379,9 @@ impl Engine {
 
 fn arrival(added: Option<FeatureMap>, step: Option<&Step>) -> host::Arrival<'_> {
     host::Arrival {
-        added: added.and_then(|added| match added {
-            FeatureMap::Host(map) => Some(map),
-            _ => None,
+        added: added.map(|added| match added {
+            FeatureMap::Host(map) => map,
+            _ => unreachable!("gradients enter as the maps did"),
         }),
         signs: step.and_then(|step| match step {
             Step::HostConvolution { signs, .. } => signs.as_ref(),
@@ -381,8 +391,10 @@ fn arrival(added: Option<FeatureMap>, step: Option<&Step>) -> host::Arrival<'_> 
 }
 
 fn on_device(map: Option<FeatureMap>) -> Option<DeviceMap> {
-    map.and_then(|map| match map {
-        FeatureMap::Device(map) => Some(map),
-        FeatureMap::Host(_) | FeatureMap::HostPooled(..) => None,
+    map.map(|map| match map {
+        FeatureMap::Device(map) => map,
+        FeatureMap::Host(_) | FeatureMap::HostPooled(..) => {
+            unreachable!("gradients enter as the maps did")
+        }
     })
 }

@@ -1,9 +1,11 @@
-//! Convolutions in f64, written as the definition reads: what kernels are tested against.
+//! Convolutions in f64, written as the definition reads: what kernels are tested against, and devices
+//! checked.
 
 use super::convolution::{ConvolutionShape, Parameters};
 use super::padding::{Padding, ZERO};
 
 /// Values without a pattern, in -1..1.
+#[cfg(test)]
 pub(super) fn noise(length: usize, seed: usize) -> Vec<f32> {
     let mut state = seed as u32 * 2_654_435_761 + 12345;
     (0..length)
@@ -15,12 +17,13 @@ pub(super) fn noise(length: usize, seed: usize) -> Vec<f32> {
 }
 
 /// A convolution of maps of one size, as its definition reads.
-pub(super) struct Case {
-    pub(super) shape: ConvolutionShape,
-    pub(super) size: (usize, usize),
+pub(crate) struct Case {
+    pub(crate) shape: ConvolutionShape,
+    pub(crate) size: (usize, usize),
 }
 
 impl Case {
+    #[cfg(test)]
     pub(super) fn parameters(&self) -> Parameters {
         Parameters {
             weight: noise(self.shape.weights(), 1),
@@ -59,13 +62,16 @@ impl Case {
     }
 
     /// Sums with the bias, before the rectifier, of a map `[height, width, channels]`.
-    pub(super) fn forward(&self, parameters: &Parameters, input: &[f32]) -> Vec<f64> {
+    pub(crate) fn forward<T>(&self, parameters: &Parameters, input: &[T]) -> Vec<f64>
+    where
+        T: Copy + Into<f64>,
+    {
         let (height, width) = self.shape.output(self.size.0, self.size.1);
         let channels = self.shape.channels_out;
         let mut sums = vec![0.0; height * width * channels];
         self.terms(parameters, |pixel, output, source, channel, weight| {
-            let value = input[source * self.shape.channels_in + channel];
-            sums[pixel * channels + output] += weight * f64::from(value);
+            let value: f64 = input[source * self.shape.channels_in + channel].into();
+            sums[pixel * channels + output] += weight * value;
         });
         for (i, sum) in sums.iter_mut().enumerate() {
             *sum += f64::from(parameters.bias[i % channels]);
@@ -74,7 +80,7 @@ impl Case {
     }
 
     /// The gradient at the input from that at the sums.
-    pub(super) fn gradient(&self, parameters: &Parameters, above: &[f64]) -> Vec<f64> {
+    pub(crate) fn gradient(&self, parameters: &Parameters, above: &[f64]) -> Vec<f64> {
         let channels = self.shape.channels_in;
         let mut sums = vec![0.0; self.size.0 * self.size.1 * channels];
         self.terms(parameters, |pixel, output, source, channel, weight| {
@@ -85,7 +91,7 @@ impl Case {
     }
 
     /// A 3x3 layer with a rectifier.
-    pub(super) fn rectified(channels: (usize, usize), mode: Padding, size: (usize, usize)) -> Self {
+    pub(crate) fn rectified(channels: (usize, usize), mode: Padding, size: (usize, usize)) -> Self {
         Self {
             shape: ConvolutionShape {
                 channels_in: channels.0,
@@ -102,6 +108,7 @@ impl Case {
 }
 
 /// Compares, as a share of the largest value.
+#[cfg(test)]
 pub(super) fn assert_near(what: &str, tolerance: f64, found: &[f32], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let scale = expected.iter().map(|v| v.abs()).fold(1e-3, f64::max);

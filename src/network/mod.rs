@@ -14,6 +14,7 @@ mod normalizer;
 mod preprocessing;
 mod random_vgg;
 mod recipe;
+mod refusals;
 mod rescaling;
 mod stages;
 mod trace;

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::stages::{Operation, Stage, stages};
 use super::{Architecture, Features, Layer, Preprocessing, RandomVgg, Trace};
-use crate::device::name_of;
+use crate::device::{check_half, name_of};
 use crate::error::{Error, Result};
 use crate::kernels::{
     Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Parameters, Pool, Pooling,
@@ -42,13 +42,13 @@ use crate::kernels::{
 /// ```
 #[derive(Clone)]
 pub struct Vgg {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    plan: Plan,
-    stages: Vec<(Layer, Weighted)>,
-    engine: Engine,
+pub(super) struct Inner {
+    pub(super) plan: Plan,
+    pub(super) stages: Vec<(Layer, Weighted)>,
+    pub(super) engine: Engine,
     recipe: Option<RandomVgg>,
 }
 
@@ -69,9 +69,19 @@ impl Plan {
     }
 }
 
-enum Weighted {
+pub(super) enum Weighted {
     Convolution(Box<Convolution>),
     Pool(Pool),
+}
+
+impl Weighted {
+    /// Height and width of what it makes of a map of these.
+    pub(super) fn output(&self, height: usize, width: usize) -> (usize, usize) {
+        match self {
+            Self::Convolution(convolution) => convolution.shape.output(height, width),
+            Self::Pool(pool) => pool.output(height, width),
+        }
+    }
 }
 
 impl Vgg {
@@ -97,7 +107,11 @@ impl Vgg {
                         Operation::Pool(pool) => Weighted::Pool(pool),
                         Operation::Convolution(shape) => {
                             let source = source(layer, shape);
-                            Weighted::Convolution(Box::new(Convolution::new(shape, source)))
+                            Weighted::Convolution(Box::new(Convolution::new(
+                                shape,
+                                plan.precision,
+                                source,
+                            )))
                         }
                     };
                     (layer, weighted)
@@ -119,7 +133,9 @@ impl Vgg {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for [`Precision::Half`] on a device without it.
+    /// [`Error::InvalidOption`] for [`Precision::Half`] on a device without it, and
+    /// [`Error::WrongResults`] on one that does not compute right in it
+    /// ([checked](crate::device::check) once).
     pub fn with_precision(&self, precision: Precision) -> Result<Self> {
         if precision == Precision::Half && !has_half(self.device()) {
             let allowed = format!(
@@ -127,6 +143,9 @@ impl Vgg {
                 name_of(self.device())
             );
             return Err(Error::option("precision", "half", allowed));
+        }
+        if precision == Precision::Half {
+            check_half(self.device())?;
         }
         Ok(self.changed(|plan| plan.precision = precision, |recipe| recipe))
     }
@@ -288,7 +307,7 @@ impl Vgg {
             })
     }
 
-    fn place(&self, layer: Layer) -> Result<usize> {
+    pub(super) fn place(&self, layer: Layer) -> Result<usize> {
         self.architecture().check(layer)?;
         let place = self
             .inner
@@ -298,17 +317,6 @@ impl Vgg {
         place.ok_or_else(|| Error::MissingTensor {
             name: self.key(layer),
         })
-    }
-
-    /// Refuses an image, called `what` in messages, that a layer cannot be computed from.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ImageTooSmall`], [`Error::ImageSize`], [`Error::UnknownLayer`].
-    pub fn check_image(&self, what: &str, width: usize, height: usize, layer: Layer) -> Result<()> {
-        self.place(layer)?;
-        self.architecture()
-            .check_image(what, width, height, layer, self.padding())
     }
 
     /// The features of `image`, `[1, 3, H, W]`, at each of `taps`.
@@ -351,7 +359,7 @@ impl Vgg {
         let input = self.inner.plan.preprocessing.apply(image, engine.device());
         let mut map = engine.enter(input)?;
         let mut features = Features::default();
-        let mut trace = Trace::default();
+        let mut trace = Trace::of(&self.inner, engine.is_watched(&map));
         let mut place = 0;
         while place <= deepest {
             let stages = &self.inner.stages[place..=deepest];
@@ -406,8 +414,11 @@ impl Vgg {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if a gradient has not the shape of its layer's features, or if there is
-    /// none; [`Error::UnknownLayer`] for a layer beyond the forward pass.
+    /// [`Error::Shape`] if a gradient has not the shape of its layer's features, for a layer above
+    /// the forward pass, or if there is no gradient; [`Error::DeviceMismatch`];
+    /// [`Error::UnknownLayer`] and [`Error::MissingTensor`] for a layer that the network has not;
+    /// [`Error::InvalidOption`] for a trace of another network, or of an image that Burn's autodiff
+    /// watches: its graph has the gradient.
     pub fn backward(&self, gradients: Features, trace: &Trace) -> Result<Tensor<4>> {
         let mut gradients = gradients;
         for (layer, gradient) in gradients.iter() {
@@ -421,13 +432,13 @@ impl Vgg {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if a gradient has not the shape of its layer's features, or if there is
-    /// none; those of `arriving`.
+    /// Those of [`backward`](Self::backward), and of `arriving`.
     pub(crate) fn backward_from(
         &self,
         trace: &Trace,
         mut arriving: impl FnMut(Layer) -> Result<Option<Tensor<4>>>,
     ) -> Result<Tensor<4>> {
+        trace.check_network(&self.inner)?;
         let engine = &self.inner.engine;
         let mut arriving = |place: usize| {
             let layer = self.inner.stages[place].0;
@@ -435,7 +446,8 @@ impl Vgg {
                 return Ok(None);
             };
             trace.check(layer, place, &gradient)?;
-            engine.enter(gradient).map(Some)
+            self.check_device(&format!("the gradient at {layer}"), &gradient)?;
+            engine.enter(gradient.inner()).map(Some)
         };
         let mut top = None;
         for place in (0..trace.steps.len()).rev() {
@@ -471,50 +483,6 @@ impl Vgg {
             .plan
             .preprocessing
             .gradient(gradient, engine.device()))
-    }
-
-    fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<usize> {
-        let [batch, channels, height, width] = image.dims();
-        if batch != 1 || channels != self.channels() {
-            return Err(Error::Shape {
-                what: "the image".into(),
-                found: image.dims().to_vec(),
-                expected: format!("[1, {}, height, width]", self.channels()),
-            });
-        }
-        let (found, expected) = (image.device(), self.device());
-        if found.clone().inner() != *expected {
-            return Err(Error::DeviceMismatch {
-                what: "the image".into(),
-                found: name_of(&found),
-                expected: name_of(expected),
-            });
-        }
-        let mut deepest = None;
-        for &tap in taps {
-            self.check_image("the image", width, height, tap)?;
-            deepest = deepest.max(Some(self.place(tap)?));
-        }
-        let deepest =
-            deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))?;
-        if self.precision() == Precision::Half {
-            self.check_half(deepest)?;
-        }
-        Ok(deepest)
-    }
-
-    /// Refuses layers that have no kernels in half precision.
-    fn check_half(&self, deepest: usize) -> Result<()> {
-        for (layer, weighted) in &self.inner.stages[..=deepest] {
-            match weighted {
-                Weighted::Convolution(convolution) if !convolution.has_half() => {
-                    let allowed = format!("single or plain: {layer} has no 3x3 filters");
-                    return Err(Error::option("precision", "half", allowed));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     /// How many of the network's values were drawn or read so far.

@@ -7,6 +7,7 @@
 mod axis;
 mod direct;
 mod operations;
+mod parts;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests;
 mod transform;
@@ -191,12 +192,8 @@ impl CubeConvolution {
             ),
         };
         let (filter, bias) = self.weights(parameters, &input.device());
-        // An image stays in f32: smaller steps than f16 has lead to its best.
-        let dtype = match self.way {
-            Way::Winograd => self.dtype(),
-            Way::Direct => DType::F32,
-        };
-        let input = channels_last(input).cast(dtype).into_dispatch();
+        // As it arrives. An image does in f32: smaller steps than f16 has lead to its best.
+        let input = channels_last(input).into_dispatch();
         let (filter, bias) = (filter.into_dispatch(), bias.into_dispatch());
         match self.way {
             Way::Winograd => {
@@ -219,7 +216,7 @@ impl CubeConvolution {
     }
 
     /// The gradient at the input, of this height and width, from that at the features or their
-    /// averages; at an image in f32.
+    /// averages. At an image of few channels it is in f32.
     pub(super) fn input_gradient(
         &self,
         parameters: &Parameters,

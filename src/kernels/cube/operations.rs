@@ -14,6 +14,7 @@ use burn_cubecl::{CubeBackend, cubecl::calculate_cube_count_elemwise};
 use cubecl::prelude::*;
 
 use super::axis::Axis;
+use super::parts::{Part, parts};
 use super::transform::ELEMENTS;
 use super::winograd::TilesLaunch;
 use super::{direct, winograd};
@@ -149,45 +150,6 @@ fn element(tensor: &CubeTensor) -> cubecl::ir::ElemType {
     burn::backend::cubecl::dtype_to_elem_type(tensor.dtype)
 }
 
-/// Some rows of tiles of a map, in the order in which a pass takes them.
-struct Part {
-    /// The first row that is transformed, and how many are.
-    first: usize,
-    rows: usize,
-    /// The first row that is a result of the pass, and how many are.
-    first_result: usize,
-    results: usize,
-}
-
-/// The parts of a pass over `rows` rows of tiles, of which each takes `bytes`; no part takes more than
-/// `largest` unless one row does. A gradient needs the rows around its own too.
-fn parts(rows: usize, bytes: usize, largest: usize, around: bool) -> Vec<Part> {
-    let most = (largest / bytes).max(if around { 3 } else { 1 });
-    if rows <= most {
-        let part = Part {
-            first: 0,
-            rows,
-            first_result: 0,
-            results: rows,
-        };
-        return vec![part];
-    }
-    let margin = usize::from(around);
-    let step = most - 2 * margin;
-    (0..rows)
-        .step_by(step)
-        .map(|first| {
-            let results = step.min(rows - first);
-            Part {
-                first: (first + rows - margin) % rows,
-                rows: results + 2 * margin,
-                first_result: first,
-                results,
-            }
-        })
-        .collect()
-}
-
 /// The tiles of a part, as kernels are told.
 fn tiles(pass: &Pass, part: &Part, vectors: usize) -> TilesLaunch {
     let [down, across] = pass.axes();
@@ -228,10 +190,9 @@ impl Convolutions for CubeBackend {
     ) -> (FloatTensor<Self>, IntTensor<Self>) {
         let input = into_contiguous(input);
         let client = input.client.clone();
-        let dtype = element(&input);
         let [_, _, _, channels_in] = input.meta.shape().dims();
         let channels_out = bias.meta.shape()[0];
-        let output = empty(&input, pass.output(channels_out), input.dtype);
+        let output = empty(&input, pass.output(channels_out), bias.dtype);
         let passed = empty(&input, pass.words(channels_out), DType::U32);
         let [down, across] = pass.axes();
         let widest = channels_in.max(channels_out);
@@ -258,7 +219,7 @@ impl Convolutions for CubeBackend {
                     units,
                     pass.early(),
                     pass.padding,
-                    dtype,
+                    element(&input),
                 );
             }
             let products = products(transformed, filter.clone());
@@ -283,7 +244,7 @@ impl Convolutions for CubeBackend {
                     units,
                     pass.early(),
                     pass.pooled,
-                    dtype,
+                    element(&bias),
                 );
             }
         }

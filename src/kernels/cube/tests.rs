@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use burn::tensor::wgpu::WgpuInitError;
-use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
+use burn::tensor::{DType, Device, DeviceKind, Tensor, TensorData};
 
 use super::CubeConvolution;
 use crate::kernels::convolution::Parameters;
@@ -11,8 +11,10 @@ use crate::kernels::padding::Padding;
 use crate::kernels::precision::Precision;
 use crate::kernels::reference::{Case, assert_near, noise};
 
-/// Largest error allowed, as a share of the largest value.
+/// Largest error allowed, as a share of the largest value: of f32, and of maps in f16, whose values
+/// are within 2^-11 of what they stand for. Gradients are so twice.
 const TOLERANCE: f64 = 3e-5;
+const TOLERANCE_IN_HALF: f64 = 1e-3;
 
 static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| match Device::wgpu_options().init() {
     Ok(device) => Some(device),
@@ -30,6 +32,11 @@ fn device() -> Option<Device> {
     DEVICE.clone()
 }
 
+fn coarse(values: Vec<f32>) -> Vec<f32> {
+    let values = values.into_iter();
+    values.map(|v| (v * 1024.0).round() / 1024.0).collect()
+}
+
 /// A map, its values in the order of memory.
 struct Map {
     size: (usize, usize),
@@ -38,11 +45,12 @@ struct Map {
 }
 
 impl Map {
+    /// Values that f16 holds.
     fn noise(size: (usize, usize), channels: usize, seed: usize) -> Self {
         Self {
             size,
             channels,
-            values: noise(size.0 * size.1 * channels, seed),
+            values: coarse(noise(size.0 * size.1 * channels, seed)),
         }
     }
 
@@ -55,25 +63,46 @@ impl Map {
 
 fn values(map: Tensor<4>) -> Vec<f32> {
     map.permute([0, 2, 3, 1])
+        .cast(DType::F32)
         .into_data()
         .try_into_vec()
         .unwrap()
 }
 
-/// One case in both directions, in parts of at most `part` bytes, pooled too where it can be.
 fn check(case: &Case, part: usize, device: &Device) {
-    let what = format!("{:?} at {:?}", case.shape, case.size);
-    let mut cube = CubeConvolution::new(case.shape, Precision::Single).expect(&what);
+    check_in(Precision::Single, case, part, device);
+}
+
+/// One case in both directions, in parts of at most `part` bytes, pooled too where it can be.
+fn check_in(precision: Precision, case: &Case, part: usize, device: &Device) {
+    let what = format!("{precision:?} {:?} at {:?}", case.shape, case.size);
+    let transformed = case.shape.channels_in > 4;
+    let tolerance = match precision {
+        Precision::Half => TOLERANCE_IN_HALF,
+        _ => TOLERANCE,
+    };
+    let mut cube = CubeConvolution::new(case.shape, precision).expect(&what);
     cube.part = part;
-    let parameters = case.parameters();
+    let mut parameters = case.parameters();
+    parameters.bias = coarse(parameters.bias);
     let size = [case.size.0, case.size.1];
     let input = Map::noise(case.size, case.shape.channels_in, 3);
     let sums = case.forward(&parameters, &input.values);
     let features: Vec<f64> = sums.iter().map(|sum| sum.max(0.0)).collect();
-    let (found, passed) = cube.forward(&parameters, input.tensor(device), false);
+    // An image arrives in f32, the map of a layer as the layer wrote it.
+    let arrived = |map: &Map| match precision {
+        Precision::Half if transformed => map.tensor(device).cast(DType::F16),
+        _ => map.tensor(device),
+    };
+    let (found, passed) = cube.forward(&parameters, arrived(&input), false);
+    let written = match precision {
+        Precision::Half => DType::F16,
+        _ => DType::F32,
+    };
+    assert_eq!(found.dtype(), written, "{what}");
     assert_near(
         &format!("forward {what}"),
-        TOLERANCE,
+        tolerance,
         &values(found),
         &features,
     );
@@ -88,14 +117,22 @@ fn check(case: &Case, part: usize, device: &Device) {
     let found = cube.input_gradient(&parameters, gradient, &passed, size, false);
     assert_near(
         &format!("gradient {what}"),
-        TOLERANCE,
+        tolerance,
         &values(found),
         &expected,
     );
 
-    if cube.can_pool(size) && size[0] > 1 && size[1] > 1 {
+    // But where tiles are laid askew, so that what is folded stays within one, or there is no fold.
+    let askew = |length: &usize| match case.shape.mode {
+        Padding::Reflect => length % 4 == 1,
+        Padding::Circular => !length.is_multiple_of(4),
+        Padding::Zero | Padding::Replicate => false,
+    };
+    let can = transformed && !size.iter().any(askew);
+    assert_eq!(cube.can_pool(size), can, "{what}");
+    if can && size[0] > 1 && size[1] > 1 {
         assert!(passed.reads_pooled(), "{what}");
-        pooled(case, &cube, &parameters, &features, device);
+        pooled(case, &cube, &parameters, &features, tolerance, device);
     }
 }
 
@@ -112,6 +149,7 @@ fn pooled(
     cube: &CubeConvolution,
     parameters: &Parameters,
     features: &[f64],
+    tolerance: f64,
     device: &Device,
 ) {
     let what = format!("pooled {:?} at {:?}", case.shape, case.size);
@@ -133,14 +171,14 @@ fn pooled(
     }
     let input = Map::noise(case.size, case.shape.channels_in, 3).tensor(device);
     let (found, passed) = cube.forward(parameters, input, true);
-    assert_near(&what, TOLERANCE, &values(found), &means);
+    assert_near(&what, tolerance, &values(found), &means);
     let expected = case.gradient(parameters, &gate(spread.into_iter(), features));
     let size = [height, width];
     let gradient = above.tensor(device);
     let found = cube.input_gradient(parameters, gradient, &passed, size, true);
     assert_near(
         &format!("gradient {what}"),
-        TOLERANCE,
+        tolerance,
         &values(found),
         &expected,
     );
@@ -189,6 +227,23 @@ fn channels_up_to_those_of_the_network() {
             1 << 24,
             &device,
         );
+    }
+}
+
+#[test]
+fn maps_in_half_precision() {
+    let Some(device) = device() else { return };
+    if !crate::kernels::has_half(&device) {
+        eprintln!("skipped: no half precision");
+        return;
+    }
+    for mode in Padding::ALL {
+        for channels in [(3, 16), (16, 16), (34, 30)] {
+            for size in [(8, 6), (9, 12)] {
+                let case = Case::rectified(channels, mode, size);
+                check_in(Precision::Half, &case, 1 << 24, &device);
+            }
+        }
     }
 }
 

@@ -1,0 +1,110 @@
+//! What a network refuses, before its device gets any work.
+
+use burn::tensor::Tensor;
+
+use super::vgg::Weighted;
+use super::{Layer, Vgg};
+use crate::device::name_of;
+use crate::error::{Error, Result};
+use crate::kernels::{ConvolutionShape, Precision};
+
+impl Vgg {
+    /// Refuses an image, called `what` in messages, that a layer cannot be computed from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ImageTooSmall`], [`Error::ImageSize`], [`Error::UnknownLayer`].
+    pub fn check_image(&self, what: &str, width: usize, height: usize, layer: Layer) -> Result<()> {
+        self.place(layer)?;
+        self.architecture()
+            .check_image(what, width, height, layer, self.padding())
+    }
+
+    /// Refuses an image or layers that a forward pass cannot take; returns the place of the deepest.
+    pub(super) fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<usize> {
+        let [batch, channels, height, width] = image.dims();
+        if batch != 1 || channels != self.channels() {
+            return Err(Error::Shape {
+                what: "the image".into(),
+                found: image.dims().to_vec(),
+                expected: format!("[1, {}, height, width]", self.channels()),
+            });
+        }
+        self.check_device("the image", image)?;
+        let mut deepest = None;
+        for &tap in taps {
+            self.check_image("the image", width, height, tap)?;
+            deepest = deepest.max(Some(self.place(tap)?));
+        }
+        let deepest =
+            deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))?;
+        if self.precision() == Precision::Half {
+            self.check_half(deepest)?;
+        }
+        self.check_memory([height, width], deepest)?;
+        Ok(deepest)
+    }
+
+    pub(super) fn check_device(&self, what: &str, tensor: &Tensor<4>) -> Result<()> {
+        let (found, expected) = (tensor.device(), self.device());
+        if found.clone().inner() == *expected {
+            return Ok(());
+        }
+        Err(Error::DeviceMismatch {
+            what: what.into(),
+            found: name_of(&found),
+            expected: name_of(expected),
+        })
+    }
+
+    /// Refuses an image of this height and width with a map that no buffer of the device holds.
+    fn check_memory(&self, [height, width]: [usize; 2], deepest: usize) -> Result<()> {
+        let Some(largest) = self.inner.engine.largest_buffer() else {
+            return Ok(());
+        };
+        let (mut rows, mut columns) = (height, width);
+        for (layer, weighted) in &self.inner.stages[..=deepest] {
+            (rows, columns) = weighted.output(rows, columns);
+            let Weighted::Convolution(convolution) = weighted else {
+                continue;
+            };
+            // In half precision too: gradients that meet at a layer are added in f32.
+            let values = convolution.shape.channels_out as u64 * rows as u64 * columns as u64;
+            let map = 4 * values;
+            if map > largest {
+                return Err(Error::ImageTooLarge {
+                    what: "the image".into(),
+                    width,
+                    height,
+                    layer: layer.to_string(),
+                    map,
+                    largest,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses layers that have no kernels in half precision.
+    fn check_half(&self, deepest: usize) -> Result<()> {
+        for (layer, weighted) in &self.inner.stages[..=deepest] {
+            match weighted {
+                Weighted::Convolution(convolution) if !convolution.has_half() => {
+                    let ConvolutionShape {
+                        channels_in,
+                        channels_out,
+                        kernel,
+                        ..
+                    } = convolution.shape;
+                    let allowed = format!(
+                        "single or plain: no kernel for {layer}, of {channels_in} to {channels_out} \
+                         channels by filters of {kernel}x{kernel}"
+                    );
+                    return Err(Error::option("precision", "half", allowed));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
