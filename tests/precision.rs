@@ -54,6 +54,9 @@ fn features_and_gradients_are_near_those_in_single_precision() {
                 let (found, steered) = both_ways(&half(&vgg), name, factor);
                 let expected: Vec<f32> = gradient.iter().map(|v| v * factor as f32).collect();
                 let (apart, turned) = (distance(&found, &map), distance(&steered, &expected));
+                eprintln!(
+                    "{padding:?} {name} {factor:.0e}: features {apart:.1e}, gradient {turned:.1e}"
+                );
                 assert!(apart < 2e-3, "{padding:?} {name}: {apart}");
                 // f16 keeps 11 bits: what differs less was not in it.
                 assert!(apart > 2e-5, "{padding:?} {name}: {apart}");

@@ -11,8 +11,8 @@ use ranvgg::metrics::{novelty, psnr, seam, sliced_wasserstein};
 use ranvgg::{
     Colours, Control, Error, Exemplars, InvertOptions, Kept, Layer, Padding, Picture, Progress,
     RandomVgg, RunOptions, Scales, Size, Statistics, StopReason, StyleOptions, StyleStart,
-    TextureOptions, Vgg, invert, invert_observed, synthesize_texture, synthesize_texture_observed,
-    transfer_style,
+    TextureOptions, Vgg, device, invert, invert_observed, synthesize_texture,
+    synthesize_texture_observed, transfer_style,
 };
 
 fn bundled(name: &str, side: u32) -> DynamicImage {
@@ -428,6 +428,43 @@ fn options_out_of_range_are_refused_by_name() {
         }),
         "style scale",
     );
+}
+
+#[test]
+fn results_too_large_for_a_buffer_of_the_device_are_refused_at_once() {
+    let Some((name, device)) = gpu_device() else {
+        return;
+    };
+    let mut listed = device::list().into_iter();
+    let info = listed.find(|info| info.name.starts_with(&name)).unwrap();
+    let buffer = info.largest_buffer.unwrap();
+    // The first map has 64 channels of 4 bytes.
+    let side = ((buffer / 256) as f64).sqrt() as usize + 1;
+    let vgg = RandomVgg::vgg19().init(&device).unwrap();
+    let options = TextureOptions {
+        size: Some(Size::new(side, side)),
+        ..TextureOptions::default()
+    };
+    let mut evaluations = 0;
+    let mut watch = |_: &Progress<'_>| {
+        evaluations += 1;
+        Control::Continue
+    };
+    let exemplar = bundled("gravel.png", 64);
+    let refused = synthesize_texture_observed(&vgg, exemplar, &options, &mut watch);
+    assert_eq!(evaluations, 0);
+    match refused {
+        Err(Error::ImageTooLarge {
+            width,
+            map,
+            largest,
+            ..
+        }) => {
+            assert_eq!(width, side);
+            assert!(map > largest && largest <= buffer, "{map} {largest}");
+        }
+        other => panic!("{:?}", other.map(|outcome| outcome.evaluations())),
+    }
 }
 
 #[test]

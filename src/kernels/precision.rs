@@ -11,7 +11,8 @@ use crate::error::{Error, Result, by_name};
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// f32, with wide 3x3 layers through the Winograd transform, which multiplies four times less
-    /// than their definition and rounds a little more (figures in `docs/ACCURACY.md`).
+    /// than their definition and rounds a little more (figures in `docs/ACCURACY.md`). On CUDA devices
+    /// Burn's matrix products, which are part of it, round their factors to TF32.
     #[default]
     Single,
     /// f32, with every output one sum of products, as the definition reads. Several times slower.

@@ -13,11 +13,17 @@ impl Vgg {
     ///
     /// # Errors
     ///
-    /// [`Error::ImageTooSmall`], [`Error::ImageSize`], [`Error::UnknownLayer`].
+    /// [`Error::ImageTooSmall`], [`Error::ImageTooLarge`], [`Error::ImageSize`],
+    /// [`Error::UnknownLayer`], and [`Error::InvalidOption`] for [`Precision::Half`] at a layer
+    /// without kernels for it.
     pub fn check_image(&self, what: &str, width: usize, height: usize, layer: Layer) -> Result<()> {
-        self.place(layer)?;
+        let place = self.place(layer)?;
         self.architecture()
-            .check_image(what, width, height, layer, self.padding())
+            .check_image(what, width, height, layer, self.padding())?;
+        if self.precision() == Precision::Half {
+            self.check_half(place)?;
+        }
+        self.check_memory(what, [width, height], place)
     }
 
     /// Refuses an image or layers that a forward pass cannot take; returns the place of the deepest.
@@ -36,13 +42,7 @@ impl Vgg {
             self.check_image("the image", width, height, tap)?;
             deepest = deepest.max(Some(self.place(tap)?));
         }
-        let deepest =
-            deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))?;
-        if self.precision() == Precision::Half {
-            self.check_half(deepest)?;
-        }
-        self.check_memory([height, width], deepest)?;
-        Ok(deepest)
+        deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))
     }
 
     pub(super) fn check_device(&self, what: &str, tensor: &Tensor<4>) -> Result<()> {
@@ -57,8 +57,8 @@ impl Vgg {
         })
     }
 
-    /// Refuses an image of this height and width with a map that no buffer of the device holds.
-    fn check_memory(&self, [height, width]: [usize; 2], deepest: usize) -> Result<()> {
+    /// Refuses an image with a map that no buffer of the device holds.
+    fn check_memory(&self, what: &str, [width, height]: [usize; 2], deepest: usize) -> Result<()> {
         let Some(largest) = self.inner.engine.largest_buffer() else {
             return Ok(());
         };
@@ -73,7 +73,7 @@ impl Vgg {
             let map = 4 * values;
             if map > largest {
                 return Err(Error::ImageTooLarge {
-                    what: "the image".into(),
+                    what: what.into(),
                     width,
                     height,
                     layer: layer.to_string(),
