@@ -236,12 +236,13 @@ fn an_evaluation_is_timed_in_the_form_of_the_baseline() {
     let output = run("time_evaluation", folder.path(), &arguments);
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let lines: Vec<&str> = printed.lines().collect();
-    assert_eq!(lines.len(), 2, "{printed}{}", said(&output));
-    assert!(
-        lines[0].starts_with("size 32 device flex threads "),
-        "{printed}"
-    );
-    assert!(lines[1].contains("evaluation median ") && lines[1].contains(" forward median "));
+    assert_eq!(lines.len(), 3, "{printed}{}", said(&output));
+    assert!(lines[0].starts_with("on flex: "), "{printed}");
+    for (line, size) in lines[1..].iter().zip([32, 48]) {
+        let start = format!("size {size} device flex threads ");
+        assert!(line.starts_with(&start), "{printed}");
+        assert!(line.contains(" evaluation median ") && line.contains(" forward median "));
+    }
 }
 
 #[test]
