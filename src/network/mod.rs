@@ -3,6 +3,7 @@
 //! ```text
 //! random_vgg, recipe, weight_file ──> vgg ──> stages ──> architecture ──> layer
 //! normalizer, rescaling, export ────> vgg
+//! passes ──> trace, refusals ───────> vgg
 //! ```
 
 mod architecture;
@@ -11,6 +12,7 @@ mod export;
 mod features;
 mod layer;
 mod normalizer;
+mod passes;
 mod preprocessing;
 mod random_vgg;
 mod recipe;
