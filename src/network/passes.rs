@@ -16,8 +16,8 @@ impl Vgg {
     ///
     /// [`Error::Shape`], [`Error::DeviceMismatch`], [`Error::UnknownLayer`],
     /// [`Error::ImageTooSmall`], [`Error::ImageTooLarge`], [`Error::ImageSize`], and
-    /// [`Error::InvalidOption`] without taps, or for [`Precision::Half`] at a layer without kernels
-    /// for it.
+    /// [`Error::InvalidOption`] without taps, or for [`Precision::Half`](crate::Precision::Half) at
+    /// a layer without kernels for it.
     pub fn features(&self, image: Tensor<4>, taps: &[Layer]) -> Result<Features> {
         self.walk(image, taps, false).map(|(features, _)| features)
     }
