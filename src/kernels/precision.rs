@@ -19,7 +19,8 @@ pub enum Precision {
     Plain,
     /// The same as `Single` with the maps between layers in f16, on GPUs that have it: half their
     /// memory. Sums, products and losses stay in f32, gradients are scaled into the range of f16 at
-    /// every layer with a loss. Layers with 3x3 filters only.
+    /// every layer with a loss. For layers with 3x3 filters, on images of up to four channels or an
+    /// even number of them.
     Half,
 }
 
