@@ -337,13 +337,12 @@ pub(crate) fn open_device(name: Option<&str>) -> Result<Device> {
 
 /// What a device is, in a line.
 pub(crate) fn describe(device: &Device) -> String {
-    let name = device::name_of(device);
-    match device::list().into_iter().find(|info| info.name == name) {
+    match device::info_of(device) {
         Some(info) => {
-            let (class, adapter, driver) = (info.class, info.adapter, info.driver);
-            format!("{name}: {adapter}, {class}, {driver}")
+            let (name, adapter) = (info.name, info.adapter);
+            format!("{name}: {adapter}, {}, {}", info.class, info.driver)
         }
-        None => name,
+        None => device::name_of(device),
     }
 }
 

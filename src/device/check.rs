@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{list, name_of};
+use super::{info_of, name_of};
 use crate::backend::{guarded, read};
 use crate::error::{Error, Result};
-use crate::kernels::{Case, Convolution, Engine, Padding, Parameters, Pool, Pooling, Precision};
+use crate::kernels::{
+    Case, Convolution, Engine, Padding, Parameters, Pool, Pooling, Precision, gate,
+};
 
 /// Channels of the maps that are computed: more than a vector.
 const CHANNELS: usize = 32;
@@ -244,52 +246,17 @@ fn summed(chain: &[Known]) -> (Vec<f64>, Vec<f64>) {
         map = sums.into_iter().map(|sum| sum.max(0.0)).collect();
         features.push(map.clone());
         if layer.pooled {
-            map = halved(&map, layer);
+            map = layer.case.averages(&map);
         }
     }
     for (layer, features) in chain.iter().rev().zip(features.iter().rev()) {
         if layer.pooled {
-            gradient = spread(&gradient, layer);
+            gradient = layer.case.spread(&gradient);
         }
-        for (value, feature) in gradient.iter_mut().zip(features) {
-            if *feature <= 0.0 {
-                *value = 0.0;
-            }
-        }
+        gradient = gate(gradient, features);
         gradient = layer.case.gradient(&layer.parameters, &gradient);
     }
     (map, gradient)
-}
-
-/// For each value of a layer's map: its place, and that of the average that it is a quarter of.
-fn quarters(layer: &Known) -> impl Iterator<Item = (usize, usize)> {
-    let (_, width) = layer.case.size;
-    let (rows, columns) = layer.output();
-    (0..4 * rows * columns * CHANNELS).map(move |i| {
-        let (pixel, channel) = (i / CHANNELS, i % CHANNELS);
-        let (y, x) = (pixel / (2 * columns), pixel % (2 * columns));
-        let high = (y * width + x) * CHANNELS + channel;
-        let low = ((y / 2) * columns + x / 2) * CHANNELS + channel;
-        (high, low)
-    })
-}
-
-fn halved(map: &[f64], layer: &Known) -> Vec<f64> {
-    let (rows, columns) = layer.output();
-    let mut means = vec![0.0; rows * columns * CHANNELS];
-    for (high, low) in quarters(layer) {
-        means[low] += map[high] / 4.0;
-    }
-    means
-}
-
-fn spread(gradient: &[f64], layer: &Known) -> Vec<f64> {
-    let (height, width) = layer.case.size;
-    let mut wide = vec![0.0; height * width * CHANNELS];
-    for (high, low) in quarters(layer) {
-        wide[high] = gradient[low] / 4.0;
-    }
-    wide
 }
 
 fn verified(device: &Device, compute: impl FnOnce(&Device) -> Result<Vec<f32>>) -> Result<()> {
@@ -301,8 +268,7 @@ fn verified(device: &Device, compute: impl FnOnce(&Device) -> Result<Vec<f32>>) 
         },
     };
     let name = name_of(device);
-    let known = list().into_iter().find(|info| info.name == name);
-    let adapter = known.map_or_else(String::new, |info| {
+    let adapter = info_of(device).map_or_else(String::new, |info| {
         format!("{}, {}", info.adapter, info.driver)
     });
     Err(Error::WrongResults {

@@ -207,6 +207,13 @@ pub fn name_of(device: &Device) -> String {
     format!("{inner:?}")
 }
 
+/// What is known of a device, if it is one of those [listed](list).
+#[must_use]
+pub fn info_of(device: &Device) -> Option<DeviceInfo> {
+    let name = name_of(device);
+    list().into_iter().find(|info| info.name == name)
+}
+
 fn cpu_info(name: &str, driver: &str) -> DeviceInfo {
     DeviceInfo {
         name: name.into(),
@@ -310,6 +317,8 @@ mod tests {
             let device = by_name(&info.name).unwrap();
             assert!(is_in_host_memory(&device) || info.name.starts_with("cpu"));
             assert_eq!(name_of(&device), info.name);
+            let known = info_of(&device).unwrap();
+            assert_eq!((known.name, known.adapter), (info.name, info.adapter));
         }
     }
 }

@@ -40,7 +40,7 @@ pub use self::pooling::Pooling;
 pub(crate) use self::positions::Positions;
 pub use self::precision::Precision;
 pub(crate) use self::quantiles::{along, subtract_quantiles};
-pub(crate) use self::reference::Case;
+pub(crate) use self::reference::{Case, gate};
 use crate::error::Result;
 
 /// Whether a device computes in half precision.

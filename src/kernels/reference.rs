@@ -90,6 +90,40 @@ impl Case {
         sums
     }
 
+    /// For each feature that 2x2 averages cover: its place, and that of the average.
+    fn quarters(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (height, width) = self.shape.output(self.size.0, self.size.1);
+        let (rows, columns) = (height / 2, width / 2);
+        let channels = self.shape.channels_out;
+        (0..4 * rows * columns * channels).map(move |i| {
+            let (pixel, channel) = (i / channels, i % channels);
+            let (y, x) = (pixel / (2 * columns), pixel % (2 * columns));
+            let high = (y * width + x) * channels + channel;
+            let low = ((y / 2) * columns + x / 2) * channels + channel;
+            (high, low)
+        })
+    }
+
+    /// Averages of 2x2 features.
+    pub(crate) fn averages(&self, features: &[f64]) -> Vec<f64> {
+        let (height, width) = self.shape.output(self.size.0, self.size.1);
+        let mut averages = vec![0.0; (height / 2) * (width / 2) * self.shape.channels_out];
+        for (high, low) in self.quarters() {
+            averages[low] += features[high] / 4.0;
+        }
+        averages
+    }
+
+    /// The gradient at features from that at their averages.
+    pub(crate) fn spread(&self, gradient: &[f64]) -> Vec<f64> {
+        let (height, width) = self.shape.output(self.size.0, self.size.1);
+        let mut spread = vec![0.0; height * width * self.shape.channels_out];
+        for (high, low) in self.quarters() {
+            spread[high] = gradient[low] / 4.0;
+        }
+        spread
+    }
+
     /// A 3x3 layer with a rectifier.
     pub(crate) fn rectified(channels: (usize, usize), mode: Padding, size: (usize, usize)) -> Self {
         Self {
@@ -105,6 +139,14 @@ impl Case {
             size,
         }
     }
+}
+
+/// A gradient where the rectifier passed features, zero elsewhere.
+pub(crate) fn gate(gradient: impl IntoIterator<Item = f64>, features: &[f64]) -> Vec<f64> {
+    let pairs = gradient.into_iter().zip(features);
+    pairs
+        .map(|(value, feature)| if *feature > 0.0 { value } else { 0.0 })
+        .collect()
 }
 
 /// Compares, as a share of the largest value.

@@ -20,10 +20,15 @@ impl Vgg {
         let place = self.place(layer)?;
         self.architecture()
             .check_image(what, width, height, layer, self.padding())?;
+        self.check_stages(what, [width, height], place)
+    }
+
+    /// Refuses what the device has no kernels or no memory for, up to a stage.
+    fn check_stages(&self, what: &str, size: [usize; 2], deepest: usize) -> Result<()> {
         if self.precision() == Precision::Half {
-            self.check_half(place)?;
+            self.check_half(deepest)?;
         }
-        self.check_memory(what, [width, height], place)
+        self.check_memory(what, size, deepest)
     }
 
     /// Refuses an image or layers that a forward pass cannot take; returns the place of the deepest.
@@ -39,10 +44,14 @@ impl Vgg {
         self.check_device("the image", image)?;
         let mut deepest = None;
         for &tap in taps {
-            self.check_image("the image", width, height, tap)?;
             deepest = deepest.max(Some(self.place(tap)?));
+            self.architecture()
+                .check_image("the image", width, height, tap, self.padding())?;
         }
-        deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))
+        let deepest =
+            deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))?;
+        self.check_stages("the image", [width, height], deepest)?;
+        Ok(deepest)
     }
 
     pub(super) fn check_device(&self, what: &str, tensor: &Tensor<4>) -> Result<()> {

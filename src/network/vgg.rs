@@ -137,14 +137,14 @@ impl Vgg {
     /// [`Error::WrongResults`] on one that does not compute right in it
     /// ([checked](crate::device::check) once).
     pub fn with_precision(&self, precision: Precision) -> Result<Self> {
-        if precision == Precision::Half && !has_half(self.device()) {
-            let allowed = format!(
-                "single or plain on {}: half is for GPUs that have f16",
-                name_of(self.device())
-            );
-            return Err(Error::option("precision", "half", allowed));
-        }
         if precision == Precision::Half {
+            if !has_half(self.device()) {
+                let allowed = format!(
+                    "single or plain on {}: half is for GPUs that have f16",
+                    name_of(self.device())
+                );
+                return Err(Error::option("precision", "half", allowed));
+            }
             check_half(self.device())?;
         }
         Ok(self.changed(|plan| plan.precision = precision, |recipe| recipe))

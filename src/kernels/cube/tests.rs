@@ -9,7 +9,7 @@ use super::CubeConvolution;
 use crate::kernels::convolution::Parameters;
 use crate::kernels::padding::Padding;
 use crate::kernels::precision::Precision;
-use crate::kernels::reference::{Case, assert_near, noise};
+use crate::kernels::reference::{Case, assert_near, gate, noise};
 
 /// Largest error allowed, as a share of the largest value: of f32, and of maps in f16, whose values
 /// are within 2^-11 of what they stand for. Gradients are so twice.
@@ -52,6 +52,10 @@ impl Map {
             channels,
             values: coarse(noise(size.0 * size.1 * channels, seed)),
         }
+    }
+
+    fn exactly(&self) -> Vec<f64> {
+        self.values.iter().copied().map(f64::from).collect()
     }
 
     fn tensor(&self, device: &Device) -> Tensor<4> {
@@ -108,11 +112,7 @@ fn check_in(precision: Precision, case: &Case, part: usize, device: &Device) {
     );
 
     let above = Map::noise(case.size, case.shape.channels_out, 4);
-    let gated = gate(
-        above.values.iter().map(|value| f64::from(*value)),
-        &features,
-    );
-    let expected = case.gradient(&parameters, &gated);
+    let expected = case.gradient(&parameters, &gate(above.exactly(), &features));
     let gradient = above.tensor(device);
     let found = cube.input_gradient(&parameters, gradient, &passed, size, false);
     assert_near(
@@ -136,13 +136,6 @@ fn check_in(precision: Precision, case: &Case, part: usize, device: &Device) {
     }
 }
 
-fn gate(gradient: impl Iterator<Item = f64>, features: &[f64]) -> Vec<f64> {
-    let pairs = gradient.zip(features);
-    pairs
-        .map(|(value, feature)| if *feature > 0.0 { value } else { 0.0 })
-        .collect()
-}
-
 /// The same through averages of 2x2 features.
 fn pooled(
     case: &Case,
@@ -154,25 +147,12 @@ fn pooled(
 ) {
     let what = format!("pooled {:?} at {:?}", case.shape, case.size);
     let (height, width) = case.size;
-    let channels = case.shape.channels_out;
-    let half = (height / 2, width / 2);
-    let above = Map::noise(half, channels, 6);
-    let mut means = vec![0.0; half.0 * half.1 * channels];
-    let mut spread = vec![0.0; height * width * channels];
-    for y in 0..2 * half.0 {
-        for x in 0..2 * half.1 {
-            for channel in 0..channels {
-                let low = ((y / 2) * half.1 + x / 2) * channels + channel;
-                let high = (y * width + x) * channels + channel;
-                means[low] += features[high] / 4.0;
-                spread[high] = f64::from(above.values[low]) / 4.0;
-            }
-        }
-    }
+    let above = Map::noise((height / 2, width / 2), case.shape.channels_out, 6);
+    let spread = case.spread(&above.exactly());
     let input = Map::noise(case.size, case.shape.channels_in, 3).tensor(device);
     let (found, passed) = cube.forward(parameters, input, true);
-    assert_near(&what, tolerance, &values(found), &means);
-    let expected = case.gradient(parameters, &gate(spread.into_iter(), features));
+    assert_near(&what, tolerance, &values(found), &case.averages(features));
+    let expected = case.gradient(parameters, &gate(spread, features));
     let size = [height, width];
     let gradient = above.tensor(device);
     let found = cube.input_gradient(parameters, gradient, &passed, size, true);

@@ -116,32 +116,22 @@ fn pooled(case: &Case, kernel: &HostConvolution, input: &Map, (map_of, signs): (
     let buffers = Buffers::default();
     let (height, width) = case.shape.output(case.size.0, case.size.1);
     let channels = case.shape.channels_out;
-    let (half_height, half_width) = (height / 2, width / 2);
     let (output, pooled_signs) = kernel.forward(&parameters, input, true, &buffers);
     assert_eq!(pooled_signs.as_ref(), Some(signs), "{what}");
-    let window = |y: usize, x: usize, channel: usize| {
-        [(0, 0), (0, 1), (1, 0), (1, 1)]
-            .map(|(dy, dx)| ((2 * y + dy) * width + 2 * x + dx) * channels + channel)
-    };
-    let mut means = Vec::new();
-    let above = map(half_height, half_width, channels, 6);
-    let mut spread = vec![0.0; height * width * channels];
-    for y in 0..half_height {
-        for x in 0..half_width {
-            for channel in 0..channels {
-                let window = window(y, x, channel);
-                means.push(window.iter().map(|place| map_of[*place]).sum::<f64>() / 4.0);
-                let value = above.data[(y * half_width + x) * channels + channel];
-                for place in window
-                    .into_iter()
-                    .filter(|place| passed(signs, channels, *place))
-                {
-                    spread[place] = f64::from(value) / 4.0;
-                }
-            }
+    let above = map(height / 2, width / 2, channels, 6);
+    let gradient: Vec<f64> = above.data.iter().copied().map(f64::from).collect();
+    let mut spread = case.spread(&gradient);
+    for (place, value) in spread.iter_mut().enumerate() {
+        if !passed(signs, channels, place) {
+            *value = 0.0;
         }
     }
-    assert_near(&what, tolerance(kernel), &output.data, &means);
+    assert_near(
+        &what,
+        tolerance(kernel),
+        &output.data,
+        &case.averages(map_of),
+    );
     let expected = case.gradient(&parameters, &spread);
     let arrival = Arrival {
         added: None,
