@@ -14,6 +14,8 @@ pub(crate) use self::memory::ndarray;
 pub(crate) use self::memory::{is_in_host_memory, largest_buffer};
 pub(crate) use self::reading::read;
 pub use self::reading::reads;
+#[cfg(feature = "wgpu")]
+pub(crate) use self::tuning::no_tuning_unless_asked;
 #[cfg(feature = "cube")]
 pub(crate) use self::tuning::tunes;
 pub use self::tuning::without_tuning;

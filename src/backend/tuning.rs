@@ -9,9 +9,9 @@ use crate::error::Result;
 /// Matrix products of convolutions, which are most of the work, go by rules instead. For what else
 /// Burn computes it still tries out a few kernels for coarse classes of sizes.
 ///
-/// By default GPUs do try, once for all sizes between two powers of two, and the results are kept
-/// for later processes: below `target/environment` of a Cargo project, elsewhere in the user's
-/// cache folder. CubeCL's own settings (`cubecl.toml`, `CUBECL_AUTOTUNE_LEVEL` and others) hold too.
+/// With the crate's feature `tuning` GPUs do try, once for all sizes between two powers of two, and the
+/// results are kept for later processes: below `target/environment` of a Cargo project, elsewhere in
+/// the user's cache folder. Software adapters do not unless `CUBECL_AUTOTUNE_LEVEL` asks for it. CubeCL's own settings (`cubecl.toml`, `CUBECL_AUTOTUNE_LEVEL` and others) hold too.
 /// Without the crate's features for GPUs nothing is done.
 ///
 /// # Errors
@@ -22,6 +22,16 @@ pub fn without_tuning() -> Result<()> {
     #[cfg(feature = "cube")]
     rules::apply()?;
     Ok(())
+}
+
+/// Turns tuning off for a software adapter, on which trying kernels out takes minutes and tells
+/// nothing of GPUs, unless `CUBECL_AUTOTUNE_LEVEL` asks for it.
+#[cfg(feature = "wgpu")]
+pub(crate) fn no_tuning_unless_asked() {
+    if std::env::var_os("CUBECL_AUTOTUNE_LEVEL").is_none() {
+        // Settings that were read before stay: a GPU was opened first, and they are meant for it.
+        let _ = rules::apply();
+    }
 }
 
 #[cfg(feature = "cube")]

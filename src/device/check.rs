@@ -19,7 +19,8 @@ const CHANNELS: usize = 32;
 const TOLERANCE: f64 = 4e-3;
 
 /// Computes rectified convolutions and their gradients, by the kernels that runs go through, a product
-/// of matrices and a sum on `device`, and compares them with the same on the host.
+/// of matrices and a sum on `device`, and compares them with the same on the host. A NaN that goes in
+/// has to come out.
 ///
 /// All values are multiples of a quarter, so that what rounding there is stays far from the next
 /// one: whatever differs is wrong. Takes milliseconds, and where shaders have to be
@@ -32,6 +33,16 @@ pub fn check(device: &Device) -> Result<()> {
     verified(device, |device| computed(device, Precision::Single))
 }
 
+/// [`check`], once for each device of this process.
+///
+/// # Errors
+///
+/// As [`check`].
+pub(super) fn check_once(device: &Device) -> Result<()> {
+    static CHECKED: Mutex<Vec<Device>> = Mutex::new(Vec::new());
+    once(&CHECKED, device, check)
+}
+
 /// The same with the kernels of half precision, once for each device.
 ///
 /// # Errors
@@ -39,12 +50,23 @@ pub fn check(device: &Device) -> Result<()> {
 /// As [`check`].
 pub(crate) fn check_half(device: &Device) -> Result<()> {
     static CHECKED: Mutex<Vec<Device>> = Mutex::new(Vec::new());
-    let checked = || CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
-    if checked().contains(device) {
-        return Ok(());
+    once(&CHECKED, device, |device| {
+        verified(device, |device| computed(device, Precision::Half))
+    })
+}
+
+/// Runs a check unless the device passed it before. Other threads wait meanwhile, so that kernels
+/// are compiled once.
+fn once(
+    passed: &Mutex<Vec<Device>>,
+    device: &Device,
+    check: impl FnOnce(&Device) -> Result<()>,
+) -> Result<()> {
+    let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
+    if !passed.contains(device) {
+        check(device)?;
+        passed.push(device.clone());
     }
-    verified(device, |device| computed(device, Precision::Half))?;
-    checked().push(device.clone());
     Ok(())
 }
 
@@ -114,20 +136,26 @@ fn numbers(count: usize, step: usize) -> impl Iterator<Item = f32> {
     (0..count).map(move |i| ((i * step + i / 7) % 5) as f32 - 2.0)
 }
 
-/// What goes in at the bottom, and as a gradient at the top: `[height, width, channels]`.
-fn ends(chain: &[Known]) -> (Vec<f32>, Vec<f32>) {
+/// What goes in at the bottom, and as a gradient at the top: `[height, width, channels]`. If `broken`,
+/// one number at the bottom is NaN.
+fn ends(chain: &[Known], broken: bool) -> (Vec<f32>, Vec<f32>) {
     let (bottom, top) = (&chain[0].case, &chain[chain.len() - 1]);
     let (height, width) = top.output();
     let input = numbers(bottom.size.0 * bottom.size.1 * bottom.shape.channels_in, 3);
+    let mut input: Vec<f32> = input.collect();
+    if broken {
+        let middle = input.len() / 2;
+        input[middle] = f32::NAN;
+    }
     let gradient = numbers(height * width * CHANNELS, 7);
-    (input.collect(), gradient.collect())
+    (input, gradient.collect())
 }
 
 /// What a device makes of them.
 fn computed(device: &Device, precision: Precision) -> Result<Vec<f32>> {
     let mut parts: Vec<Tensor<1>> = Vec::new();
     for (_, chain) in chains() {
-        let (map, gradient) = both_ways(&chain, device, precision)?;
+        let (map, gradient) = through(&chain, device, precision, false)?;
         parts.extend([map, gradient].map(|values| {
             let count = values.shape().num_elements();
             values.permute([0, 2, 3, 1]).reshape([count])
@@ -140,21 +168,27 @@ fn computed(device: &Device, precision: Precision) -> Result<Vec<f32>> {
     let gram = rows.clone().transpose().matmul(rows);
     parts.push(gram.reshape([CHANNELS * CHANNELS]));
     parts.push(sums);
+    for (_, chain) in chains() {
+        let (map, _) = through(&chain, device, precision, true)?;
+        let count = map.shape().num_elements();
+        parts.push(map.permute([0, 2, 3, 1]).reshape([count]));
+    }
     read(Tensor::cat(parts, 0))
 }
 
-/// A chain's features, and the gradient at its bottom.
-fn both_ways(
+/// A chain's features, and the gradient at its bottom. If `broken`, one number of the input is NaN.
+fn through(
     chain: &[Known],
     device: &Device,
     precision: Precision,
+    broken: bool,
 ) -> Result<(Tensor<4>, Tensor<4>)> {
     let engine = Engine::new(device, precision);
     let enter = |values: Vec<f32>, (height, width): (usize, usize), channels: usize| {
         let data = TensorData::new(values, [1, height, width, channels]);
         engine.enter(Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2]))
     };
-    let (input, gradient) = ends(chain);
+    let (input, gradient) = ends(chain, broken);
     let (bottom, top) = (&chain[0].case, &chain[chain.len() - 1]);
     let mut map = enter(input, bottom.size, bottom.shape.channels_in)?;
     let mut layers = Vec::new();
@@ -189,31 +223,39 @@ fn both_ways(
     Ok((engine.leave(map), engine.leave(gradient)))
 }
 
-/// A part of what is compared: its name, where it is, and the largest error that is allowed.
+/// A part of what is compared: its name, where it is, and the largest error that is allowed. In a part
+/// without one a NaN went in: where NaN is expected, no number may be found, and the rest is free.
 struct Part {
     what: String,
     range: Range<usize>,
-    allowed: f64,
+    allowed: Option<f64>,
 }
 
 /// The same as [`computed`], exactly, on the host, and its parts.
 fn expected() -> (Vec<f64>, Vec<Part>) {
     let (mut all, mut parts) = (Vec::new(), Vec::new());
     let mut put = |what: String, values: &[f64], allowed: Option<f64>| {
-        let largest = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
         let start = all.len();
         all.extend_from_slice(values);
         parts.push(Part {
             what,
             range: start..all.len(),
-            allowed: allowed.unwrap_or(TOLERANCE * largest),
+            allowed,
         });
     };
     let mut rows = Vec::new();
     for (what, chain) in chains() {
-        let (map, gradient) = summed(&chain);
-        put(what.into(), &map, None);
-        put(format!("the gradient of {what}"), &gradient, None);
+        let (map, gradient) = summed(&chain, false);
+        let share = |values: &[f64]| {
+            let sizes = values.iter().map(|value| value.abs());
+            Some(TOLERANCE * sizes.fold(0.0, f64::max))
+        };
+        put(what.into(), &map, share(&map));
+        put(
+            format!("the gradient of {what}"),
+            &gradient,
+            share(&gradient),
+        );
         if rows.is_empty() {
             rows = map;
         }
@@ -231,19 +273,27 @@ fn expected() -> (Vec<f64>, Vec<Part>) {
     }
     // Less than half of a quarter tells multiples of it apart; no precision rounds these factors.
     put("a product of matrices".into(), &gram, Some(0.1));
-    put("a sum".into(), &sums, None);
+    let largest = sums.iter().map(|sum| sum.abs()).fold(0.0, f64::max);
+    put("a sum".into(), &sums, Some(TOLERANCE * largest));
+    for (what, chain) in chains() {
+        put(format!("{what} of NaN"), &summed(&chain, true).0, None);
+    }
     (all, parts)
 }
 
 /// A chain's features and the gradient at its bottom, as the definition reads.
-fn summed(chain: &[Known]) -> (Vec<f64>, Vec<f64>) {
-    let (input, gradient) = ends(chain);
+fn summed(chain: &[Known], broken: bool) -> (Vec<f64>, Vec<f64>) {
+    let (input, gradient) = ends(chain, broken);
     let mut map: Vec<f64> = input.into_iter().map(f64::from).collect();
     let mut gradient: Vec<f64> = gradient.into_iter().map(f64::from).collect();
     let mut features = Vec::new();
     for layer in chain {
         let sums = layer.case.forward(&layer.parameters, &map);
-        map = sums.into_iter().map(|sum| sum.max(0.0)).collect();
+        // Not `max`, which would lose a NaN.
+        map = sums
+            .into_iter()
+            .map(|sum| if sum < 0.0 { 0.0 } else { sum })
+            .collect();
         features.push(map.clone());
         if layer.pooled {
             map = layer.case.averages(&map);
@@ -287,9 +337,12 @@ fn difference(found: &[f32]) -> Option<String> {
     }
     for part in parts {
         let pairs = found[part.range.clone()].iter().zip(&expected[part.range]);
-        let mut wrong = pairs.filter(|(found, expected)| {
-            let apart = (f64::from(**found) - *expected).abs();
-            apart.is_nan() || apart >= part.allowed
+        let mut wrong = pairs.filter(|(found, expected)| match part.allowed {
+            Some(allowed) => {
+                let apart = (f64::from(**found) - *expected).abs();
+                apart.is_nan() || apart >= allowed
+            }
+            None => expected.is_nan() && found.is_finite(),
         });
         if let Some((found, expected)) = wrong.next() {
             let (what, count) = (part.what, 1 + wrong.count());
@@ -311,6 +364,10 @@ mod tests {
         let (expected, parts) = expected();
         for part in parts {
             let values = &expected[part.range];
+            if part.allowed.is_none() {
+                assert!(values.iter().any(|value| value.is_nan()), "{}", part.what);
+                continue;
+            }
             // Sixteenths that f32 adds up without rounding.
             assert!(values.iter().all(|value| (16.0 * value).fract() == 0.0));
             let largest = values.iter().copied().fold(0.0, f64::max);
@@ -336,7 +393,7 @@ mod tests {
         };
         with(|_| {}).unwrap();
         type Change = fn(&mut Vec<f32>);
-        let changes: [(Change, &str); 8] = [
+        let changes: [(Change, &str); 9] = [
             (|values| values[17] += 1.0, "a convolution"),
             (|values| values[0] = f32::NAN, "a convolution"),
             (
@@ -353,8 +410,15 @@ mod tests {
                 "a product of matrices",
             ),
             (
-                |values| *values.last_mut().unwrap() = f32::INFINITY,
+                |values| values[2 * 3168 + 30 * 32 + 360 + 1024 + 31] = f32::INFINITY,
                 "a sum",
+            ),
+            (
+                |values| {
+                    let hidden = values.iter_mut().filter(|value| value.is_nan());
+                    hidden.for_each(|value| *value = 0.0);
+                },
+                "a convolution of NaN has 0 for NaN",
             ),
             (|values| values.truncate(9), "9 values"),
         ];

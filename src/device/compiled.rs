@@ -42,12 +42,12 @@ pub(super) fn name_of(device: &Device) -> Option<String> {
     })
 }
 
-pub(super) fn open(backend: &str, index: Option<usize>, name: &str) -> Result<Device> {
+pub(super) fn open(backend: &str, index: usize, name: &str) -> Result<Device> {
     let devices = devices(backend);
     let count = devices.len();
     devices
         .into_iter()
-        .nth(index.unwrap_or(0))
+        .nth(index)
         .ok_or_else(|| Error::NoAdapter {
             name: name.into(),
             reason: format!("there are {count} of this kind, counted from 0"),

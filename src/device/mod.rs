@@ -4,7 +4,9 @@
 //! first, so that a missing adapter or a backend that was not compiled in is an [`Error`].
 //!
 //! Names are a backend, optionally with an index: `flex`, `ndarray`, `wgpu`, `wgpu:1`, `vulkan:0`,
-//! `metal`, `webgpu`, `cuda:0`, `rocm`, `cpu`. Without an index a backend gives its best adapter.
+//! `metal`, `webgpu`, `opengl`, `cuda:0`, `rocm`, `cpu`. Without an index a backend gives its best
+//! adapter. `wgpu` is Vulkan, Metal, DirectX 12 or the browser's WebGPU, whichever the platform has;
+//! OpenGL answers only to its own name.
 
 mod check;
 #[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]
@@ -16,6 +18,7 @@ use burn::tensor::Device;
 
 pub use self::check::check;
 pub(crate) use self::check::check_half;
+use self::check::check_once;
 use crate::backend::is_in_host_memory;
 #[cfg(feature = "ndarray")]
 use crate::backend::ndarray;
@@ -83,13 +86,18 @@ struct Backend {
     compiled: bool,
 }
 
-const BACKENDS: [Backend; 9] = [
+const BACKENDS: [Backend; 10] = [
     backend("flex", cfg!(feature = "flex")),
     backend("ndarray", cfg!(feature = "ndarray")),
     backend("wgpu", cfg!(feature = "wgpu")),
     backend("vulkan", cfg!(feature = "vulkan")),
     backend("metal", cfg!(feature = "metal")),
     backend("webgpu", cfg!(feature = "webgpu")),
+    Backend {
+        name: "opengl",
+        feature: "wgpu",
+        compiled: cfg!(feature = "wgpu"),
+    },
     backend("cuda", cfg!(feature = "cuda")),
     backend("rocm", cfg!(feature = "rocm")),
     backend("cpu", cfg!(feature = "cpu")),
@@ -105,13 +113,14 @@ const fn backend(name: &'static str, compiled: bool) -> Backend {
 
 /// The best device that answers and computes right: a GPU if there is one, else the CPU.
 ///
-/// A software GPU is never chosen where a CPU backend is compiled in.
+/// A software GPU is never chosen where a CPU backend is compiled in, and OpenGL never at all.
 ///
 /// # Errors
 ///
 /// [`Error::NoAdapter`] if no backend was compiled in or none answers.
 pub fn best() -> Result<Device> {
     let mut candidates = list();
+    candidates.retain(|info| !info.name.starts_with("opengl"));
     candidates.sort_by_key(|info| info.class);
     let mut reasons = Vec::new();
     for candidate in candidates {
@@ -146,7 +155,7 @@ pub fn list() -> Vec<DeviceInfo> {
         .collect()
 }
 
-/// Opens the device of this name. GPUs are [checked](check) first.
+/// Opens the device of this name. GPUs are [checked](check) when they are opened for the first time.
 ///
 /// # Errors
 ///
@@ -177,9 +186,9 @@ pub fn by_name(name: &str) -> Result<Device> {
             feature: backend.feature.into(),
         });
     }
-    let device = open(base, index, &name)?;
+    let device = open(backend.name, index.unwrap_or(0), &name)?;
     if !is_in_host_memory(&device) {
-        check(&device)?;
+        check_once(&device)?;
     }
     Ok(device)
 }
@@ -225,7 +234,7 @@ fn cpu_info(name: &str, driver: &str) -> DeviceInfo {
     }
 }
 
-fn devices_of(backend: &str) -> Vec<DeviceInfo> {
+fn devices_of(backend: &'static str) -> Vec<DeviceInfo> {
     match backend {
         "flex" => vec![cpu_info(
             "flex",
@@ -236,7 +245,7 @@ fn devices_of(backend: &str) -> Vec<DeviceInfo> {
             "pure Rust kernels of this crate over Burn NdArray",
         )],
         #[cfg(feature = "wgpu")]
-        "wgpu" | "vulkan" | "metal" | "webgpu" => graphics::adapters(backend)
+        "wgpu" | "vulkan" | "metal" | "webgpu" | "opengl" => graphics::adapters(backend)
             .into_iter()
             .enumerate()
             .map(|(index, adapter)| adapter.info(backend, index))
@@ -248,19 +257,19 @@ fn devices_of(backend: &str) -> Vec<DeviceInfo> {
 }
 
 #[allow(unused_variables)]
-fn open(backend: &str, index: Option<usize>, name: &str) -> Result<Device> {
+fn open(backend: &'static str, index: usize, name: &str) -> Result<Device> {
     let no_such_index = |count: usize| Error::NoAdapter {
         name: name.into(),
         reason: format!("there are {count} of this kind, counted from 0"),
     };
     match backend {
-        "flex" | "ndarray" if index.unwrap_or(0) != 0 => Err(no_such_index(1)),
+        "flex" | "ndarray" if index != 0 => Err(no_such_index(1)),
         #[cfg(feature = "flex")]
         "flex" => Ok(Device::flex()),
         #[cfg(feature = "ndarray")]
         "ndarray" => Ok(ndarray()),
         #[cfg(feature = "wgpu")]
-        "wgpu" | "vulkan" | "metal" | "webgpu" => graphics::open(backend, index, name),
+        "wgpu" | "vulkan" | "metal" | "webgpu" | "opengl" => graphics::open(backend, index, name),
         #[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]
         "cuda" | "rocm" | "cpu" => compiled::open(backend, index, name),
         _ => Err(Error::BackendNotCompiled {

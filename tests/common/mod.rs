@@ -1,6 +1,6 @@
 //! What the tests share: the devices at hand, pictures by formula, distances.
 
-#![allow(dead_code)] // each test uses its part
+#![allow(dead_code)] // each test program uses its part
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ranvgg::device::{self, DeviceClass};

@@ -1,6 +1,6 @@
 //! The example programs, run as a user runs them.
 
-#![allow(dead_code)] // each test uses its part
+#![allow(dead_code)] // each test program uses its part
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
     python accuracy.py NETWORK.safetensors
 
 NETWORK is the one that parity.py takes. Writes accuracy.safetensors beside this file, a photograph's pixels included,
-and prints how far PyTorch's own f32 is from its f64: the scale for docs/ACCURACY.md. tests/accuracy.rs computes the same
+and prints how far PyTorch's own f32 is from its f64: the scale for docs/ACCURACY.md. tests/suite/accuracy.rs computes the same
 from the network's seed.
 """
 import pathlib

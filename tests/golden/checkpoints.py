@@ -8,7 +8,7 @@ included, saved by torch.save under torchvision's keys. So that they take megaby
 view of a short storage that overlaps itself; its shape and values are as good as any. Given a FOLDER, the same values
 are written there as torchvision writes them, a storage for each tensor. caffe.pth holds the first three layers of a VGG network as
 a training script might: named by layer, inside a dictionary, with the prefix of data-parallel training, in half
-precision. checkpoints.safetensors gets samples of features of a picture, in f64. tests/checkpoints.rs loads the files
+precision. checkpoints.safetensors gets samples of features of a picture, in f64. tests/suite/checkpoints.rs loads the files
 and compares.
 """
 import pathlib

@@ -4,7 +4,7 @@
     python parity.py NETWORK.safetensors
 
 Writes parity.safetensors beside this file: for each case the image's size, samples of features (every value would be
-megabytes), losses, and the whole image gradient. tests/parity.rs computes the same from the network's seed.
+megabytes), losses, and the whole image gradient. tests/suite/parity.rs computes the same from the network's seed.
 """
 import pathlib
 import sys

@@ -5,6 +5,7 @@ use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::axis::{exists, sample};
+use super::relu::relu;
 use crate::kernels::Padding;
 
 /// Most channels that an image may have.
@@ -81,15 +82,11 @@ pub(super) fn features<F: Float, N: Size>(
             }
         }
     }
-    let zero = Vector::<f32, N>::new(0.0);
     #[unroll]
     for pixel in 0..PIXELS {
         if first + pixel < width {
             let at = (row * width + first + pixel) * vectors + vector;
-            let sum = sums[pixel];
-            // Not the larger of both: that may lose what is not a number.
-            let feature = select_many(sum.less_than(&zero), zero, sum);
-            output[at] = Vector::<F, N>::cast_from(feature);
+            output[at] = Vector::<F, N>::cast_from(relu::<N>(sums[pixel]));
         }
     }
 }

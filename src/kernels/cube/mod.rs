@@ -8,6 +8,7 @@ mod axis;
 mod direct;
 mod operations;
 mod parts;
+mod relu;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests;
 mod transform;

@@ -1,9 +1,10 @@
 //! Every kernel of this room against sums in f64, on the first GPU there is, software ones included.
+//! OpenGL does not count: see `device/graphics.rs`.
 
 use std::sync::LazyLock;
 
-use burn::tensor::wgpu::WgpuInitError;
-use burn::tensor::{DType, Device, DeviceKind, Tensor, TensorData};
+use burn::tensor::wgpu::WgpuBackend;
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::CubeConvolution;
 use crate::kernels::convolution::Parameters;
@@ -16,15 +17,19 @@ use crate::kernels::reference::{Case, assert_near, gate, noise};
 const TOLERANCE: f64 = 3e-5;
 const TOLERANCE_IN_HALF: f64 = 1e-3;
 
-static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| match Device::wgpu_options().init() {
-    Ok(device) => Some(device),
-    // Another test opened it.
-    Err(WgpuInitError::Registration { .. }) => Some(Device::wgpu(DeviceKind::DefaultDevice)),
-    Err(error) => {
-        let required = std::env::var_os("RANVGG_REQUIRE_GPU").is_some();
-        assert!(!required, "{error}");
-        eprintln!("skipped on wgpu: {error}");
-        None
+static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| {
+    let interface = match cfg!(target_vendor = "apple") {
+        true => WgpuBackend::Metal,
+        false => WgpuBackend::Vulkan,
+    };
+    match Device::wgpu_options().graphics_api(interface).init() {
+        Ok(device) => Some(device),
+        Err(error) => {
+            let required = std::env::var_os("RANVGG_REQUIRE_GPU").is_some();
+            assert!(!required, "{error}");
+            eprintln!("skipped on wgpu: {error}");
+            None
+        }
     }
 });
 

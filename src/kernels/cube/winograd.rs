@@ -12,6 +12,7 @@ use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::axis::{exists, gather, sample};
+use super::relu::relu;
 use super::transform::{ELEMENTS, Matrix, TILE, WINDOW, transform, transform_line};
 use crate::kernels::Padding;
 
@@ -151,7 +152,6 @@ pub(super) fn transform_output<F: Float, N: Size>(
     }
     let values = transform::<N>(&values, Matrix::Output);
     let bias = Vector::<f32, N>::cast_from(bias[place.vector]);
-    let zero = Vector::<f32, N>::new(0.0);
     let height = tiles.height as usize;
     let width = tiles.width as usize;
     let vectors = tiles.vectors as usize;
@@ -169,8 +169,7 @@ pub(super) fn transform_output<F: Float, N: Size>(
                 let bit = comptime!(1u32 << (pixel * LANES + lane));
                 word |= select(sum.extract(lane) > 0.0, bit, 0u32);
             }
-            // Not the larger of both: that may lose what is not a number.
-            let feature = select_many(sum.less_than(&zero), zero, sum);
+            let feature = relu::<N>(sum);
             features.push(feature);
             if !pooled {
                 // Rows before the map wrap around and are beyond its end.

@@ -1,16 +1,13 @@
 //! The example `reproduce`: every study at its smallest, resumed, interrupted, refused.
 
-#[path = "common/programs.rs"]
-mod programs;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
+use crate::programs::{assert_refused, bundled, files, interrupted, program, run, said};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use programs::{assert_refused, bundled, files, interrupted, program, run, said};
 
 const STUDIES: [&str; 7] = [
     "convergence",

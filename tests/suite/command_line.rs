@@ -1,14 +1,11 @@
 //! The example programs as a user meets them: help, wrong arguments, broken files, Ctrl-C.
 
-#[path = "common/programs.rs"]
-mod programs;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use programs::{assert_refused, bundled, files, interrupted, program, run, said};
+use crate::programs::{assert_refused, bundled, files, interrupted, program, run, said};
 
 const QUICK: [&str; 6] = ["--device", "flex", "--evaluations", "3", "--size", "64"];
 

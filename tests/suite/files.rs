@@ -1,13 +1,9 @@
 //! Pictures in and out: broken input, outputs that are whole or not there.
 
-#![allow(clippy::float_cmp)] // equality is meant where it is asserted
-
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{flex, picture, values};
+use crate::common::{flex, picture, values};
 use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgba};
 use ranvgg::Error;
 use ranvgg::imaging::{self, Limits};

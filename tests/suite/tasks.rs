@@ -1,10 +1,6 @@
 //! The three tasks, whole: on real pictures, by thresholds, and with input out of range.
 
-#![allow(clippy::float_cmp)] // equality is meant where it is asserted
-
-mod common;
-
-use common::{flex, gpu_device};
+use crate::common::{flex, gpu_device};
 use image::DynamicImage;
 use ranvgg::imaging::{self, Limits};
 use ranvgg::metrics::{novelty, psnr, seam, sliced_wasserstein};

@@ -1,11 +1,7 @@
 //! Random networks, recipes, weight files.
 
-#![allow(clippy::float_cmp)] // equality is meant where it is asserted
-
-mod common;
-
+use crate::common::{all_devices, assert_close, flex, picture, values};
 use burn::tensor::{Device, Tensor};
-use common::{all_devices, assert_close, flex, picture, values};
 use ranvgg::{
     Architecture, Error, Layer, Padding, Pooling, Preprocessing, RandomVgg, RunOptions, Scales,
     TextureOptions, Vgg, WeightFile, synthesize_texture,

@@ -1,8 +1,6 @@
 //! How often a run waits for its device: a read drains everything that was sent there.
 
-mod common;
-
-use common::{all_devices, picture};
+use crate::common::{all_devices, picture};
 use ranvgg::device::reads;
 use ranvgg::{
     Padding, RandomVgg, RunOptions, Scales, Statistics, TextureOptions, synthesize_texture,

@@ -1,18 +1,9 @@
 //! How many kernels a GPU is sent: each costs microseconds before it does anything.
 
-mod common;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use common::{gpu_device, picture, values};
+use crate::alone;
+use crate::common::{gpu_device, picture, values};
 use ranvgg::device::{Launches, launches};
 use ranvgg::{Gram, Layer, Lbfgs, LbfgsOptions, Objective, RandomVgg, Vgg};
-
-/// What is counted is what the process sends: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The five-layer style objective of an exemplar of this side.
 fn objective(vgg: &Vgg, side: usize) -> Objective {
@@ -110,7 +101,7 @@ fn a_step_of_the_optimiser_with_a_full_history() {
 #[test]
 fn a_cpu_is_sent_none() {
     let _alone = alone();
-    let vgg = RandomVgg::vgg19().init(&common::flex()).unwrap();
+    let vgg = RandomVgg::vgg19().init(&crate::common::flex()).unwrap();
     let image = picture(32, 32, 0.0, vgg.device());
     let layer = vgg.layer("conv2_1").unwrap();
     let (features, sent) = launches(true, || vgg.features(image, &[layer]).unwrap());

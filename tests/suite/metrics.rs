@@ -1,7 +1,5 @@
 //! Metrics against scikit-image and NumPy.
 
-#![allow(clippy::float_cmp)] // equality is meant where it is asserted
-
 use image::Rgb32FImage;
 use ranvgg::imaging::{self, Limits};
 use ranvgg::metrics::{filter_responses, novelty, psnr, seam, sliced_wasserstein, ssim};
@@ -31,7 +29,7 @@ fn mix(a: &Rgb32FImage, b: &Rgb32FImage) -> Rgb32FImage {
 #[test]
 fn the_same_numbers_as_other_programs() {
     let rows: Vec<serde_json::Value> =
-        serde_json::from_str(include_str!("golden/metrics.json")).unwrap();
+        serde_json::from_str(include_str!("../golden/metrics.json")).unwrap();
     assert_eq!(rows.len(), 6);
     for row in rows {
         let first = load(row["first"].as_str().unwrap());

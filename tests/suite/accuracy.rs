@@ -1,10 +1,8 @@
 //! How far the CPU kernels round: against f64 sums by PyTorch, with and without the Winograd
 //! transform. Run with `--nocapture` for the figures of `docs/ACCURACY.md`.
 
-mod common;
-
+use crate::common::{cpu_devices, distance, picture, values};
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{cpu_devices, distance, picture, values};
 use ranvgg::{Features, Padding, Precision, RandomVgg, Vgg};
 use safetensors::SafeTensors;
 
@@ -41,7 +39,7 @@ fn network(device: &Device) -> Vgg {
 
 #[test]
 fn rounding_stays_near_that_of_plain_sums() {
-    let file = SafeTensors::deserialize(include_bytes!("golden/accuracy.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(include_bytes!("../golden/accuracy.safetensors")).unwrap();
     let pixels = file.tensor("photograph.pixels").unwrap();
     let side = pixels.shape()[1];
     let phase = f64::from(golden(&file, "formula.phase")[0]);

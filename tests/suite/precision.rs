@@ -1,9 +1,7 @@
 //! Half precision: near enough, and refused where there is none.
 
-mod common;
-
+use crate::common::{distance, flex, picture, values};
 use burn::tensor::{Device, Tensor};
-use common::{distance, flex, picture, values};
 use ranvgg::device::has_half;
 use ranvgg::{
     Error, Features, Gram, Layer, Lbfgs, LbfgsOptions, Next, Objective, Padding, Precision,
@@ -12,7 +10,7 @@ use ranvgg::{
 
 /// The first GPU, if it has half precision.
 fn gpu_device() -> Option<(String, Device)> {
-    let gpu = common::gpu_device();
+    let gpu = crate::common::gpu_device();
     if let Some((name, device)) = &gpu
         && !has_half(device)
     {

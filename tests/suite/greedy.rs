@@ -1,8 +1,6 @@
 //! The greedy stack: what it chooses, and that it goes on where it was.
 
-mod common;
-
-use common::{flex, picture, values};
+use crate::common::{flex, picture, values};
 use ranvgg::{
     Candidate, Control, GreedyStack, GreedyStackBuilder, InvertOptions, Layer, RandomVgg, invert,
 };

@@ -1,7 +1,5 @@
 //! Evaluations after the first ask the system for nothing large: maps and scratch are reused.
 
-#![allow(unsafe_code)] // an allocator that counts is one
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,6 +12,7 @@ static LARGEST: AtomicUsize = AtomicUsize::new(0);
 struct Counting;
 
 // SAFETY: every call is passed on to the system's allocator as it came.
+#[allow(unsafe_code)] // an allocator that counts is one
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
@@ -48,6 +47,7 @@ static COUNTING: Counting = Counting;
 
 #[test]
 fn the_steady_state_allocates_nothing_large() {
+    let _alone = crate::alone();
     let Ok(flex) = device::by_name("flex") else {
         return;
     };

@@ -1,12 +1,10 @@
 //! Weight files that PyTorch wrote, and the features that torchvision's models compute from them.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::{assert_close, flex, picture, values};
 use burn::tensor::Tensor;
-use common::{assert_close, flex, picture, values};
 use ranvgg::{
     Architecture, Error, Layer, Padding, Precision, Preprocessing, RandomVgg, Vgg, WeightFile,
 };

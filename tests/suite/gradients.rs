@@ -1,11 +1,7 @@
 //! Gradients of losses and networks against finite differences and Burn's autodiff.
 
-#![allow(clippy::float_cmp)] // equality is meant where it is asserted
-
-mod common;
-
+use crate::common::{all_devices, assert_close, cpu_devices, flex, gpu_device, picture, values};
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use common::{all_devices, assert_close, cpu_devices, flex, gpu_device, picture, values};
 use ranvgg::loss::{
     Content, Covariance, Custom, Loss, Mean, Region, TotalVariation, Wasserstein,
     moments_of_mixture,

@@ -1,13 +1,9 @@
 //! The same numbers as PyTorch, from a network's seed against its exported weights.
 
-#![allow(clippy::float_cmp)] // equality is meant where it is asserted
-
-mod common;
-
 use std::collections::BTreeMap;
 
+use crate::common::{assert_close, cpu_devices, gpu_device, picture, values};
 use burn::tensor::Device;
-use common::{assert_close, cpu_devices, gpu_device, picture, values};
 use ranvgg::loss::{Content, Loss, TotalVariation};
 use ranvgg::{Architecture, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg};
 use safetensors::SafeTensors;
@@ -19,7 +15,7 @@ const FEATURES: f64 = 1e-4;
 const GRADIENTS: f64 = 1e-3;
 
 fn golden() -> BTreeMap<String, Vec<f32>> {
-    let bytes = include_bytes!("golden/parity.safetensors");
+    let bytes = include_bytes!("../golden/parity.safetensors");
     let file = SafeTensors::deserialize(bytes).unwrap();
     file.tensors()
         .into_iter()
@@ -155,7 +151,7 @@ fn every_padding_and_pooling_on_a_gpu() {
 #[test]
 fn total_variation_and_its_gradient() {
     let golden = golden();
-    for (on, device) in common::all_devices() {
+    for (on, device) in crate::common::all_devices() {
         let image = picture(64, 64, 0.0, &device);
         let measured = TotalVariation
             .measure(&mut image.clone().into(), 1.0)
@@ -169,7 +165,7 @@ fn total_variation_and_its_gradient() {
 
 #[test]
 fn fully_connected_features_at_224_pixels() {
-    let device = common::flex();
+    let device = crate::common::flex();
     let vgg = network(Padding::Zero, Pooling::Average, &device);
     let fc6 = layer("fc6");
     let features = vgg

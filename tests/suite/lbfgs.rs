@@ -1,11 +1,7 @@
 //! The optimiser on named problems, against SciPy, and where users of others saw it fail.
 
-#![allow(clippy::float_cmp)] // equality is meant where it is asserted
-
-mod common;
-
+use crate::common::flex;
 use burn::tensor::{DType, Tensor, TensorData};
-use common::flex;
 use ranvgg::optim::LineSearchFailure;
 use ranvgg::{Error, Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
 
@@ -85,7 +81,7 @@ fn evaluations(problem: Problem, start: &[f64], accuracy: f64) -> usize {
 }
 
 fn golden() -> serde_json::Value {
-    serde_json::from_str(include_str!("golden/minimise.json")).unwrap()
+    serde_json::from_str(include_str!("../golden/minimise.json")).unwrap()
 }
 
 #[test]

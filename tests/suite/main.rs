@@ -1,0 +1,26 @@
+//! The integration tests, one module for each subject, in one program: each program links all of Burn.
+//!
+//! `cargo test --test suite parity::` runs one subject.
+
+#![allow(clippy::float_cmp)] // equality is meant where it is asserted
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/programs.rs"]
+mod programs;
+
+mod accuracy;
+mod architecture;
+mod checkpoints;
+mod command_line;
+mod files;
+mod gradients;
+mod greedy;
+mod lbfgs;
+mod metrics;
+mod networks;
+mod parity;
+mod precision;
+mod reads;
+mod reproduce;
+mod tasks;
