@@ -32,6 +32,9 @@ fn main() -> ExitCode {
             Err(error) => println!("{:<10} {error}", ""),
         }
     }
+    if cfg!(feature = "wgpu") {
+        println!("OpenGL is used only when it is asked for: --device opengl");
+    }
     match device::best() {
         Ok(best) => {
             println!("best: {}", device::name_of(&best));
