@@ -13,7 +13,7 @@ fn texture(criterion: &mut Criterion) {
         let exemplar = support::picture(128, 0.0, &device);
         let options = TextureOptions {
             run: RunOptions {
-                evaluations: 20,
+                evaluations: Some(20),
                 ..RunOptions::default()
             },
             ..TextureOptions::default()

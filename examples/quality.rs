@@ -32,7 +32,7 @@ struct Arguments {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "whitened,moments,paper"
+        default_value = "resampled,whitened,paper"
     )]
     presets: Vec<Preset>,
 
@@ -44,9 +44,9 @@ struct Arguments {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(56..=4096))]
     side: u32,
 
-    /// Evaluations of each run
-    #[arg(long, default_value_t = 300)]
-    evaluations: usize,
+    /// Evaluations of each run [default: the preset's own]
+    #[arg(long)]
+    evaluations: Option<usize>,
 
     /// Device: flex, wgpu, ... (see the example list_devices)
     #[arg(long, value_name = "NAME")]
@@ -55,7 +55,9 @@ struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Preset {
-    /// The default: means and whitened covariances
+    /// The default: distributions along resampled filters
+    Resampled,
+    /// Means and whitened covariances
     Whitened,
     /// Means and plain covariances
     Moments,
@@ -65,7 +67,7 @@ enum Preset {
     Gram,
     /// The published form: Gram matrices of five layers, one scale, zero padding
     Paper,
-    /// The default through a network that wraps: a result that tiles
+    /// The default, of a result that tiles
     Tile,
 }
 
@@ -88,7 +90,8 @@ impl Preset {
     fn options(self, vgg: &Vgg) -> TextureOptions {
         let statistics = match self {
             Self::Paper => return TextureOptions::paper(vgg),
-            Self::Whitened | Self::Tile => Statistics::Whitened,
+            Self::Resampled | Self::Tile => Statistics::Resampled,
+            Self::Whitened => Statistics::Whitened,
             Self::Moments => Statistics::Moments,
             Self::Distributions => Statistics::Distributions,
             Self::Gram => Statistics::Gram,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ranvgg::{
-    Exemplars, Kept, Padding, Picture, Size, TextureOptions, Vgg, imaging,
+    Exemplars, Kept, Padding, Picture, Size, Statistics, TextureOptions, Vgg, imaging,
     synthesize_texture_observed,
 };
 
@@ -27,7 +27,12 @@ struct Arguments {
     #[arg(long, value_parser = support::parse_size, value_name = "WxH")]
     size: Option<Size>,
 
-    /// Layers whose statistics are matched, separated by commas
+    /// Size of the exemplar in the texture, as a factor [default: 1, less for an exemplar much larger
+    /// than the result]
+    #[arg(long, value_name = "FACTOR")]
+    exemplar_scale: Option<f64>,
+
+    /// Layers of the network whose statistics are matched, separated by commas
     #[arg(long, value_name = "A,B,C")]
     layers: Option<String>,
 
@@ -165,11 +170,17 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> 
     let mut options = if arguments.paper {
         TextureOptions::paper(vgg)
     } else {
+        let of_a_network = arguments.layers.is_some() || vgg.recipe().is_none();
+        let default = match of_a_network {
+            true => Statistics::Whitened,
+            false => Statistics::Resampled,
+        };
         TextureOptions {
-            statistics: arguments.sources.statistics,
+            statistics: arguments.sources.statistics.unwrap_or(default),
             ..TextureOptions::default()
         }
     };
+    options.exemplar_scale = arguments.exemplar_scale;
     if arguments.layers.is_some() {
         options.layers = support::parse_layers(vgg, arguments.layers.as_deref())?;
     }

@@ -94,7 +94,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         .tv_weight
         .unwrap_or(options.total_variation_weight);
     options.style_scale = arguments.style_scale.unwrap_or(options.style_scale);
-    options.statistics = arguments.sources.statistics;
+    options.statistics = arguments.sources.statistics.unwrap_or(options.statistics);
     let colour_weight = arguments.sources.colour_weight;
     options.colour_weight = colour_weight.unwrap_or(options.colour_weight);
     options.colours = match arguments.colours {

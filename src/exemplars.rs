@@ -205,6 +205,19 @@ pub(crate) struct GivenPart<'a> {
     pub(crate) share: f64,
 }
 
+/// The pictures of one region on the host, and the region's mask.
+pub(crate) struct Resized<'a> {
+    pub(crate) parts: Vec<ResizedPart>,
+    pub(crate) region: Option<&'a Raster>,
+}
+
+/// A picture on the host, what counts of it, and its share.
+pub(crate) struct ResizedPart {
+    pub(crate) picture: Raster,
+    pub(crate) mask: Option<Raster>,
+    pub(crate) share: f64,
+}
+
 impl Source {
     /// The mean colour where the mask is white.
     fn mean(&self) -> Vec<f32> {
@@ -249,6 +262,12 @@ impl Sources {
         mean
     }
 
+    /// The standard deviation of colours, each picture alike.
+    pub(crate) fn deviation(&self) -> f64 {
+        let sum: f64 = self.all().map(|source| source.raster.deviation()).sum();
+        sum / self.all().count().max(1) as f64
+    }
+
     /// Each picture as `change` makes it.
     pub(crate) fn changed(mut self, change: impl Fn(&Raster) -> Raster) -> Self {
         let sources = self.groups.iter_mut().flat_map(|group| &mut group.parts);
@@ -256,6 +275,34 @@ impl Sources {
             source.raster = change(&source.raster);
         }
         self
+    }
+
+    /// Each picture, and its mask, at the size that `to` gives for its own.
+    pub(crate) fn brought_to(mut self, to: impl Fn(Size) -> Size) -> Self {
+        let sources = self.groups.iter_mut().flat_map(|group| &mut group.parts);
+        for source in sources {
+            let size = to(source.raster.size());
+            source.raster = source.raster.resized(size);
+            source.mask = source.mask.as_ref().map(|mask| mask.resized(size));
+        }
+        self
+    }
+
+    /// All of them on the host, a picture of some size brought to the size that `to` gives for it.
+    pub(crate) fn resized(&self, to: impl Fn(Size) -> Size) -> Vec<Resized<'_>> {
+        let part = |source: &Source| {
+            let size = to(source.raster.size());
+            ResizedPart {
+                picture: source.raster.resized(size),
+                mask: source.mask.as_ref().map(|mask| mask.resized(size)),
+                share: source.share,
+            }
+        };
+        let groups = self.groups.iter().map(|group| Resized {
+            parts: group.parts.iter().map(part).collect(),
+            region: group.region.as_ref(),
+        });
+        groups.collect()
     }
 
     /// All of them halved so many times, on a device.

@@ -329,7 +329,7 @@ impl GreedyStackBuilder {
         let vgg = network.clone().with_layer_seed(layer, seed).init(device)?;
         let picture = reference.to_tensor(device);
         let mut options = InvertOptions::paper();
-        options.run.evaluations = self.evaluations;
+        options.run.evaluations = Some(self.evaluations);
         let outcome = invert(&vgg, &picture, layer, &options)?;
         Ok(Candidate {
             layer,

@@ -28,7 +28,7 @@ impl Default for InvertOptions {
             total_variation_weight: None,
             start: None,
             run: RunOptions {
-                evaluations: 200,
+                evaluations: Some(200),
                 ..RunOptions::default()
             },
         }

@@ -16,6 +16,7 @@ mod network;
 mod objective;
 pub mod optim;
 mod random;
+mod resampled;
 pub mod run;
 mod style;
 mod task;
@@ -35,7 +36,7 @@ pub use network::{
     WeightFile,
 };
 pub use objective::{Evaluation, Objective, halve};
-pub use optim::{Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
+pub use optim::{Adam, AdamOptions, Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
 pub use run::{Control, Kept, Observer, Outcome, Preparation, Progress, RunOptions};
 pub use style::{Colours, StyleOptions, StyleStart, transfer_style, transfer_style_observed};
 pub use task::Statistics;

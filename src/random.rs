@@ -27,6 +27,10 @@ pub(crate) enum Purpose {
     Filter = 6,
     /// Directions along which a loss projects.
     Slice = 7,
+    /// Filters that are drawn anew at every step; the index counts banks of them.
+    Resampled = 8,
+    /// Noise that gives an enlarged picture its grain; the index is the scale.
+    Grain = 9,
 }
 
 /// The generator of one stream.

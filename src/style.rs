@@ -86,7 +86,7 @@ impl Default for StyleOptions {
         Self {
             content_layer: None,
             style_layers: None,
-            statistics: Statistics::default(),
+            statistics: Statistics::Whitened,
             every_octave: true,
             content_weight: 3.0,
             style_weight: 1.0,

@@ -23,7 +23,7 @@ pub(crate) const FIGURES: [(&str, &str, bool); 2] = [
 /// The published form, with so many evaluations.
 pub(crate) fn published(evaluations: usize) -> InvertOptions {
     let mut options = InvertOptions::paper();
-    options.run.evaluations = evaluations;
+    options.run.evaluations = Some(evaluations);
     options
 }
 

@@ -90,6 +90,6 @@ fn options(context: &Context, form: &str) -> InvertOptions {
         "published" => published(context.evaluations),
         _ => InvertOptions::default(),
     };
-    options.run.evaluations = context.evaluations;
+    options.run.evaluations = Some(context.evaluations);
     options
 }

@@ -38,7 +38,7 @@ impl Study for Styles {
                     units.push(Unit::new(&labels, cost, move |watch| {
                         let vgg = network(context, kind, 0)?;
                         let mut options = StyleOptions::default();
-                        options.run.evaluations = context.evaluations;
+                        options.run.evaluations = Some(context.evaluations);
                         styled(&vgg, picture, exemplar, &options, watch)
                     }));
                 }

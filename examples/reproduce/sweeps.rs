@@ -1,6 +1,6 @@
 //! The runs behind [`settings`](crate::settings): each setting at several values.
 
-use ranvgg::{GreedyStackBuilder, Padding, StyleOptions, TextureOptions};
+use ranvgg::{GreedyStackBuilder, Padding, Statistics, StyleOptions, TextureOptions};
 
 use crate::inversions::{cost, inverted, published};
 use crate::measuring::{PLACES, textured_by_parts};
@@ -75,8 +75,11 @@ fn biases(context: &Context) -> support::Result<Vec<Unit<'_>>> {
                 let vgg = random(context, 0)
                     .with_bias_sigma(sigma)
                     .init(&context.device)?;
-                let mut options = TextureOptions::default();
-                options.run.evaluations = context.evaluations;
+                let mut options = TextureOptions {
+                    statistics: Statistics::Whitened,
+                    ..TextureOptions::default()
+                };
+                options.run.evaluations = Some(context.evaluations);
                 texture(&vgg, exemplar, &options, watch)
             }));
         }
@@ -167,7 +170,7 @@ fn stylings<'a>(
     let [first, second] = two(context);
     let units = [first, second].into_iter().map(|(name, picture)| {
         let mut options = options.clone();
-        options.run.evaluations = context.evaluations;
+        options.run.evaluations = Some(context.evaluations);
         let labels: [(_, &dyn ToString); 3] =
             [("setting", &setting), ("value", value), ("picture", name)];
         Unit::new(&labels, cost, move |watch| {

@@ -2,7 +2,7 @@
 
 use ranvgg::imaging::flatten;
 use ranvgg::metrics::{novelty, sliced_wasserstein};
-use ranvgg::{Layer, Padding, TextureOptions, Vgg, synthesize_texture_observed};
+use ranvgg::{Layer, Padding, Statistics, TextureOptions, Vgg, synthesize_texture_observed};
 
 use crate::archive::Record;
 use crate::grid::{Cell, Grid};
@@ -62,7 +62,7 @@ impl Study for Textures {
                                 _ => vgg.with_padding(Padding::Reflect),
                             };
                             let mut options = options(form, &vgg, used);
-                            options.run.evaluations = context.evaluations;
+                            options.run.evaluations = Some(context.evaluations);
                             texture(&vgg, exemplar, &options, watch)
                         }));
                     }
@@ -92,7 +92,10 @@ impl Study for Textures {
 fn options(form: &str, vgg: &Vgg, layers: Vec<Layer>) -> TextureOptions {
     let options = match form {
         "published" => TextureOptions::paper(vgg),
-        _ => TextureOptions::default(),
+        _ => TextureOptions {
+            statistics: Statistics::Whitened,
+            ..TextureOptions::default()
+        },
     };
     TextureOptions {
         layers: Some(layers),

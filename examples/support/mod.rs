@@ -185,7 +185,7 @@ impl Common {
     pub(crate) fn run(&self, mut options: RunOptions) -> RunOptions {
         options.seed = self.seed;
         if let Some(evaluations) = self.evaluations {
-            options.evaluations = evaluations;
+            options.evaluations = Some(evaluations);
         }
         options.seconds = self.seconds;
         if let Some(most) = self.scales {
@@ -374,9 +374,10 @@ pub(crate) struct Sources {
     #[arg(long, value_name = "PICTURE")]
     pub(crate) guide: Option<PathBuf>,
 
-    /// Statistics that are matched: whitened, distributions, moments or gram
-    #[arg(long, default_value_t = Statistics::default(), value_name = "NAME")]
-    pub(crate) statistics: Statistics,
+    /// Statistics that are matched: resampled (textures only), whitened, distributions, moments or
+    /// gram [default: resampled for textures, whitened for styles and for weights from a file]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) statistics: Option<Statistics>,
 
     /// Weight of the distribution of colours, in units of one statistic [default: 1]
     #[arg(long, value_name = "W")]

@@ -94,7 +94,7 @@ impl Picture {
     ///     .init(&device::by_name("flex")?)?;
     ///
     /// let mut options = TextureOptions::default();
-    /// options.run.evaluations = 2;
+    /// options.run.evaluations = Some(2);
     /// let maps = synthesize_texture(&vgg, stack, &options)?.maps();
     /// assert_eq!(maps[1].color(), image::ColorType::L16);
     /// # }

@@ -91,6 +91,24 @@ impl Raster {
         self.values.chunks_exact_mut(self.channels)
     }
 
+    pub(crate) fn rows_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [f32]> {
+        self.values
+            .chunks_exact_mut(self.channels * self.size.width)
+    }
+
+    /// The standard deviation of all values from their channel's mean.
+    pub(crate) fn deviation(&self) -> f64 {
+        let mean = self.mean();
+        let squares = self.pixels().flat_map(|pixel| {
+            let away = pixel
+                .iter()
+                .zip(&mean)
+                .map(|(value, mean)| f64::from(value - mean));
+            away.map(|away| away * away)
+        });
+        (squares.sum::<f64>() / self.values.len().max(1) as f64).sqrt()
+    }
+
     /// The mean of each channel.
     pub(crate) fn mean(&self) -> Vec<f32> {
         self.mean_of(self.pixels())
@@ -130,6 +148,30 @@ impl Raster {
                     .copied()
             })
         })
+    }
+
+    /// What of the picture lies in a rectangle; beyond the border its nearest pixels.
+    pub(crate) fn window(&self, (left, top): (isize, isize), size: Size) -> Self {
+        let inside = |place: isize, length: usize| place.clamp(0, length as isize - 1) as usize;
+        Self::from_pixels(size, |pixel| {
+            let row = inside((pixel / size.width) as isize + top, self.size.height);
+            let column = inside((pixel % size.width) as isize + left, self.size.width);
+            let first = (row * self.size.width + column) * self.channels;
+            self.values[first..first + self.channels].iter().copied()
+        })
+    }
+
+    /// With `margin` pixels on every side, copies of the nearest ones.
+    pub(crate) fn with_margin(&self, margin: usize) -> Self {
+        let before = -(margin as isize);
+        self.window((before, before), self.size.with_margin(margin))
+    }
+
+    /// Without `margin` pixels on every side.
+    pub(crate) fn without_margin(&self, margin: usize) -> Self {
+        let Size { width, height } = self.size;
+        let inner = Size::new(width - 2 * margin, height - 2 * margin);
+        self.window((margin as isize, margin as isize), inner)
     }
 
     /// Resampled by Lanczos' kernel with three lobes, widened when shrinking so that nothing
@@ -253,6 +295,17 @@ mod tests {
                 assert!((a - b).abs() < 1e-5, "{x} {y}");
             }
         }
+    }
+
+    #[test]
+    fn a_margin_repeats_the_border_and_goes_again() {
+        let picture = Raster::from_pixels(Size::new(2, 2), |pixel| [pixel as f32]);
+        let wide = picture.with_margin(1);
+        let expected = [
+            0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 2.0, 2.0, 3.0, 3.0,
+        ];
+        assert_eq!(wide.values(), expected);
+        assert_eq!(wide.without_margin(1), picture);
     }
 
     #[test]

@@ -45,6 +45,17 @@ impl Size {
         Self::new(side(self.width), side(self.height))
     }
 
+    /// Both sides times a factor, rounded, at least one pixel.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        let side = |side: usize| ((side as f64 * factor).round() as usize).max(1);
+        Self::new(side(self.width), side(self.height))
+    }
+
+    /// So many pixels more on every side.
+    pub(crate) fn with_margin(self, margin: usize) -> Self {
+        Self::new(self.width + 2 * margin, self.height + 2 * margin)
+    }
+
     /// The sizes of a run that halves this one so many times, coarse to fine.
     pub(crate) fn octaves(self, halvings: usize) -> Vec<Self> {
         (0..=halvings)
@@ -73,6 +84,9 @@ impl std::fmt::Display for Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Scales {
+    /// Chosen by what is made: for statistics of a network, octaves from 48 pixels up, at most four;
+    /// with resampled filters, finer steps from 25 pixels up.
+    Auto,
     /// As many octaves, up to this number, as keep the first at least this many pixels on its
     /// shorter side and as large as the deepest layer needs.
     Octaves {
@@ -87,12 +101,18 @@ pub enum Scales {
 
 impl Default for Scales {
     fn default() -> Self {
-        Self::Octaves {
-            most: 4,
-            smallest: 48,
-        }
+        Self::Auto
     }
 }
+
+/// The octaves of [`Scales::Auto`] for statistics of a network.
+const OCTAVES: (usize, usize) = (4, 48);
+
+/// The shorter side that [`Scales::Auto`] begins with for resampled filters.
+const SMALLEST: f64 = 25.0;
+
+/// From one size to the next, at most, with resampled filters.
+const RATIO: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
 impl Scales {
     pub(crate) fn check(self) -> Result<()> {
@@ -101,14 +121,37 @@ impl Scales {
                 at_least_one("octaves", most)?;
                 at_least_one("the first octave", smallest)
             }
-            Self::Single => Ok(()),
+            Self::Auto | Self::Single => Ok(()),
         }
+    }
+
+    /// Factors of a run through sizes that lie closer than octaves, coarse to fine, the last one 1;
+    /// `shorter` is the shortest side of all pictures.
+    pub(crate) fn factors(self, shorter: usize) -> Vec<f64> {
+        let side = shorter as f64;
+        let first = match self {
+            Self::Single => 1.0,
+            Self::Auto => SMALLEST / side,
+            Self::Octaves { most, smallest } => {
+                let halvings = i32::try_from(most - 1).unwrap_or(i32::MAX);
+                0.5f64.powi(halvings).max(smallest as f64 / side)
+            }
+        };
+        let first = first.min(1.0);
+        let steps = (first.ln() / RATIO.ln()).round().max(0.0) as usize;
+        let factor = |step: usize| match steps {
+            0 => 1.0,
+            _ => first.powf(1.0 - step as f64 / steps as f64),
+        };
+        (0..=steps).map(factor).collect()
     }
 
     /// How often every one of `sizes` can be halved, at most, when none may fall below `minimum`.
     pub(crate) fn halvings(self, sizes: &[Size], minimum: usize) -> usize {
-        let Self::Octaves { most, smallest } = self else {
-            return 0;
+        let (most, smallest) = match self {
+            Self::Octaves { most, smallest } => (most, smallest),
+            Self::Auto => OCTAVES,
+            Self::Single => return 0,
         };
         let least = smallest.max(minimum);
         (0..most)
@@ -125,6 +168,22 @@ impl Scales {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn factors_rise_evenly_to_one() {
+        assert_eq!(Scales::Single.factors(200), [1.0]);
+        assert_eq!(Scales::Auto.factors(20), [1.0]);
+        let factors = Scales::Auto.factors(200);
+        assert_eq!(factors.len(), 7);
+        assert_eq!((factors[0], factors[6]), (0.125, 1.0));
+        for pair in factors.windows(2) {
+            assert!((pair[0] / pair[1] - 0.5f64.sqrt()).abs() < 1e-12);
+        }
+        let octaves = |most, smallest| Scales::Octaves { most, smallest };
+        assert_eq!(octaves(3, 8).factors(200)[0], 0.25);
+        assert_eq!(octaves(9, 40).factors(200)[0], 0.2);
+        assert_eq!(octaves(1, 8).factors(200), [1.0]);
+    }
 
     #[test]
     fn octaves_stop_above_the_smallest_side() {

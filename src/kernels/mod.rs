@@ -17,15 +17,18 @@ mod cube;
 #[path = "cube/absent.rs"]
 mod cube;
 mod device_map;
+mod filters;
 mod held;
 mod host;
 mod padding;
+mod planes;
 mod pooling;
 mod positions;
 mod precision;
 mod quantiles;
 mod reference;
 mod tensors;
+mod transport;
 
 use burn::tensor::{Device, FloatDType, Int, Tensor};
 
@@ -33,14 +36,17 @@ pub use self::bench::{DeviceLayerBench, LayerBench, LayerWay};
 pub(crate) use self::channels::{Affine, Moments, mix, moments};
 pub(crate) use self::convolution::{Convolution, ConvolutionShape, ParameterSource, Parameters};
 use self::device_map::DeviceMap;
+pub(crate) use self::filters::FilterBank;
 pub(crate) use self::held::Held;
 pub use self::padding::Padding;
+pub(crate) use self::planes::Planes;
 pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;
 pub(crate) use self::positions::Positions;
 pub use self::precision::Precision;
 pub(crate) use self::quantiles::{along, subtract_quantiles};
 pub(crate) use self::reference::{Case, gate};
+pub(crate) use self::transport::{Share, transport};
 use crate::error::Result;
 
 /// Whether a device computes in half precision.

@@ -1,10 +1,13 @@
 //! Minimisation: numbers in, numbers out. Knows neither images nor networks.
 
+mod adam;
 mod lbfgs;
 mod line_search;
 mod options;
 mod state;
 
+pub(crate) use self::adam::falling_rate;
+pub use self::adam::{Adam, AdamOptions};
 pub use self::lbfgs::{Lbfgs, Next};
 pub use self::line_search::LineSearchFailure;
 pub use self::options::{LbfgsOptions, StopReason};

@@ -5,8 +5,8 @@ use std::time::Instant;
 use burn::tensor::Tensor;
 
 use super::{
-    Control, Counts, KeptPixels, Observer, Preparation, Progress, Record, RunOptions, Term,
-    noise_image,
+    Control, Counts, KeptPixels, Observer, Point, Preparation, Progress, Record, RunOptions, Term,
+    enlarged, noise_image,
 };
 use crate::backend::guarded;
 use crate::error::{Error, Result};
@@ -62,10 +62,8 @@ impl Descent<'_> {
     /// Brings the picture to `size`, its kept pixels as they were given: what
     /// [`put`](KeptPixels::put) says of them.
     pub(super) fn enlarge(&mut self, size: Size) -> Option<Raster> {
-        self.picture = match self.vgg.padding() {
-            Padding::Circular => self.picture.resized_periodic(size),
-            _ => self.picture.resized(size),
-        };
+        let wraps = self.vgg.padding() == Padding::Circular;
+        self.picture = enlarged(&self.picture, size, wraps);
         let kept = self.kept.as_ref()?;
         Some(kept.put(&mut self.picture))
     }
@@ -78,7 +76,7 @@ impl Descent<'_> {
         objective: &mut dyn FnMut(usize) -> Result<Objective>,
         observer: &mut dyn Observer,
     ) -> Result<Option<StopReason>> {
-        let left = self.options.evaluations - self.counts.evaluations;
+        let left = self.options.evaluations() - self.counts.evaluations;
         let share = share(left, self.scales - scale);
         if share == 0 {
             return Ok(None);
@@ -131,10 +129,10 @@ impl Descent<'_> {
                 scales: self.scales,
                 size,
                 evaluation: self.counts.evaluations,
-                evaluations: self.options.evaluations,
+                evaluations: self.options.evaluations(),
                 seconds: self.begun.elapsed().as_secs_f64(),
                 terms: &terms,
-                lbfgs: &lbfgs,
+                point: Point::Best(&lbfgs),
                 channels,
             };
             let control = observer.observe(&progress);

@@ -4,6 +4,7 @@ mod descent;
 mod kept;
 mod observer;
 mod outcome;
+mod stochastic;
 
 use std::time::Instant;
 
@@ -12,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use self::descent::Descent;
 pub use self::kept::Kept;
 pub(crate) use self::kept::KeptPixels;
+use self::observer::Point;
 pub use self::observer::{Control, Observer, Preparation, Progress, Term, Unobserved};
 pub use self::outcome::{Outcome, Record};
+pub(crate) use self::stochastic::{Level, MARGIN, StochasticCourse, run_stochastic};
 use crate::error::{Error, Result, at_least_one};
 use crate::imaging::{Format, Raster, Scales, Size};
 use crate::network::Vgg;
@@ -26,8 +29,8 @@ use crate::random::{self, Purpose};
 pub struct RunOptions {
     /// Evaluations of the objective in the whole run, over all scales. More give a lower loss;
     /// below about 100 the result is blurred. Each scale adds the cost of about two for measuring
-    /// the weights of its terms.
-    pub evaluations: usize,
+    /// the weights of its terms. Default: 300, and with resampled filters 120 at each size.
+    pub evaluations: Option<usize>,
     /// Seconds that a run may take at most; it ends earlier when its evaluations are used. Each
     /// scale gets the share of time that it would take of an unlimited run, so that the last is
     /// reached with time left. Default: none.
@@ -49,7 +52,7 @@ pub struct RunOptions {
 impl Default for RunOptions {
     fn default() -> Self {
         Self {
-            evaluations: 300,
+            evaluations: None,
             seconds: None,
             scales: Scales::default(),
             seed: 0,
@@ -60,18 +63,27 @@ impl Default for RunOptions {
     }
 }
 
+/// Evaluations of a run by L-BFGS where nothing else is asked for.
+const EVALUATIONS: usize = 300;
+
 /// The first step of a scale moves colours by about this much (root mean square).
 const FIRST_STEP: f64 = 0.02;
 
 impl RunOptions {
     pub(crate) fn check(&self) -> Result<()> {
-        at_least_one("evaluations", self.evaluations)?;
+        let evaluations = self.evaluations();
+        at_least_one("evaluations", evaluations)?;
         if let Some(seconds) = self.seconds {
             crate::error::positive("seconds", seconds)?;
         }
         crate::error::not_negative("noise", self.noise)?;
         self.scales.check()?;
-        self.optimiser(self.evaluations, 1).check()
+        self.optimiser(evaluations, 1).check()
+    }
+
+    /// Evaluations of a run by L-BFGS.
+    fn evaluations(&self) -> usize {
+        self.evaluations.unwrap_or(EVALUATIONS)
     }
 
     /// The noise that a run starts from.
@@ -104,6 +116,14 @@ fn noise_image(
         .map(|(number, mean)| mean + amplitude as f32 * number)
         .collect();
     Raster::new(size, mean.len(), values)
+}
+
+/// A picture brought to another size, of one that repeats without end (`wraps`) without a seam.
+fn enlarged(picture: &Raster, size: Size, wraps: bool) -> Raster {
+    match wraps {
+        true => picture.resized_periodic(size),
+        false => picture.resized(size),
+    }
 }
 
 /// The way of a run through pictures.
@@ -222,7 +242,7 @@ mod tests {
         let vgg = RandomVgg::vgg16().init(&crate::device::by_name("flex")?)?;
         let size = Size::new(12, 10);
         let options = RunOptions {
-            evaluations: 200,
+            evaluations: Some(200),
             ..RunOptions::default()
         };
         let course = Course {

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use image::DynamicImage;
 
 use crate::error::Result;
-use crate::imaging::{Size, to_image8};
+use crate::imaging::{Depth, Raster, Size, encoded, to_image8};
 use crate::optim::Lbfgs;
 
 /// Whether a run goes on.
@@ -43,8 +43,16 @@ pub struct Progress<'a> {
     pub seconds: f64,
     /// The loss by term, at the best point of this scale so far.
     pub terms: &'a [Term<'a>],
-    pub(super) lbfgs: &'a Lbfgs,
+    pub(super) point: Point<'a>,
     pub(super) channels: usize,
+}
+
+/// Where the image is.
+pub(super) enum Point<'a> {
+    /// The best point of an optimiser, on its device.
+    Best(&'a Lbfgs),
+    /// The last one, `[H, W, C]` in host memory, with a margin on every side.
+    Pixels { values: &'a [f32], margin: usize },
 }
 
 impl Progress<'_> {
@@ -61,9 +69,20 @@ impl Progress<'_> {
     ///
     /// Those of [`to_image8`].
     pub fn image(&self) -> Result<DynamicImage> {
-        let shape = [1, self.channels, self.size.height, self.size.width];
-        let image: Tensor<4> = self.lbfgs.point().reshape(shape);
-        to_image8(image.narrow(1, 0, self.channels.min(3)))
+        let shown = self.channels.min(3);
+        match self.point {
+            Point::Best(lbfgs) => {
+                let shape = [1, self.channels, self.size.height, self.size.width];
+                let image: Tensor<4> = lbfgs.point().reshape(shape);
+                to_image8(image.narrow(1, 0, shown))
+            }
+            Point::Pixels { values, margin } => {
+                let size = self.size.with_margin(margin);
+                let image = Raster::new(size, self.channels, values.to_vec());
+                let image = image.without_margin(margin).narrow(0, shown);
+                Ok(encoded(&image, Depth::Eight))
+            }
+        }
     }
 }
 

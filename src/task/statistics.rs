@@ -15,8 +15,8 @@ use crate::loss::{Gram, Loss, Region, Wasserstein, moments_of_mixture};
 use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
 
-/// Which statistics of features make a texture or a style.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which statistics make a texture or a style.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Statistics {
@@ -27,16 +27,19 @@ pub enum Statistics {
     /// ragged outlines.
     Moments,
     /// Means, and covariances measured where weak directions count as well: outlines are drawn.
-    #[default]
     Whitened,
     /// Means, and distributions of features along 64 directions: more than two moments tell, for
     /// 1.6 times the time.
     Distributions,
+    /// Whole distributions of the responses of random filters that are drawn anew at every step: no
+    /// network at all, but a stream of them. For textures.
+    Resampled,
 }
 
 impl Statistics {
     /// All of them, by name.
-    const NAMES: [(&'static str, Self); 4] = [
+    const NAMES: [(&'static str, Self); 5] = [
+        ("resampled", Self::Resampled),
         ("gram", Self::Gram),
         ("moments", Self::Moments),
         ("whitened", Self::Whitened),
@@ -54,7 +57,7 @@ impl fmt::Display for Statistics {
 impl FromStr for Statistics {
     type Err = Error;
 
-    /// Reads a name: `gram`, `moments`, `whitened` or `distributions`.
+    /// Reads a name: `resampled`, `whitened`, `distributions`, `moments` or `gram`.
     fn from_str(name: &str) -> Result<Self> {
         by_name("statistics", name, &Self::NAMES)
     }
@@ -72,6 +75,12 @@ pub(crate) struct Style<'a> {
     pub(crate) weight: f64,
     /// Weight of the distribution of colours, in the same units.
     pub(crate) colour_weight: f64,
+}
+
+/// What is said where features of a network are asked for.
+fn reads_no_network() -> Error {
+    let allowed = "gram, moments, whitened or distributions where features of a network count";
+    Error::option("statistics", Statistics::Resampled, allowed)
 }
 
 /// Weight of a mean compared with the covariance beside it. Of 1, 5, 10 and 20 ten gave the closest
@@ -198,6 +207,7 @@ impl Style<'_> {
                     statistic("distribution", 1.0, Box::new(distribution)),
                 ]
             }
+            Statistics::Resampled => return Err(reads_no_network()),
         })
     }
 

@@ -1,6 +1,8 @@
 //! Texture synthesis: an image with the statistics of an exemplar, and its own layout.
 
-use crate::error::{Result, not_negative};
+mod resampled;
+
+use crate::error::{Result, not_negative, positive};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
 use crate::network::{Layer, Vgg};
@@ -13,17 +15,22 @@ use crate::task::{
 /// Options of [`synthesize_texture`].
 #[derive(Clone, Debug)]
 pub struct TextureOptions {
-    /// Layers whose statistics the result shares with the exemplar. Shallow ones carry grain and
-    /// colour, deeper ones shapes. Default: `conv1_1 conv2_1 conv3_1`, of AlexNet `conv1 conv2
-    /// conv3`.
-    pub layers: Option<Vec<Layer>>,
-    /// Which statistics of their features. Default: means, and whitened covariances.
+    /// Which statistics the result shares with the exemplar. Default: distributions along resampled
+    /// filters, which of the network take its seed, channels and padding, and nothing else. The five
+    /// options after this one are for statistics of a network's features.
     pub statistics: Statistics,
+    /// Layers whose features count. Shallow ones carry grain and colour, deeper ones shapes. Default:
+    /// `conv1_1 conv2_1 conv3_1`, of AlexNet `conv1 conv2 conv3`.
+    pub layers: Option<Vec<Layer>>,
     /// Match them on every octave of the image at once, from the current scale down to the first,
     /// instead of on the image alone. Keeps large shapes while fine ones are drawn. Default: true.
     pub every_octave: bool,
     /// Weight of the distribution of colours, in units of one statistic. Default: 1.
     pub colour_weight: f64,
+    /// The exemplar's size in the texture, as a factor. At 1 its pixels are the result's. Default: 1,
+    /// unless the exemplar's shorter side is more than one and a half times the result's: then it is
+    /// brought to that, since the result would otherwise show a small detail.
+    pub exemplar_scale: Option<f64>,
     /// Width and height of the result, independent of the exemplar's. Default: the first
     /// exemplar's.
     pub size: Option<Size>,
@@ -42,10 +49,11 @@ pub struct TextureOptions {
 impl Default for TextureOptions {
     fn default() -> Self {
         Self {
+            statistics: Statistics::Resampled,
             layers: None,
-            statistics: Statistics::default(),
             every_octave: true,
             colour_weight: 1.0,
+            exemplar_scale: None,
             size: None,
             total_variation_weight: 0.0,
             start: None,
@@ -55,7 +63,18 @@ impl Default for TextureOptions {
     }
 }
 
+/// The exemplar's shorter side, at most, in those of the result, unless a scale is given.
+const MOST_OF_RESULT: f64 = 1.5;
+
 impl TextureOptions {
+    /// The size to which an exemplar of size `given` is brought for a result of size `result`: see
+    /// [`exemplar_scale`](Self::exemplar_scale).
+    #[must_use]
+    pub fn exemplar_size(&self, given: Size, result: Size) -> Size {
+        let fitting = MOST_OF_RESULT * result.shorter() as f64 / given.shorter().max(1) as f64;
+        given.scaled(self.exemplar_scale.unwrap_or(fitting.min(1.0)))
+    }
+
     /// The method in its published form: Gram matrices of the first layer of each of the five
     /// blocks, at the final size alone. Its network has zero padding.
     #[must_use]
@@ -77,8 +96,20 @@ impl TextureOptions {
 /// Makes an image of any size with the texture of `exemplar`, a picture or a
 /// [mixture](Exemplars::mixture) of several.
 ///
-/// Minimises, at every scale from coarse to fine, the distance between statistics of features of
-/// the result and of the exemplar, on every octave of the image at once:
+/// By default the distribution of the result's patches becomes that of the exemplar's along random
+/// filters that are drawn anew at every step, by Adam, at sizes from 25 pixels up:
+///
+/// ```text
+/// L_t = 1/K sum over f of 1/(M s_f) sum over p of |R_f(p) - T_f(R_f(p))|,   f drawn at step t
+/// ```
+///
+/// with `R_f` the responses of filter `f` at `M` positions, `T_f` the optimal transport of their
+/// distribution onto that of the exemplar's responses, whose standard deviation is `s_f` (Elnekave and
+/// Weiss, "Generating natural images with direct patch distribution matching", ECCV 2022). This runs in
+/// host memory, on all threads, whatever the network's device.
+///
+/// Other [`Statistics`] are those of a network's features. L-BFGS minimises, at every scale from coarse
+/// to fine and on every octave of the image at once,
 ///
 /// ```text
 /// L = sum over octaves o and layers l of
@@ -90,10 +121,9 @@ impl TextureOptions {
 /// [`Covariance`](crate::loss::Covariance)), `W` the metric in which edges count
 /// ([`partially_whitened`](crate::loss::Covariance::partially_whitened)), `D` the distance of the
 /// distributions of colours ([`Wasserstein`](crate::loss::Wasserstein)), `R` the total variation,
-/// and weights from
-/// [`LayerNormalizer`](crate::LayerNormalizer). [`TextureOptions::paper`] is the form of He, Wang
-/// and Hopcroft, NIPS 2016, section 3.2, after Gatys, Ecker and Bethge, NIPS 2015: one scale, Gram
-/// matrices.
+/// and weights from [`LayerNormalizer`](crate::LayerNormalizer). [`TextureOptions::paper`] is the form
+/// of He, Wang and Hopcroft, NIPS 2016, section 3.2, after Gatys, Ecker and Bethge, NIPS 2015: one
+/// scale, Gram matrices.
 ///
 /// # Errors
 ///
@@ -121,18 +151,28 @@ pub fn synthesize_texture_observed(
     options.run.check()?;
     not_negative("total variation weight", options.total_variation_weight)?;
     not_negative("colour weight", options.colour_weight)?;
+    if let Some(scale) = options.exemplar_scale {
+        positive("the exemplar's scale", scale)?;
+    }
     let exemplars = exemplar.into().read("the exemplar", vgg.channels())?;
-    let given: Vec<Size> = exemplars.sizes().collect();
     let size = match (&options.size, &options.kept) {
         (Some(size), _) => *size,
         (None, Some(kept)) => kept.size(),
-        (None, None) => exemplars.first_size(),
+        (None, None) => match options.exemplar_scale {
+            Some(scale) => exemplars.first_size().scaled(scale),
+            None => exemplars.first_size(),
+        },
     };
     size.check("the result")?;
     let kept = match &options.kept {
         Some(kept) => Some(kept.read(size, vgg.channels())?),
         None => None,
     };
+    let exemplars = exemplars.brought_to(|given| options.exemplar_size(given, size));
+    if options.statistics == Statistics::Resampled {
+        return resampled::synthesize(vgg, &exemplars, (size, kept), options, observer);
+    }
+    let given: Vec<Size> = exemplars.sizes().collect();
     let mut images: Vec<(&str, Size)> = given.iter().map(|size| ("the exemplar", *size)).collect();
     images.push(("the result", size));
     let layers = match &options.layers {

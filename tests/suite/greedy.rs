@@ -66,7 +66,7 @@ fn a_score_is_the_relative_distance_of_features_of_the_inversion() {
         .init(&flex())
         .unwrap();
     let mut options = InvertOptions::paper();
-    options.run.evaluations = 6;
+    options.run.evaluations = Some(6);
     let reference = picture(20, 24, 0.0, &flex());
     let outcome = invert(&vgg, &reference, layer("conv1_1"), &options).unwrap();
     let features = |image| {

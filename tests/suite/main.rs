@@ -23,4 +23,5 @@ mod parity;
 mod precision;
 mod reads;
 mod reproduce;
+mod resampled;
 mod tasks;

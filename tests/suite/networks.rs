@@ -4,7 +4,7 @@ use crate::common::{all_devices, assert_close, flex, picture, values};
 use burn::tensor::{Device, Tensor};
 use ranvgg::{
     Architecture, Error, Layer, Padding, Pooling, Preprocessing, RandomVgg, RunOptions, Scales,
-    TextureOptions, Vgg, WeightFile, synthesize_texture,
+    Statistics, TextureOptions, Vgg, WeightFile, synthesize_texture,
 };
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -164,8 +164,9 @@ fn sigma_changes_the_gain_and_nothing_else() {
     let run = |sigma: f64| {
         let vgg = RandomVgg::vgg19().with_sigma(sigma).init(&flex()).unwrap();
         let options = TextureOptions {
+            statistics: Statistics::Whitened,
             run: RunOptions {
-                evaluations: 16,
+                evaluations: Some(16),
                 scales: Scales::Single,
                 ..RunOptions::default()
             },

@@ -24,7 +24,7 @@ fn counted(
         colour_weight,
         every_octave: false,
         run: RunOptions {
-            evaluations: EVALUATIONS,
+            evaluations: Some(EVALUATIONS),
             scales: Scales::Single,
             ..RunOptions::default()
         },

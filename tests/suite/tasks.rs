@@ -27,9 +27,17 @@ fn layer(name: &str) -> Layer {
     name.parse().unwrap()
 }
 
+/// Statistics of a network's features; `tests/suite/resampled.rs` has the default.
+fn whitened() -> TextureOptions {
+    TextureOptions {
+        statistics: Statistics::Whitened,
+        ..TextureOptions::default()
+    }
+}
+
 fn run(evaluations: usize) -> RunOptions {
     RunOptions {
-        evaluations,
+        evaluations: Some(evaluations),
         ..RunOptions::default()
     }
 }
@@ -54,7 +62,7 @@ fn a_texture_through_a_network_that_wraps_tiles() {
     let cat = bundled("cat.png", 112);
     let options = TextureOptions {
         run: run(120),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let seam_of = |padding: Padding| {
         let vgg = RandomVgg::vgg19()
@@ -89,7 +97,7 @@ fn what_is_kept_stays_bit_for_bit_and_the_rest_is_made() {
             mask: DynamicImage::from(mask.clone()).into(),
         }),
         run: run(evaluations),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let exemplar = bundled("gravel.png", 96);
     // Three evaluations end before the last scale is reached by far.
@@ -127,7 +135,7 @@ fn a_mixture_has_the_colours_of_all_its_exemplars() {
     let coloured = bundled("strokes.png", 64);
     let options = TextureOptions {
         run: run(80),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let mean = |image: &DynamicImage| -> [f64; 3] {
         let image = image.to_rgb32f();
@@ -161,7 +169,7 @@ fn a_texture_has_the_exemplars_patches_but_not_its_pixels() {
     let gravel = bundled("gravel.png", 128);
     let options = TextureOptions {
         run: run(120),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let outcome = synthesize_texture(&network(), &gravel, &options).unwrap();
     assert_eq!(outcome.image().width(), 128);
@@ -187,7 +195,7 @@ fn a_texture_has_the_size_asked_for() {
         let options = TextureOptions {
             size: Some(size),
             run: run(4),
-            ..TextureOptions::default()
+            ..whitened()
         };
         let image = synthesize_texture(&network(), &gravel, &options)
             .unwrap()
@@ -228,10 +236,7 @@ fn the_same_seed_makes_the_same_picture() {
     let vgg = network();
     let make = |seed| {
         let run = RunOptions { seed, ..run(10) };
-        let options = TextureOptions {
-            run,
-            ..TextureOptions::default()
-        };
+        let options = TextureOptions { run, ..whitened() };
         synthesize_texture(&vgg, &gravel, &options).unwrap().image()
     };
     assert_eq!(make(1), make(1));
@@ -244,7 +249,7 @@ fn evaluations_bound_the_whole_run() {
     for evaluations in [1, 2, 7] {
         let options = TextureOptions {
             run: run(evaluations),
-            ..TextureOptions::default()
+            ..whitened()
         };
         let outcome = synthesize_texture(&network(), &gravel, &options).unwrap();
         assert_eq!(outcome.evaluations(), evaluations);
@@ -279,7 +284,7 @@ fn an_observer_sees_the_run_and_may_end_it() {
     };
     let options = TextureOptions {
         run: run(60),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let outcome =
         synthesize_texture_observed(&network(), &gravel, &options, &mut observer).unwrap();
@@ -324,10 +329,7 @@ fn bounds_keep_colours_in_range() {
         bounds: Some((0.0, 1.0)),
         ..run(20)
     };
-    let options = TextureOptions {
-        run,
-        ..TextureOptions::default()
-    };
+    let options = TextureOptions { run, ..whitened() };
     let outcome = synthesize_texture(&network(), &gravel, &options).unwrap();
     assert!(
         outcome
@@ -348,7 +350,7 @@ fn bounds_keep_colours_in_range() {
 fn options_out_of_range_are_refused_by_name() {
     let (vgg, gravel) = (network(), bundled("gravel.png", 64));
     let texture = |options: TextureOptions| synthesize_texture(&vgg, &gravel, &options);
-    let default = TextureOptions::default;
+    let default = whitened;
     let named = |result: ranvgg::Result<ranvgg::Outcome>, expected: &str| match result {
         Err(Error::InvalidOption { name, .. }) => assert_eq!(name, expected),
         other => panic!("{expected}: {:?}", other.map(|_| ())),
@@ -439,7 +441,7 @@ fn results_too_large_for_a_buffer_of_the_device_are_refused_at_once() {
     let vgg = RandomVgg::vgg19().init(&device).unwrap();
     let options = TextureOptions {
         size: Some(Size::new(side, side)),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let mut evaluations = 0;
     let mut watch = |_: &Progress<'_>| {
@@ -467,14 +469,14 @@ fn results_too_large_for_a_buffer_of_the_device_are_refused_at_once() {
 fn pictures_too_small_are_refused_by_name() {
     let vgg = network();
     let (one, small) = (bundled("gravel.png", 1), bundled("gravel.png", 24));
-    let error = synthesize_texture(&vgg, &one, &TextureOptions::default()).unwrap_err();
+    let error = synthesize_texture(&vgg, &one, &whitened()).unwrap_err();
     assert!(
         matches!(&error, Error::ImageTooSmall { what, .. } if what == "the exemplar"),
         "{error}"
     );
     let deep = TextureOptions {
         layers: Some(vec![layer("conv5_1")]),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let error = synthesize_texture(&vgg, &small, &deep).unwrap_err();
     assert!(
@@ -499,7 +501,7 @@ fn pictures_too_small_are_refused_by_name() {
 #[test]
 fn a_picture_that_holds_nan_is_refused() {
     let nan = burn::tensor::Tensor::<4>::full([1, 3, 64, 64], f32::NAN, &flex());
-    let error = synthesize_texture(&network(), nan, &TextureOptions::default()).unwrap_err();
+    let error = synthesize_texture(&network(), nan, &whitened()).unwrap_err();
     assert!(matches!(error, Error::NotFinite { .. }), "{error}");
 }
 
@@ -508,7 +510,7 @@ fn a_flat_exemplar_does_not_break_a_run() {
     let flat = burn::tensor::Tensor::<4>::full([1, 3, 64, 64], 0.25, &flex());
     let options = TextureOptions {
         run: run(40),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let outcome = synthesize_texture(&network(), flat, &options).unwrap();
     let picture = outcome.picture();
@@ -554,7 +556,7 @@ fn a_texture_on_a_gpu() {
             scales: Scales::Single,
             ..run(8)
         },
-        ..TextureOptions::default()
+        ..whitened()
     };
     let outcome = synthesize_texture(&vgg, bundled("gravel.png", 16), &options).unwrap();
     let losses: Vec<f64> = outcome
@@ -617,7 +619,7 @@ fn maps_made_together_stay_registered_and_keep_their_depth() {
     let options = TextureOptions {
         size: Some(Size::new(112, 96)),
         run: run(100),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let outcome = synthesize_texture(&vgg, stack, &options).unwrap();
     let maps = outcome.maps();
@@ -658,7 +660,7 @@ fn maps_made_together_stay_registered_and_keep_their_depth() {
 #[test]
 fn a_network_takes_pictures_of_its_own_channels_only() {
     let message = |result: ranvgg::Result<ranvgg::Outcome>| result.unwrap_err().to_string();
-    let options = TextureOptions::default();
+    let options = whitened();
     let stack = Picture::maps(surface(64));
     let refused = message(synthesize_texture(&network(), stack.clone(), &options));
     assert_eq!(refused, "the exemplar has 5 channels; the network reads 3");
@@ -732,7 +734,7 @@ fn each_region_has_the_texture_of_its_own_exemplar() {
         // A size other than the masks'.
         size: Some(Size::new(120, 96)),
         run: run(80),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let result = synthesize_texture(&network(), exemplars, &options).unwrap();
     let result = result.image();
@@ -769,7 +771,7 @@ fn a_part_of_a_picture_is_an_exemplar() {
     let exemplars = Exemplars::part(DynamicImage::from(two), left_half(64, 64));
     let options = TextureOptions {
         run: run(40),
-        ..TextureOptions::default()
+        ..whitened()
     };
     let result = synthesize_texture(&network(), exemplars, &options).unwrap();
     let blue = mean_of_columns(&result.image(), 2, 0..64);
@@ -779,7 +781,7 @@ fn a_part_of_a_picture_is_an_exemplar() {
 
 #[test]
 fn masks_and_regions_that_say_nothing_are_refused() {
-    let options = TextureOptions::default();
+    let options = whitened();
     let message = |exemplars: Exemplars| {
         let result = synthesize_texture(&network(), exemplars, &options);
         result.unwrap_err().to_string()
@@ -897,7 +899,7 @@ fn a_weight_means_the_same_at_every_size() {
             let options = StyleOptions {
                 statistics,
                 run: RunOptions {
-                    evaluations: 1,
+                    evaluations: Some(1),
                     scales: Scales::Single,
                     ..RunOptions::default()
                 },
@@ -939,11 +941,11 @@ fn a_run_ends_when_its_time_is_up_at_its_last_scale() {
     };
     let options = TextureOptions {
         run: RunOptions {
-            evaluations: 100_000,
+            evaluations: Some(100_000),
             seconds: Some(3.0),
             ..RunOptions::default()
         },
-        ..TextureOptions::default()
+        ..whitened()
     };
     let exemplar = bundled("gravel.png", 112);
     let outcome = synthesize_texture_observed(&network(), &exemplar, &options, &mut watch).unwrap();

@@ -1,0 +1,162 @@
+//! Pictures as planes: one plane for each channel, as convolutions with few channels want them.
+
+/// Floats of the widest vector.
+const LANES: usize = 16;
+/// Positions of a row that are computed at once, at most.
+const SPAN: usize = 4 * LANES;
+
+/// Planes of `channels` channels, `[C, H, W]`, each row padded to whole vectors.
+///
+/// Behind each plane lies unused room, so that a vector read at any position of the plane, up to one
+/// row further down, stays inside of the memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Planes {
+    pub(crate) channels: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    /// Floats from one row to the next.
+    pub(super) stride: usize,
+    /// Floats from one plane to the next.
+    pub(super) plane: usize,
+    pub(super) data: Vec<f32>,
+}
+
+impl Planes {
+    /// Planes of zeros.
+    pub(crate) fn new(channels: usize, height: usize, width: usize) -> Self {
+        let stride = width.next_multiple_of(LANES);
+        let plane = stride * (height + 1) + 2 * SPAN;
+        Self {
+            channels,
+            height,
+            width,
+            stride,
+            plane,
+            data: vec![0.0; channels * plane],
+        }
+    }
+
+    /// The channels of pixels `[H, W, C]`.
+    pub(crate) fn from_pixels(
+        channels: usize,
+        height: usize,
+        width: usize,
+        pixels: &[f32],
+    ) -> Self {
+        let mut planes = Self::new(channels, height, width);
+        for (y, line) in pixels.chunks_exact(width * channels).enumerate() {
+            for channel in 0..channels {
+                let row = planes.row_mut(channel, y);
+                for (value, pixel) in row.iter_mut().zip(line.chunks_exact(channels)) {
+                    *value = pixel[channel];
+                }
+            }
+        }
+        planes
+    }
+
+    /// Pixels `[H, W, C]`.
+    pub(crate) fn to_pixels(&self) -> Vec<f32> {
+        let mut pixels = vec![0.0; self.height * self.width * self.channels];
+        for channel in 0..self.channels {
+            let rows = pixels.chunks_exact_mut(self.width * self.channels);
+            for (y, line) in rows.enumerate() {
+                let targets = line.iter_mut().skip(channel).step_by(self.channels);
+                for (target, value) in targets.zip(self.row(channel, y)) {
+                    *target = *value;
+                }
+            }
+        }
+        pixels
+    }
+
+    pub(crate) fn row(&self, channel: usize, y: usize) -> &[f32] {
+        let start = channel * self.plane + y * self.stride;
+        &self.data[start..start + self.width]
+    }
+
+    pub(crate) fn row_mut(&mut self, channel: usize, y: usize) -> &mut [f32] {
+        let start = channel * self.plane + y * self.stride;
+        &mut self.data[start..start + self.width]
+    }
+
+    /// With `border` rows and columns of zeros on every side.
+    pub(crate) fn with_zeros(&self, border: usize) -> Self {
+        let (height, width) = (self.height + 2 * border, self.width + 2 * border);
+        let mut padded = Self::new(self.channels, height, width);
+        for channel in 0..self.channels {
+            for y in 0..self.height {
+                let row = &mut padded.row_mut(channel, y + border)[border..];
+                row[..self.width].copy_from_slice(self.row(channel, y));
+            }
+        }
+        padded
+    }
+
+    /// As a picture that repeats without end: `more` further rows and columns below and to the right.
+    pub(crate) fn repeated(&self, more: usize) -> Self {
+        let mut padded = Self::new(self.channels, self.height + more, self.width + more);
+        for channel in 0..self.channels {
+            for y in 0..padded.height {
+                let from = self.row(channel, y % self.height);
+                let row = padded.row_mut(channel, y);
+                for (value, from) in row.iter_mut().zip(from.iter().cycle()) {
+                    *value = *from;
+                }
+            }
+        }
+        padded
+    }
+
+    /// The adjoint of [`repeated`](Self::repeated): adds what lies beyond `height` and `width` to the
+    /// pixels that it repeats.
+    pub(crate) fn folded(&self, height: usize, width: usize) -> Self {
+        let mut folded = Self::new(self.channels, height, width);
+        for channel in 0..self.channels {
+            for y in 0..self.height {
+                let row = folded.row_mut(channel, y % height);
+                for (x, value) in self.row(channel, y).iter().enumerate() {
+                    row[x % width] += value;
+                }
+            }
+        }
+        folded
+    }
+
+    /// Adds planes of the same shape.
+    pub(crate) fn add(&mut self, other: &Self) {
+        debug_assert_eq!(self.data.len(), other.data.len());
+        for (sum, value) in self.data.iter_mut().zip(&other.data) {
+            *sum += value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counting(channels: usize, height: usize, width: usize) -> Planes {
+        let pixels: Vec<f32> = (0..channels * height * width).map(|i| i as f32).collect();
+        Planes::from_pixels(channels, height, width, &pixels)
+    }
+
+    #[test]
+    fn pixels_come_back_as_they_went() {
+        let planes = counting(3, 4, 5);
+        assert_eq!(planes.row(1, 2), [31.0, 34.0, 37.0, 40.0, 43.0]);
+        let pixels: Vec<f32> = (0..60).map(|i| i as f32).collect();
+        assert_eq!(planes.to_pixels(), pixels);
+    }
+
+    #[test]
+    fn folding_is_the_adjoint_of_repeating() {
+        let (image, gradient) = (counting(2, 3, 4), counting(2, 8, 9));
+        let dot = |a: &Planes, b: &Planes| -> f32 {
+            let (a, b) = (a.to_pixels(), b.to_pixels());
+            a.iter().zip(&b).map(|(a, b)| a * b).sum()
+        };
+        let forward = dot(&image.repeated(5), &gradient);
+        assert_eq!(forward, dot(&image, &gradient.folded(3, 4)));
+    }
+}

@@ -1,0 +1,278 @@
+//! Adam: steps along noisy gradients.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, positive};
+
+/// Options of [`Adam`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdamOptions {
+    /// Decay of the mean of gradients, below 1. Default: 0.9.
+    pub beta1: f64,
+    /// Decay of the mean of squared gradients, below 1. Default: 0.999.
+    pub beta2: f64,
+    /// Keeps a division by the root of a mean square from overflowing. Default: 1e-8.
+    pub epsilon: f64,
+    /// Keeps every variable in this range. Default: none.
+    pub bounds: Option<(f64, f64)>,
+}
+
+impl Default for AdamOptions {
+    fn default() -> Self {
+        Self {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            bounds: None,
+        }
+    }
+}
+
+impl AdamOptions {
+    /// Refuses what no optimiser can use.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] naming option, value and what is allowed.
+    pub fn check(&self) -> Result<()> {
+        for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                return Err(Error::option(name, beta, "at least 0 and less than 1"));
+            }
+        }
+        positive("epsilon", self.epsilon)?;
+        if let Some((low, high)) = self.bounds
+            && !(low < high)
+        {
+            let found = format!("{low}..{high}");
+            return Err(Error::option(
+                "bounds",
+                found,
+                "a range of two finite numbers",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Minimises a function whose gradient is another estimate each time: asked for a point, it is told
+/// a gradient there.
+///
+/// With `g` the gradient, step number `t` from 1, and rate `a`, for each variable
+///
+/// ```text
+/// m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
+/// x = x - a (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+/// ```
+///
+/// (Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.) A variable
+/// whose gradient was always zero does not move. All of it lies in host memory and can be serialised:
+/// one that is read back goes on with the same numbers.
+///
+/// ```
+/// use ranvgg::{Adam, AdamOptions};
+///
+/// let mut adam = Adam::new(vec![3.0], AdamOptions::default())?;
+/// for _ in 0..200 {
+///     let gradient = vec![2.0 * adam.ask()[0]];
+///     adam.tell(&gradient, 0.1)?;
+/// }
+/// assert!(adam.ask()[0].abs() < 0.1);
+/// # Ok::<(), ranvgg::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adam {
+    point: Vec<f32>,
+    mean: Vec<f32>,
+    square: Vec<f32>,
+    steps: u64,
+    options: AdamOptions,
+}
+
+impl Adam {
+    /// Starts at a point.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AdamOptions::check`].
+    pub fn new(point: Vec<f32>, options: AdamOptions) -> Result<Self> {
+        options.check()?;
+        let count = point.len();
+        Ok(Self {
+            point,
+            mean: vec![0.0; count],
+            square: vec![0.0; count],
+            steps: 0,
+            options,
+        })
+    }
+
+    /// Where the next gradient is wanted.
+    #[must_use]
+    pub fn ask(&self) -> &[f32] {
+        &self.point
+    }
+
+    /// Takes one step of about `rate` in each variable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] for a gradient of another length; nothing is changed then.
+    pub fn tell(&mut self, gradient: &[f32], rate: f64) -> Result<()> {
+        if gradient.len() != self.point.len() {
+            return Err(Error::Shape {
+                what: "a gradient".into(),
+                found: vec![gradient.len()],
+                expected: format!("[{}]", self.point.len()),
+            });
+        }
+        self.steps += 1;
+        let AdamOptions {
+            beta1,
+            beta2,
+            epsilon,
+            bounds,
+        } = self.options;
+        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        // Both corrections in one factor and one epsilon, so that the loop has one division.
+        let root = (1.0 - beta2.powi(steps)).sqrt();
+        let rate = (rate * root / (1.0 - beta1.powi(steps))) as f32;
+        let epsilon = (epsilon * root) as f32;
+        let (beta1, beta2) = (beta1 as f32, beta2 as f32);
+        let (low, high) = bounds.map_or((f32::MIN, f32::MAX), |(low, high)| {
+            (low as f32, high as f32)
+        });
+        let state = self.mean.iter_mut().zip(&mut self.square);
+        for ((x, g), (m, v)) in self.point.iter_mut().zip(gradient).zip(state) {
+            *m = beta1 * *m + (1.0 - beta1) * g;
+            *v = beta2 * *v + (1.0 - beta2) * g * g;
+            *x = (*x - rate * *m / (v.sqrt() + epsilon)).clamp(low, high);
+        }
+        Ok(())
+    }
+
+    /// Steps taken.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The point, when it is over.
+    #[must_use]
+    pub fn into_point(self) -> Vec<f32> {
+        self.point
+    }
+}
+
+/// The rate of step number `step` of `steps`, from 0: the first rate for a share `hold` of the steps,
+/// and then along half a cosine down to the last.
+///
+/// Large steps find the picture, small ones at the end take out the noise that fresh gradients leave.
+pub(crate) fn falling_rate((first, last): (f64, f64), hold: f64, step: usize, steps: usize) -> f64 {
+    let done = (step as f64 + 0.5) / steps.max(1) as f64;
+    let falling = ((done - hold) / (1.0 - hold)).clamp(0.0, 1.0);
+    last + (first - last) * 0.5 * (1.0 + (std::f64::consts::PI * falling).cos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The gradient of `tests/golden/resampled.py`.
+    fn gradient(x: &[f32], step: usize) -> Vec<f32> {
+        let step = step as f64;
+        let noise = [step.sin(), (2.0 * step).cos(), (3.0 * step).sin(), 0.0];
+        let scale = [1.0, 1.0, 100.0, 0.0];
+        let x = x.iter().zip(noise.iter().zip(scale));
+        x.map(|(x, (noise, scale))| ((2.0 * f64::from(*x) + noise) * scale) as f32)
+            .collect()
+    }
+
+    fn rate(step: usize) -> f64 {
+        0.1 / (1.0 + 0.1 * step as f64)
+    }
+
+    fn start() -> Adam {
+        Adam::new(vec![0.5, -1.5, 2.0, 0.0], AdamOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn steps_are_those_of_another_program() {
+        let text = include_str!("../../tests/golden/resampled.json");
+        let golden: serde_json::Value = serde_json::from_str(text).unwrap();
+        let path = golden["adam"]["path"].as_array().unwrap();
+        let mut adam = start();
+        for (step, expected) in path.iter().enumerate() {
+            adam.tell(&gradient(adam.ask(), step), rate(step)).unwrap();
+            for (found, expected) in adam.ask().iter().zip(expected.as_array().unwrap()) {
+                assert!((f64::from(*found) - expected.as_f64().unwrap()).abs() < 2e-5);
+            }
+        }
+        assert_eq!(adam.steps(), 30);
+        assert_eq!(adam.ask()[3], 0.0);
+    }
+
+    #[test]
+    fn one_that_is_read_back_goes_on_with_the_same_numbers() {
+        let mut adam = start();
+        for step in 0..7 {
+            adam.tell(&gradient(adam.ask(), step), rate(step)).unwrap();
+        }
+        let mut other: Adam = serde_json::from_str(&serde_json::to_string(&adam).unwrap()).unwrap();
+        for step in 7..20 {
+            adam.tell(&gradient(adam.ask(), step), rate(step)).unwrap();
+            other
+                .tell(&gradient(other.ask(), step), rate(step))
+                .unwrap();
+        }
+        assert_eq!(adam, other);
+    }
+
+    #[test]
+    fn bounds_hold_and_nonsense_is_refused() {
+        let options = AdamOptions {
+            bounds: Some((0.0, 1.0)),
+            ..AdamOptions::default()
+        };
+        let mut adam = Adam::new(vec![0.5; 2], options.clone()).unwrap();
+        for _ in 0..30 {
+            adam.tell(&[1.0, -1.0], 0.1).unwrap();
+        }
+        assert_eq!(adam.ask(), [0.0, 1.0]);
+        let before = adam.clone();
+        assert!(adam.tell(&[1.0], 0.1).is_err());
+        assert_eq!(adam, before);
+        for wrong in [
+            AdamOptions {
+                beta1: 1.0,
+                ..options.clone()
+            },
+            AdamOptions {
+                beta2: -0.1,
+                ..options.clone()
+            },
+            AdamOptions {
+                epsilon: 0.0,
+                ..options.clone()
+            },
+            AdamOptions {
+                bounds: Some((1.0, 1.0)),
+                ..options.clone()
+            },
+            AdamOptions {
+                beta1: f64::NAN,
+                ..options
+            },
+        ] {
+            assert!(Adam::new(vec![0.0], wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn the_rate_stays_and_falls() {
+        let rate = |step: usize| falling_rate((0.01, 0.002), 0.5, step, 100);
+        assert_eq!((rate(0), rate(49)), (0.01, 0.01));
+        assert!((rate(74) - 0.006).abs() < 2e-4);
+        assert!((rate(99) - 0.002).abs() < 1e-5);
+    }
+}
