@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+//! # Cargo features
+#![doc = document_features::document_features!()]
 #![cfg_attr(test, allow(clippy::float_cmp))] // equality is meant where it is asserted
 
 mod backend;
