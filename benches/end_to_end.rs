@@ -1,9 +1,10 @@
-//! Whole runs, short: a texture of 128x128 in 20 evaluations over two scales.
+//! Whole runs, short: textures of 128x128 in 20 evaluations, by resampled filters over six sizes and by
+//! statistics of a network over two.
 
 mod support;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ranvgg::{RandomVgg, RunOptions, TextureOptions, synthesize_texture};
+use ranvgg::{RandomVgg, RunOptions, Statistics, TextureOptions, synthesize_texture};
 
 fn texture(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("texture 128x128, 20 evaluations");
@@ -11,16 +12,19 @@ fn texture(criterion: &mut Criterion) {
     for (name, device) in support::devices() {
         let vgg = RandomVgg::vgg19().init(&device).expect("a network");
         let exemplar = support::picture(128, 0.0, &device);
-        let options = TextureOptions {
-            run: RunOptions {
-                evaluations: Some(20),
-                ..RunOptions::default()
-            },
-            ..TextureOptions::default()
-        };
-        group.bench_function(&name, |bencher| {
-            bencher.iter(|| synthesize_texture(&vgg, &exemplar, &options).expect("a texture"));
-        });
+        for statistics in [Statistics::Resampled, Statistics::Whitened] {
+            let options = TextureOptions {
+                statistics,
+                run: RunOptions {
+                    evaluations: Some(20),
+                    ..RunOptions::default()
+                },
+                ..TextureOptions::default()
+            };
+            group.bench_function(format!("{name} {statistics}"), |bencher| {
+                bencher.iter(|| synthesize_texture(&vgg, &exemplar, &options).expect("a texture"));
+            });
+        }
     }
     group.finish();
 }

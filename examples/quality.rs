@@ -12,7 +12,7 @@ use image::DynamicImage;
 use image::imageops::{self, FilterType};
 use indicatif::ProgressBar;
 use ranvgg::imaging::{self, Limits};
-use ranvgg::metrics::{Novelty, filter_responses, novelty, seam, sliced_wasserstein};
+use ranvgg::metrics::{Novelty, filter_responses, novelty, order, seam, sliced_wasserstein};
 use ranvgg::{Padding, RandomVgg, Statistics, TextureOptions, Vgg, synthesize_texture};
 use serde::Serialize;
 use support::html::{self, escaped};
@@ -114,6 +114,8 @@ struct Row {
     correlation: f64,
     coherent: f64,
     in_place: f64,
+    order_of_luminance: f64,
+    order_of_edges: f64,
     seam: f64,
     /// None of a picture that was there already.
     seconds: Option<f64>,
@@ -208,6 +210,7 @@ fn measure(
         coherent,
         in_place,
     } = novelty(&exemplar, &result)?;
+    let order = order(&exemplar, &result)?;
     Ok(Row {
         exemplar: name.into(),
         preset: preset.name(),
@@ -217,6 +220,8 @@ fn measure(
         correlation,
         coherent,
         in_place,
+        order_of_luminance: order.luminance,
+        order_of_edges: order.gradient,
         seam: seam(&result)?,
         seconds,
     })
@@ -235,8 +240,16 @@ fn write_csv(path: &Path, rows: &[Row]) -> support::Result<()> {
 /// seeds.
 fn table(arguments: &Arguments, rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<14} {:<16} {:>15} {:>9} {:>6} {:>6} {:>6} {:>5}\n",
-        "preset", "exemplar", "swd (spread)", "filters", "corr.", "coher.", "place", "seam"
+        "{:<14} {:<16} {:>15} {:>9} {:>6} {:>6} {:>6} {:>13} {:>5}\n",
+        "preset",
+        "exemplar",
+        "swd (spread)",
+        "filters",
+        "corr.",
+        "coher.",
+        "place",
+        "order (edges)",
+        "seam"
     );
     for preset in &arguments.presets {
         let of_preset: Vec<&Row> = rows.iter().filter(|r| r.preset == preset.name()).collect();
@@ -266,13 +279,15 @@ fn line(text: &mut String, preset: &str, name: &str, rows: &[&Row]) {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "{preset:<14} {name:<16} {:>7.3} ({:>5.3}) {:>9.3} {:>6.2} {:>6.2} {:>6.2} {:>5.2}",
+        "{preset:<14} {name:<16} {:>7.3} ({:>5.3}) {:>9.3} {:>6.2} {:>6.2} {:>6.2} {:>5.3} ({:>5.3}) {:>5.2}",
         mean(|row| row.sliced_wasserstein),
         most - least,
         mean(|row| row.filter_responses),
         mean(|row| row.correlation),
         mean(|row| row.coherent),
         mean(|row| row.in_place),
+        mean(|row| row.order_of_luminance),
+        mean(|row| row.order_of_edges),
         mean(|row| row.seam),
     );
 }

@@ -89,6 +89,7 @@ fn run(mut arguments: Arguments) -> support::Result<()> {
     let (exemplars, channels) = exemplars(&arguments)?;
     let vgg = common.network(channels)?;
     let mut options = options(&arguments, &vgg)?;
+    say_scales(&arguments, &options);
     let mut watch = common.watch()?;
     for (seed, files) in seeds.into_iter().zip(&outputs) {
         options.run.seed = seed;
@@ -107,6 +108,32 @@ fn run(mut arguments: Arguments) -> support::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Says which inputs are brought to another size, since that decides what a result shows.
+fn say_scales(arguments: &Arguments, options: &TextureOptions) {
+    let sizes = arguments.inputs.iter().filter_map(|path| {
+        let (width, height) = image::image_dimensions(path).ok()?;
+        Some((path, Size::new(width as usize, height as usize)))
+    });
+    let sizes: Vec<(&PathBuf, Size)> = sizes.collect();
+    let kept = options.kept.as_ref().map(Kept::size);
+    let Some(result) = options
+        .size
+        .or(kept)
+        .or(sizes.first().map(|(_, size)| *size))
+    else {
+        return;
+    };
+    for (path, given) in sizes {
+        let used = options.exemplar_size(given, result);
+        if used != given {
+            let path = path.display();
+            arguments.common.say(&format!(
+                "{path}: {given} brought to {used}; --exemplar-scale 1 keeps its size"
+            ));
+        }
+    }
 }
 
 /// The files of each variation, one for each map, all of which can be written.

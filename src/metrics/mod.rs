@@ -2,6 +2,7 @@
 
 mod filter_responses;
 mod novelty;
+mod order;
 mod plane;
 mod psnr;
 mod seam;
@@ -12,6 +13,7 @@ use image::Rgb32FImage;
 
 pub use self::filter_responses::filter_responses;
 pub use self::novelty::{Novelty, novelty};
+pub use self::order::{Order, order};
 pub use self::psnr::psnr;
 pub use self::seam::seam;
 pub use self::sliced_wasserstein::sliced_wasserstein;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""PSNR and SSIM by scikit-image; sliced Wasserstein distance, novelty and filter responses by NumPy and SciPy; of pictures
-in examples/images.
+"""PSNR and SSIM by scikit-image; sliced Wasserstein distance, novelty, order and filter responses by NumPy and SciPy; of
+pictures in examples/images.
 
     python metrics.py
 
@@ -100,6 +100,31 @@ def filter_responses(a, b):
     return float(np.mean(levels))
 
 
+def order(a, b):
+    """Differences of autocorrelations, of luminance and of the modulus of its gradient, by FFT."""
+    while min(a.shape[:2]) > 128:
+        a, b = half(a), half(b)
+    lag = min(a.shape[:2]) // 2
+
+    def modulus(f):
+        down, across = f[1:, :-1] - f[:-1, :-1], f[:-1, 1:] - f[:-1, :-1]
+        return np.sqrt(down**2 + across**2)
+
+    def autocorrelation(f):
+        f = f - f.mean()
+        sums = fftconvolve(f, f[::-1, ::-1])
+        one = np.ones_like(f)
+        mean = sums / np.round(fftconvolve(one, one)) / f.var()
+        y, x = f.shape[0] - 1, f.shape[1] - 1
+        return mean[y : y + lag + 1, x - lag : x + lag + 1]
+
+    a, b = ((x * [0.299, 0.587, 0.114]).sum(2) for x in (a, b))
+    found = []
+    for f, g in ((a, b), (modulus(a), modulus(b))):
+        found.append(float(np.sqrt(((autocorrelation(f) - autocorrelation(g)) ** 2).mean())))
+    return found
+
+
 def main():
     rows = []
     for first, second in [("gravel.png", "strokes.png"), ("cat.png", "strokes.png"), ("gravel.png", "cat.png")]:
@@ -114,6 +139,7 @@ def main():
                     "correlation": correlation(a, other),
                     "coherent": copied(a, other)[0],
                     "in_place": copied(a, other)[1],
+                    "order": order(a, other),
                     "filter_responses": filter_responses(a, other),
                     "psnr": float(peak_signal_noise_ratio(a, other, data_range=1)),
                     "ssim": float(

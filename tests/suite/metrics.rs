@@ -2,7 +2,7 @@
 
 use image::Rgb32FImage;
 use ranvgg::imaging::{self, Limits};
-use ranvgg::metrics::{filter_responses, novelty, psnr, seam, sliced_wasserstein, ssim};
+use ranvgg::metrics::{filter_responses, novelty, order, psnr, seam, sliced_wasserstein, ssim};
 
 fn load_whole(name: &str) -> Rgb32FImage {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -45,6 +45,19 @@ fn the_same_numbers_as_other_programs() {
                 "{row}: {found}"
             );
         };
+        let order = order(&first, &second).unwrap();
+        for (found, expected) in [order.luminance, order.gradient].into_iter().zip(
+            row["order"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|number| number.as_f64().unwrap()),
+        ) {
+            assert!(
+                (found - expected).abs() <= 1e-4 * expected,
+                "{found} {expected}"
+            );
+        }
         close("psnr", psnr(&second, &first).unwrap(), 1e-5);
         // scikit-image averages over the interior that its own cropping leaves.
         close("ssim", ssim(&second, &first).unwrap(), 1e-4);

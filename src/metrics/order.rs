@@ -1,0 +1,135 @@
+//! Whether large structure is arranged alike: rows of bricks, the spacing of stones.
+
+use image::Rgb32FImage;
+use rayon::prelude::*;
+
+use super::check;
+use super::plane::Plane;
+use crate::error::Result;
+
+/// How differently two textures are arranged: see [`order`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Order {
+    /// Of light and dark.
+    pub luminance: f64,
+    /// Of edges, wherever they lead.
+    pub gradient: f64,
+}
+
+/// Images are halved until their shorter side is at most this: order is a matter of what is large.
+const SIDE: usize = 128;
+
+/// Compares how two images of one size correlate with themselves shifted: 0 for equal ones, at most
+/// about 1 for two that have nothing in common.
+///
+/// ```text
+/// order = sqrt(mean over d of (rho_exemplar(d) - rho_result(d))^2)
+/// rho(d) = 1 / (M_d var f) sum over p of (f(p) - m) (f(p + d) - m)
+/// ```
+///
+/// over shifts `d` of up to half of the shorter side, with `f` the luminance, or the modulus of its
+/// gradient (forward differences), `m` its mean, and `M_d` the number of positions `p` for which `p + d`
+/// lies in the image. Both images are halved until their shorter side has at most 128 pixels.
+///
+/// # Errors
+///
+/// [`Error::Shape`](crate::Error::Shape) for images of different sizes or with a side below 8 pixels,
+/// [`Error::NotFinite`](crate::Error::NotFinite) for NaN or infinite values.
+pub fn order(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<Order> {
+    check(exemplar, result, 8)?;
+    let maps = [exemplar, result].map(|image| {
+        let mut plane = Plane::new(image);
+        while plane.width.min(plane.height) > SIDE {
+            plane = plane.half();
+        }
+        Map::luminance(&plane)
+    });
+    let apart = |[a, b]: [&Map; 2]| {
+        let lag = a.width.min(a.height) / 2;
+        a.autocorrelation(lag).distance(&b.autocorrelation(lag))
+    };
+    let edges = maps.each_ref().map(Map::gradient);
+    Ok(Order {
+        luminance: apart(maps.each_ref()),
+        gradient: apart(edges.each_ref()),
+    })
+}
+
+/// One number for each pixel.
+struct Map {
+    width: usize,
+    height: usize,
+    values: Vec<f64>,
+}
+
+impl Map {
+    fn luminance(plane: &Plane) -> Self {
+        let mut values = Vec::with_capacity(plane.width * plane.height);
+        for y in 0..plane.height {
+            let pixels = plane.row(y).chunks_exact(3);
+            values.extend(pixels.map(|pixel| {
+                let weights = [0.299, 0.587, 0.114].into_iter();
+                weights
+                    .zip(pixel)
+                    .map(|(weight, value)| weight * f64::from(*value))
+                    .sum::<f64>()
+            }));
+        }
+        Self {
+            width: plane.width,
+            height: plane.height,
+            values,
+        }
+    }
+
+    /// The modulus of the gradient, a row and a column smaller.
+    fn gradient(&self) -> Self {
+        let (width, height) = (self.width - 1, self.height - 1);
+        let at = |y: usize, x: usize| self.values[y * self.width + x];
+        let modulus = |place: usize| {
+            let (y, x) = (place / width, place % width);
+            (at(y + 1, x) - at(y, x)).hypot(at(y, x + 1) - at(y, x))
+        };
+        Self {
+            width,
+            height,
+            values: (0..width * height).map(modulus).collect(),
+        }
+    }
+
+    /// The correlation with itself shifted by `(0..=lag, -lag..=lag)`.
+    fn autocorrelation(&self, lag: usize) -> Self {
+        let (width, height) = (self.width, self.height);
+        let count = self.values.len() as f64;
+        let mean = self.values.iter().sum::<f64>() / count;
+        let values: Vec<f64> = self.values.iter().map(|value| value - mean).collect();
+        let variance = values.iter().map(|value| value * value).sum::<f64>() / count;
+        let along = 2 * lag + 1;
+        let correlations = (0..(lag + 1) * along).into_par_iter().map(|place| {
+            let (down, across) = (place / along, (place % along) as isize - lag as isize);
+            let shift = across.unsigned_abs();
+            let (left, right) = if across < 0 { (shift, 0) } else { (0, shift) };
+            let overlap = width - shift;
+            let mut sum = 0.0;
+            for y in 0..height - down {
+                let near = &values[y * width + left..][..overlap];
+                let far = &values[(y + down) * width + right..][..overlap];
+                sum += near.iter().zip(far).map(|(a, b)| a * b).sum::<f64>();
+            }
+            // A flat image correlates with nothing.
+            sum / (((height - down) * overlap) as f64 * variance.max(1e-12))
+        });
+        Self {
+            width: along,
+            height: lag + 1,
+            values: correlations.collect(),
+        }
+    }
+
+    /// The root of the mean squared difference.
+    fn distance(&self, other: &Self) -> f64 {
+        let pairs = self.values.iter().zip(&other.values);
+        let squares: f64 = pairs.map(|(a, b)| (a - b).powi(2)).sum();
+        (squares / self.values.len() as f64).sqrt()
+    }
+}
