@@ -3,7 +3,9 @@
 #![allow(dead_code)] // each test program uses its part
 
 use burn::tensor::{Device, Tensor, TensorData};
+use image::DynamicImage;
 use ranvgg::device::{self, DeviceClass};
+use ranvgg::imaging::{self, Limits};
 
 /// Set to anything, it makes tests fail where no GPU adapter, real or software, answers.
 pub(crate) const REQUIRE_GPU: &str = "RANVGG_REQUIRE_GPU";
@@ -38,6 +40,15 @@ pub(crate) fn all_devices() -> Vec<(String, Device)> {
 /// The reference device.
 pub(crate) fn flex() -> Device {
     device::by_name("flex").unwrap()
+}
+
+/// A square of a picture that ships with the crate.
+pub(crate) fn bundled(name: &str, side: u32) -> DynamicImage {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples/images")
+        .join(name);
+    let image = imaging::open(path, Limits::default()).unwrap();
+    image.resize_exact(side, side, image::imageops::FilterType::Lanczos3)
 }
 
 /// The picture of `tests/golden/parity.py`: `[1, 3, height, width]` in 0..=1.

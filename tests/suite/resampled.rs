@@ -1,7 +1,6 @@
 //! Textures by resampled filters, the default, as a user makes them.
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
-use ranvgg::imaging::{self, Limits};
 use ranvgg::metrics::{filter_responses, novelty, seam};
 use ranvgg::{
     Control, Error, Exemplars, Kept, Outcome, Padding, Picture, Progress, RandomVgg, RunOptions,
@@ -9,15 +8,7 @@ use ranvgg::{
     synthesize_texture_observed, transfer_style,
 };
 
-use crate::common::flex;
-
-fn bundled(name: &str, side: u32) -> DynamicImage {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples/images")
-        .join(name);
-    let image = imaging::open(path, Limits::default()).unwrap();
-    image.resize_exact(side, side, image::imageops::FilterType::Lanczos3)
-}
+use crate::common::{bundled, flex};
 
 fn network(padding: Padding) -> Vgg {
     let network = RandomVgg::vgg19().with_padding(padding);
@@ -38,10 +29,11 @@ fn make(exemplar: impl Into<Exemplars>, options: &TextureOptions) -> Outcome {
     synthesize_texture(&network(Padding::Reflect), exemplar, options).unwrap()
 }
 
+/// The mean colour of the pixels for which `holds`.
 fn mean(image: &RgbImage, holds: impl Fn(u32, u32) -> bool) -> [f64; 3] {
     let (mut sums, mut count) = ([0.0; 3], 0.0);
-    for (x, y, pixel) in image.enumerate_pixels().filter(|(x, y, _)| holds(*x, *y)) {
-        let _ = (x, y);
+    let counting = image.enumerate_pixels().filter(|(x, y, _)| holds(*x, *y));
+    for (_, _, pixel) in counting {
         count += 1.0;
         for (sum, value) in sums.iter_mut().zip(pixel.0) {
             *sum += f64::from(value);

@@ -1,8 +1,7 @@
 //! The three tasks, whole: on real pictures, by thresholds, and with input out of range.
 
-use crate::common::{flex, gpu_device};
+use crate::common::{bundled, flex, gpu_device};
 use image::DynamicImage;
-use ranvgg::imaging::{self, Limits};
 use ranvgg::metrics::{novelty, psnr, seam, sliced_wasserstein};
 use ranvgg::{
     Colours, Control, Error, Exemplars, InvertOptions, Kept, Layer, Padding, Picture, Progress,
@@ -10,14 +9,6 @@ use ranvgg::{
     TextureOptions, Vgg, device, invert, invert_observed, synthesize_texture,
     synthesize_texture_observed, transfer_style,
 };
-
-fn bundled(name: &str, side: u32) -> DynamicImage {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples/images")
-        .join(name);
-    let image = imaging::open(path, Limits::default()).unwrap();
-    image.resize_exact(side, side, image::imageops::FilterType::Lanczos3)
-}
 
 fn network() -> Vgg {
     RandomVgg::vgg19().init(&flex()).unwrap()
