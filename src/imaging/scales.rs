@@ -81,11 +81,12 @@ impl std::fmt::Display for Size {
 /// Coarse to fine, every octave starts from the enlarged result of the one before: large shapes
 /// are settled where they are small, and fine grain is added where it is cheap to keep. More
 /// octaves give larger coherent structures; too small a first octave copies the exemplar's layout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Scales {
     /// Chosen by what is made: for statistics of a network, octaves from 48 pixels up, at most four;
     /// with resampled filters, finer steps from 25 pixels up.
+    #[default]
     Auto,
     /// As many octaves, up to this number, as keep the first at least this many pixels on its
     /// shorter side and as large as the deepest layer needs.
@@ -97,12 +98,6 @@ pub enum Scales {
     },
     /// The final size alone.
     Single,
-}
-
-impl Default for Scales {
-    fn default() -> Self {
-        Self::Auto
-    }
 }
 
 /// The octaves of [`Scales::Auto`] for statistics of a network.

@@ -118,7 +118,7 @@ mod tests {
         let golden: serde_json::Value = serde_json::from_str(text).unwrap();
         let expected = golden["transport"]["transported"].as_array().unwrap();
         let values: Vec<f32> = (0..2000)
-            .map(|i| f64::from(i))
+            .map(f64::from)
             .map(|i| ((0.37 * i).sin() + 0.3 * (1.7 * i).cos()) as f32)
             .collect();
         let target: Vec<f32> = (0..3000)

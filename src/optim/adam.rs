@@ -42,7 +42,7 @@ impl AdamOptions {
         }
         positive("epsilon", self.epsilon)?;
         if let Some((low, high)) = self.bounds
-            && !(low < high)
+            && (low.is_nan() || high.is_nan() || low >= high)
         {
             let found = format!("{low}..{high}");
             return Err(Error::option(
