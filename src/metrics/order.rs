@@ -44,10 +44,8 @@ pub fn order(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<Order> {
         }
         Map::luminance(&plane)
     });
-    let apart = |[a, b]: [&Map; 2]| {
-        let lag = a.width.min(a.height) / 2;
-        a.autocorrelation(lag).distance(&b.autocorrelation(lag))
-    };
+    let lag = maps[0].width.min(maps[0].height) / 2;
+    let apart = |[a, b]: [&Map; 2]| a.autocorrelation(lag).distance(&b.autocorrelation(lag));
     let edges = maps.each_ref().map(Map::gradient);
     Ok(Order {
         luminance: apart(maps.each_ref()),
