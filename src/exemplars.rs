@@ -219,6 +219,12 @@ pub(crate) struct ResizedPart {
 }
 
 impl Source {
+    /// The picture at another size, and its mask with it.
+    fn resized(&self, size: Size) -> (Raster, Option<Raster>) {
+        let mask = self.mask.as_ref().map(|mask| mask.resized(size));
+        (self.raster.resized(size), mask)
+    }
+
     /// The mean colour where the mask is white.
     fn mean(&self) -> Vec<f32> {
         match &self.mask {
@@ -281,9 +287,7 @@ impl Sources {
     pub(crate) fn brought_to(mut self, to: impl Fn(Size) -> Size) -> Self {
         let sources = self.groups.iter_mut().flat_map(|group| &mut group.parts);
         for source in sources {
-            let size = to(source.raster.size());
-            source.raster = source.raster.resized(size);
-            source.mask = source.mask.as_ref().map(|mask| mask.resized(size));
+            (source.raster, source.mask) = source.resized(to(source.raster.size()));
         }
         self
     }
@@ -291,10 +295,10 @@ impl Sources {
     /// All of them on the host, a picture of some size brought to the size that `to` gives for it.
     pub(crate) fn resized(&self, to: impl Fn(Size) -> Size) -> Vec<Resized<'_>> {
         let part = |source: &Source| {
-            let size = to(source.raster.size());
+            let (picture, mask) = source.resized(to(source.raster.size()));
             ResizedPart {
-                picture: source.raster.resized(size),
-                mask: source.mask.as_ref().map(|mask| mask.resized(size)),
+                picture,
+                mask,
                 share: source.share,
             }
         };

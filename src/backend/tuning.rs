@@ -11,7 +11,8 @@ use crate::error::Result;
 ///
 /// With the crate's feature `tuning` GPUs do try, once for all sizes between two powers of two, and the
 /// results are kept for later processes: below `target/environment` of a Cargo project, elsewhere in
-/// the user's cache folder. Software adapters do not unless `CUBECL_AUTOTUNE_LEVEL` asks for it. CubeCL's own settings (`cubecl.toml`, `CUBECL_AUTOTUNE_LEVEL` and others) hold too.
+/// the user's cache folder. Software adapters do not, unless `CUBECL_AUTOTUNE_LEVEL` asks for it.
+/// CubeCL's own settings (`cubecl.toml`, `CUBECL_AUTOTUNE_LEVEL` and others) hold too.
 /// Without the crate's features for GPUs nothing is done.
 ///
 /// # Errors

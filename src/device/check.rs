@@ -243,13 +243,13 @@ fn expected() -> (Vec<f64>, Vec<Part>) {
             allowed,
         });
     };
+    let share = |values: &[f64]| {
+        let sizes = values.iter().map(|value| value.abs());
+        Some(TOLERANCE * sizes.fold(0.0, f64::max))
+    };
     let mut rows = Vec::new();
     for (what, chain) in chains() {
         let (map, gradient) = summed(&chain, false);
-        let share = |values: &[f64]| {
-            let sizes = values.iter().map(|value| value.abs());
-            Some(TOLERANCE * sizes.fold(0.0, f64::max))
-        };
         put(what.into(), &map, share(&map));
         put(
             format!("the gradient of {what}"),
@@ -273,8 +273,7 @@ fn expected() -> (Vec<f64>, Vec<Part>) {
     }
     // Less than half of a quarter tells multiples of it apart; no precision rounds these factors.
     put("a product of matrices".into(), &gram, Some(0.1));
-    let largest = sums.iter().map(|sum| sum.abs()).fold(0.0, f64::max);
-    put("a sum".into(), &sums, Some(TOLERANCE * largest));
+    put("a sum".into(), &sums, share(&sums));
     for (what, chain) in chains() {
         put(format!("{what} of NaN"), &summed(&chain, true).0, None);
     }

@@ -21,7 +21,7 @@ const RATES: (f64, f64) = (0.02, 0.004);
 const HOLD: f64 = 0.7;
 
 /// Amplitude of the noise that is added where a picture was enlarged, in standard deviations of the
-/// start's colours: an enlarged picture has no fine grain, and what has none gets the same everywhere.
+/// exemplars' colours: an enlarged picture has no fine grain, and what has none gets the same everywhere.
 const GRAIN: f64 = 0.15;
 
 /// Pixels around the picture that are made and thrown away. At a border fewer patches see a pixel than
@@ -95,6 +95,8 @@ pub(crate) fn run_stochastic(
             size,
         });
         let started = Instant::now();
+        // Of the last size counts why it ended, as with every other run.
+        stop = StopReason::Evaluations;
         let estimate = objective(scale);
         canvas = brought_to(&canvas, size, margin);
         if scale > 0 {

@@ -16,8 +16,9 @@ use crate::task::{
 #[derive(Clone, Debug)]
 pub struct TextureOptions {
     /// Which statistics the result shares with the exemplar. Default: distributions along resampled
-    /// filters, which of the network take its seed, channels and padding, and nothing else. The five
-    /// options after this one are for statistics of a network's features.
+    /// filters, which of the network take its seed, channels and padding, and nothing else. `layers`,
+    /// `every_octave`, `colour_weight` and `total_variation_weight` are for statistics of a network's
+    /// features; with resampled filters the first and the last are refused, the others not looked at.
     pub statistics: Statistics,
     /// Layers whose features count. Shallow ones carry grain and colour, deeper ones shapes. Default:
     /// `conv1_1 conv2_1 conv3_1`, of AlexNet `conv1 conv2 conv3`.

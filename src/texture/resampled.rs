@@ -78,7 +78,9 @@ fn check(vgg: &Vgg, options: &TextureOptions) -> Result<u64> {
 /// Steps of each of some sizes.
 fn steps(evaluations: Option<usize>, sizes: usize) -> Vec<usize> {
     let all = evaluations.unwrap_or(STEPS * sizes);
+    // In u128, since whoever limits a run by seconds may ask for any number.
+    let before = |number: usize| (all as u128 * number as u128 / sizes as u128) as usize;
     (0..sizes)
-        .map(|number| all * (number + 1) / sizes - all * number / sizes)
+        .map(|number| before(number + 1) - before(number))
         .collect()
 }
