@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ranvgg::{
-    Exemplars, Kept, Padding, Picture, Size, Statistics, TextureOptions, Vgg, imaging,
+    Exemplars, Kept, Padding, Picture, Size, TextureOptions, Vgg, imaging,
     synthesize_texture_observed,
 };
 
@@ -197,13 +197,9 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> 
     let mut options = if arguments.paper {
         TextureOptions::paper(vgg)
     } else {
-        let of_a_network = arguments.layers.is_some() || vgg.recipe().is_none();
-        let default = match of_a_network {
-            true => Statistics::Whitened,
-            false => Statistics::Resampled,
-        };
+        let layers = arguments.layers.is_some();
         TextureOptions {
-            statistics: arguments.sources.statistics.unwrap_or(default),
+            statistics: arguments.sources.statistics(vgg, layers),
             ..TextureOptions::default()
         }
     };

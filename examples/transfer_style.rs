@@ -21,7 +21,7 @@ struct Arguments {
     #[arg(long, value_parser = support::parse_size, value_name = "WxH")]
     size: Option<Size>,
 
-    /// How strongly the content pulls [default: see StyleOptions]
+    /// How strongly the content pulls [default: 0.1; for statistics of a network 3]
     #[arg(long, value_name = "W")]
     content_weight: Option<f64>,
 
@@ -33,11 +33,11 @@ struct Arguments {
     #[arg(long, value_name = "W")]
     tv_weight: Option<f64>,
 
-    /// Layer whose features are kept [default: conv2_2]
+    /// Layer whose features are kept, of statistics of a network [default: conv2_2]
     #[arg(long, value_name = "NAME")]
     content_layer: Option<String>,
 
-    /// Layers whose statistics are matched, separated by commas
+    /// Layers whose statistics are matched, separated by commas, in place of resampled filters
     #[arg(long, value_name = "A,B,C")]
     layers: Option<String>,
 
@@ -88,13 +88,14 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     }
     options.style_layers = support::parse_layers(&vgg, arguments.layers.as_deref())?;
     options.size = arguments.size;
-    options.content_weight = arguments.content_weight.unwrap_or(options.content_weight);
+    options.content_weight = arguments.content_weight;
     options.style_weight = arguments.style_weight.unwrap_or(options.style_weight);
     options.total_variation_weight = arguments
         .tv_weight
         .unwrap_or(options.total_variation_weight);
     options.style_scale = arguments.style_scale.unwrap_or(options.style_scale);
-    options.statistics = arguments.sources.statistics.unwrap_or(options.statistics);
+    let layers = arguments.layers.is_some() || arguments.content_layer.is_some();
+    options.statistics = arguments.sources.statistics(&vgg, layers);
     let colour_weight = arguments.sources.colour_weight;
     options.colour_weight = colour_weight.unwrap_or(options.colour_weight);
     options.colours = match arguments.colours {

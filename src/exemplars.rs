@@ -256,6 +256,19 @@ impl Sources {
         self.first().formats.clone()
     }
 
+    /// White where any region is, in a result of `size`; none where there is no mask of one.
+    pub(crate) fn regions(&self, size: Size) -> Option<Raster> {
+        let masks = self.groups.iter().map(|group| group.region.as_ref());
+        let masks: Option<Vec<&Raster>> = masks.collect();
+        let lightest = masks?
+            .into_iter()
+            .map(|mask| mask.resized(size))
+            .reduce(|a, b| {
+                Raster::from_pixels(size, |pixel| [a.values()[pixel].max(b.values()[pixel])])
+            });
+        lightest
+    }
+
     /// The mean colour of what counts, each region alike.
     pub(crate) fn mean(&self) -> Vec<f32> {
         let mut mean = vec![0.0; self.first().raster.channels()];

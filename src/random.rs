@@ -31,6 +31,10 @@ pub(crate) enum Purpose {
     Resampled = 8,
     /// Noise that gives an enlarged picture its grain; the index is the scale.
     Grain = 9,
+    /// Filters of contours; the index is the step.
+    Contours = 10,
+    /// Noise on the ranks of luminance where a painting starts.
+    Dither = 11,
 }
 
 /// The generator of one stream.

@@ -135,7 +135,7 @@ fn ratios(context: &Context) -> support::Result<Vec<Unit<'_>>> {
     for (setting, weight) in content.into_iter().chain(variation) {
         let mut options = StyleOptions::default();
         match setting {
-            "content weight" => options.content_weight = weight,
+            "content weight" => options.content_weight = Some(weight),
             _ => options.total_variation_weight = weight,
         }
         units.extend(stylings(context, setting, &weight, &options)?);

@@ -374,10 +374,10 @@ pub(crate) struct Sources {
     #[arg(long, value_name = "PICTURE")]
     pub(crate) guide: Option<PathBuf>,
 
-    /// Statistics that are matched: resampled (textures only), whitened, distributions, moments or
-    /// gram [default: resampled for textures, whitened for styles and for weights from a file]
+    /// Statistics that are matched: resampled, whitened, distributions, moments or gram [default:
+    /// resampled; whitened where layers are named or weights come from a file]
     #[arg(long, value_name = "NAME")]
-    pub(crate) statistics: Option<Statistics>,
+    statistics: Option<Statistics>,
 
     /// Weight of the distribution of colours, in units of one statistic [default: 1]
     #[arg(long, value_name = "W")]
@@ -385,6 +385,15 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
+    /// What is asked for, or what fits a network, of which `layers` may be named.
+    pub(crate) fn statistics(&self, vgg: &Vgg, layers: bool) -> Statistics {
+        let of_a_network = layers || vgg.recipe().is_none();
+        self.statistics.unwrap_or(match of_a_network {
+            true => Statistics::Whitened,
+            false => Statistics::Resampled,
+        })
+    }
+
     /// The pictures at `paths`, mixed or side by side.
     pub(crate) fn read(&self, paths: &[PathBuf], bundled: &str) -> Result<Exemplars> {
         let mut pictures = Vec::new();

@@ -47,6 +47,15 @@ pub(crate) fn with_luma(picture: &Raster, light: &Raster) -> Raster {
     })
 }
 
+/// The share of each channel in the luminance: luma, where there are three; all alike, where there are
+/// not.
+pub(crate) fn luma_weights(channels: usize) -> Vec<f32> {
+    match channels {
+        3 => LUMA.to_vec(),
+        _ => vec![1.0 / channels as f32; channels],
+    }
+}
+
 fn luma_of(pixel: &[f32]) -> f32 {
     pixel
         .iter()

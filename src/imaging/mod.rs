@@ -10,7 +10,7 @@ mod io;
 mod raster;
 mod scales;
 
-pub(crate) use self::colour::{luma, matched, with_luma};
+pub(crate) use self::colour::{luma, luma_weights, matched, with_luma};
 pub(crate) use self::convert::{Depth, Format, encoded};
 pub use self::convert::{Picture, flatten, from_image, to_image8, to_image16};
 pub(crate) use self::halving::Halving;

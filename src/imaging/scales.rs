@@ -85,7 +85,7 @@ impl std::fmt::Display for Size {
 #[non_exhaustive]
 pub enum Scales {
     /// Chosen by what is made: for statistics of a network, octaves from 48 pixels up, at most four;
-    /// with resampled filters, finer steps from 25 pixels up.
+    /// with resampled filters, finer steps, from 25 pixels up for textures and from 48 for styles.
     #[default]
     Auto,
     /// As many octaves, up to this number, as keep the first at least this many pixels on its
@@ -103,9 +103,6 @@ pub enum Scales {
 /// The octaves of [`Scales::Auto`] for statistics of a network.
 const OCTAVES: (usize, usize) = (4, 48);
 
-/// The shorter side that [`Scales::Auto`] begins with for resampled filters.
-const SMALLEST: f64 = 25.0;
-
 /// From one size to the next, at most, with resampled filters.
 const RATIO: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
@@ -121,12 +118,12 @@ impl Scales {
     }
 
     /// Factors of a run through sizes that lie closer than octaves, coarse to fine, the last one 1;
-    /// `shorter` is the shortest side of all pictures.
-    pub(crate) fn factors(self, shorter: usize) -> Vec<f64> {
+    /// `shorter` is the shortest side of all pictures, `smallest` what [`Scales::Auto`] begins with.
+    pub(crate) fn factors(self, shorter: usize, smallest: f64) -> Vec<f64> {
         let side = shorter as f64;
         let first = match self {
             Self::Single => 1.0,
-            Self::Auto => SMALLEST / side,
+            Self::Auto => smallest / side,
             Self::Octaves { most, smallest } => {
                 let halvings = i32::try_from(most - 1).unwrap_or(i32::MAX);
                 0.5f64.powi(halvings).max(smallest as f64 / side)
@@ -166,18 +163,18 @@ mod tests {
 
     #[test]
     fn factors_rise_evenly_to_one() {
-        assert_eq!(Scales::Single.factors(200), [1.0]);
-        assert_eq!(Scales::Auto.factors(20), [1.0]);
-        let factors = Scales::Auto.factors(200);
+        assert_eq!(Scales::Single.factors(200, 25.0), [1.0]);
+        assert_eq!(Scales::Auto.factors(20, 25.0), [1.0]);
+        let factors = Scales::Auto.factors(200, 25.0);
         assert_eq!(factors.len(), 7);
         assert_eq!((factors[0], factors[6]), (0.125, 1.0));
         for pair in factors.windows(2) {
             assert!((pair[0] / pair[1] - 0.5f64.sqrt()).abs() < 1e-12);
         }
         let octaves = |most, smallest| Scales::Octaves { most, smallest };
-        assert_eq!(octaves(3, 8).factors(200)[0], 0.25);
-        assert_eq!(octaves(9, 40).factors(200)[0], 0.2);
-        assert_eq!(octaves(1, 8).factors(200), [1.0]);
+        assert_eq!(octaves(3, 8).factors(200, 25.0)[0], 0.25);
+        assert_eq!(octaves(9, 40).factors(200, 25.0)[0], 0.2);
+        assert_eq!(octaves(1, 8).factors(200, 25.0), [1.0]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod pooling;
 mod positions;
 mod precision;
 mod quantiles;
-mod reference;
+pub(crate) mod reference;
 mod tensors;
 mod transport;
 

@@ -80,6 +80,25 @@ impl Planes {
         &mut self.data[start..start + self.width]
     }
 
+    /// One channel, its rows [`place`](Self::place)d one after the other with room between them.
+    pub(crate) fn plane(&self, channel: usize) -> &[f32] {
+        &self.data[channel * self.plane..][..self.height * self.stride]
+    }
+
+    pub(crate) fn plane_mut(&mut self, channel: usize) -> &mut [f32] {
+        &mut self.data[channel * self.plane..][..self.height * self.stride]
+    }
+
+    /// Where row `y` and column `x` lie in a channel's [`plane`](Self::plane).
+    pub(crate) fn place(&self, y: usize, x: usize) -> usize {
+        y * self.stride + x
+    }
+
+    /// Row and column of a [`place`](Self::place).
+    pub(crate) fn at(&self, place: usize) -> (usize, usize) {
+        (place / self.stride, place % self.stride)
+    }
+
     /// With `border` rows and columns of zeros on every side.
     pub(crate) fn with_zeros(&self, border: usize) -> Self {
         let (height, width) = (self.height + 2 * border, self.width + 2 * border);
@@ -121,6 +140,11 @@ impl Planes {
             }
         }
         folded
+    }
+
+    /// Multiplies all values.
+    pub(crate) fn scale(&mut self, factor: f32) {
+        self.data.iter_mut().for_each(|value| *value *= factor);
     }
 
     /// Adds planes of the same shape.

@@ -151,7 +151,7 @@ pub(crate) fn gate(gradient: impl IntoIterator<Item = f64>, features: &[f64]) ->
 
 /// Compares, as a share of the largest value.
 #[cfg(test)]
-pub(super) fn assert_near(what: &str, tolerance: f64, found: &[f32], expected: &[f64]) {
+pub(crate) fn assert_near(what: &str, tolerance: f64, found: &[f32], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let scale = expected.iter().map(|v| v.abs()).fold(1e-3, f64::max);
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {

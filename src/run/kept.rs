@@ -46,6 +46,11 @@ impl Kept {
 }
 
 impl KeptPixels {
+    /// What of `picture` a `mask` of the same size shows black.
+    pub(crate) fn new(picture: Raster, mask: Raster) -> Self {
+        Self { picture, mask }
+    }
+
     /// Puts the pixels that stay into a picture of any size, and gives 1 for those that are made, 0
     /// for those that stay, in one channel. Times a gradient that leaves none at pixels that stay;
     /// an optimiser that sees no gradient in a variable never changes it.

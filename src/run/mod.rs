@@ -29,7 +29,8 @@ use crate::random::{self, Purpose};
 pub struct RunOptions {
     /// Evaluations of the objective in the whole run, over all scales. More give a lower loss;
     /// below about 100 the result is blurred. Each scale adds the cost of about two for measuring
-    /// the weights of its terms. Default: 300, and with resampled filters 120 at each size.
+    /// the weights of its terms. Default: 300; with resampled
+    /// filters 120 at each size of a texture, and 120 at the first to 50 at the last of a style.
     pub evaluations: Option<usize>,
     /// Seconds that a run may take at most; it ends earlier when its evaluations are used. Each
     /// scale gets the share of time that it would take of an unlimited run, so that the last is
@@ -89,6 +90,13 @@ impl RunOptions {
     /// The noise that a run starts from.
     pub(crate) fn starting_noise(&self, size: Size, mean: &[f32]) -> Raster {
         noise_image(size, mean, self.noise, (self.seed, Purpose::Noise, 0))
+    }
+
+    /// A picture with noise of that amplitude.
+    pub(crate) fn with_noise(&self, picture: &Raster, amplitude: f64) -> Raster {
+        let mut noisy = picture.clone();
+        stochastic::add_noise(&mut noisy, amplitude, (self.seed, Purpose::Noise, 0));
+        noisy
     }
 
     /// The optimiser's settings at a scale of so many values.

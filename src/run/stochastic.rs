@@ -32,6 +32,8 @@ pub(crate) const MARGIN: usize = 5;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Level {
     pub(crate) size: Size,
+    /// This size in the last one.
+    pub(crate) factor: f64,
     pub(crate) steps: usize,
 }
 
@@ -50,21 +52,23 @@ pub(crate) struct StochasticCourse {
     pub(crate) wraps: bool,
     /// The standard deviation of colours.
     pub(crate) deviation: f64,
-    /// What the objective's one term is called.
-    pub(crate) term: &'static str,
+    /// What the objective's terms are called.
+    pub(crate) terms: Vec<&'static str>,
 }
 
-/// Value and gradient of an objective at an image, as step number `step` estimates them.
-pub(crate) type Estimate = Box<dyn Fn(&Planes, u32) -> (f64, Planes)>;
+/// An objective's terms at an image, and the gradient of their sum, as step number `step` estimates
+/// them.
+pub(crate) type Estimate = Box<dyn Fn(&Planes, u32) -> (Vec<f64>, Planes)>;
 
-/// Runs along a course. `objective` makes what is minimised at level number `i`. All of it happens in
-/// host memory; the outcome's tensors are on `device`.
+/// Runs along a course. `objective` makes what is minimised at a level that begins with the
+/// picture that it is given, margin and all. All of it happens in host memory; the outcome's tensors
+/// are on `device`.
 pub(crate) fn run_stochastic(
     device: &Device,
     course: StochasticCourse,
     options: &RunOptions,
     observer: &mut dyn Observer,
-    mut objective: impl FnMut(usize) -> Estimate,
+    mut objective: impl FnMut(Level, &Raster) -> Estimate,
 ) -> Result<Outcome> {
     let begun = Instant::now();
     let StochasticCourse {
@@ -74,7 +78,7 @@ pub(crate) fn run_stochastic(
         kept,
         wraps,
         deviation,
-        term,
+        terms,
     } = course;
     let margin = if wraps { 0 } else { MARGIN };
     let evaluations = levels.iter().map(|level| level.steps).sum();
@@ -83,7 +87,8 @@ pub(crate) fn run_stochastic(
     let mut counts = Counts::default();
     let mut records = Vec::new();
     let mut stop = StopReason::Evaluations;
-    for (scale, &Level { size, steps }) in levels.iter().enumerate() {
+    for (scale, &level) in levels.iter().enumerate() {
+        let Level { size, steps, .. } = level;
         let until = options.seconds.map(|seconds| {
             let now = begun.elapsed().as_secs_f64();
             now + (seconds - now).max(0.0) * share_of_time(&levels[scale..])
@@ -97,13 +102,13 @@ pub(crate) fn run_stochastic(
         let started = Instant::now();
         // Of the last size counts why it ended, as with every other run.
         stop = StopReason::Evaluations;
-        let estimate = objective(scale);
         canvas = brought_to(&canvas, size, margin);
         if scale > 0 {
             let noise = (options.seed, Purpose::Grain, scale as u32);
             add_noise(&mut canvas, GRAIN * deviation, noise);
         }
         let free = kept.as_ref().map(|kept| put(kept, &mut canvas, margin));
+        let estimate = objective(level, &canvas);
         let channels = canvas.channels();
         let Size { width, height } = canvas.size();
         let bounds = options.bounds;
@@ -118,13 +123,20 @@ pub(crate) fn run_stochastic(
         let mut asked = false;
         for step in 0..steps {
             let image = Planes::from_pixels(channels, height, width, adam.ask());
-            let (value, gradient) = estimate(&image, counts.evaluations as u32);
-            if !value.is_finite() {
+            let (values, gradient) = estimate(&image, counts.evaluations as u32);
+            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
                 return Err(Error::NotFinite {
                     what: format!("the objective at size {size}"),
-                    value: value as f32,
+                    value: *value as f32,
                 });
             }
+            let named = terms.iter().zip(&values);
+            let named: Vec<Term<'_>> = named
+                .map(|(name, value)| Term {
+                    name,
+                    value: *value,
+                })
+                .collect();
             let mut gradient = gradient.to_pixels();
             if let Some(free) = &free {
                 let pixels = gradient.chunks_exact_mut(channels).zip(free.values());
@@ -138,7 +150,7 @@ pub(crate) fn run_stochastic(
                 scale,
                 evaluation: counts.evaluations,
                 seconds,
-                terms: vec![value],
+                terms: values.clone(),
             });
             let progress = Progress {
                 scale,
@@ -147,7 +159,7 @@ pub(crate) fn run_stochastic(
                 evaluation: counts.evaluations,
                 evaluations,
                 seconds,
-                terms: &[Term { name: term, value }],
+                terms: &named,
                 point: Point::Pixels {
                     values: adam.ask(),
                     margin,
@@ -184,7 +196,7 @@ pub(crate) fn run_stochastic(
         (stop, None),
         counts,
         begun.elapsed().as_secs_f64(),
-        vec![term.to_owned()],
+        terms.into_iter().map(str::to_owned).collect(),
         records,
     ))
 }
@@ -243,7 +255,11 @@ fn put(kept: &KeptPixels, canvas: &mut Raster, margin: usize) -> Raster {
     free
 }
 
-fn add_noise(canvas: &mut Raster, amplitude: f64, (seed, purpose, index): (u64, Purpose, u32)) {
+pub(super) fn add_noise(
+    canvas: &mut Raster,
+    amplitude: f64,
+    (seed, purpose, index): (u64, Purpose, u32),
+) {
     let channels = canvas.channels();
     let numbers = random::normal(seed, purpose, index, canvas.size().pixels() * channels);
     let pixels = canvas.pixels_mut().zip(numbers.chunks_exact(channels));

@@ -1,11 +1,13 @@
 //! What the three tasks share: sizes, layers that fit them, terms of their objectives.
 
+mod resampled;
 mod statistics;
 
 use std::ops::RangeInclusive;
 
 use burn::tensor::Device;
 
+pub(crate) use self::resampled::{Schedule, refuse_layers, refuse_total_variation, seed_of};
 pub use self::statistics::Statistics;
 pub(crate) use self::statistics::Style;
 use crate::error::{Error, Result};

@@ -58,8 +58,9 @@ fn an_evaluation_goes_through_the_kernels_of_this_crate() {
     // Rectifiers, gates, poolings and padding are not among them.
     let pools = |kernel: &Launches| kernel.kernel.to_lowercase().contains("pool");
     assert!(!sent.iter().any(pools), "{sent:#?}");
-    // 125 and, without fusion, 139.
-    let most = if cfg!(feature = "fusion") { 130 } else { 145 };
+    // 125 and, without fusion, 139. Tuning may choose kernels that want their operands copied first:
+    // up to 132 were seen with fusion.
+    let most = if cfg!(feature = "fusion") { 138 } else { 145 };
     assert!(total(&sent) <= most, "{} in {sent:#?}", total(&sent));
 
     // Where every kernel is timed, each has a time.

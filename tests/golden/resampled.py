@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Golden numbers for textures by resampled filters: correlations and their gradients, transport, Adam.
+"""Golden numbers for textures and styles by resampled filters: correlations and their gradients, transport,
+Adam, the guide of a painting, its contours, the colours that it starts from.
 
     pip install numpy scipy torch
     python resampled.py                                  # writes resampled.json beside this file
@@ -12,6 +13,7 @@ import pathlib
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 from scipy.signal import correlate
 
 CHANNELS, HEIGHT, WIDTH, COUNT, SIDE = 3, 9, 21, 5, 5
@@ -64,6 +66,62 @@ def adam():
     return {"path": path}
 
 
+def coloured(height, width, across, down):
+    """[3, H, W]: 0.5 + 0.4 sin(across x + down y + c) cos(0.2 x)."""
+    c, y, x = np.meshgrid(range(3), range(height), range(width), indexing="ij")
+    return 0.5 + 0.4 * np.sin(across * x + down * y + c) * np.cos(0.2 * x)
+
+
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def guide():
+    """Smoothed luminance, standardised, and orientations of smoothed structure tensors."""
+
+    def smooth(plane):
+        return gaussian_filter(plane, 3.0, mode="nearest", truncate=3.0)
+
+    def tensor(picture):
+        light = np.tensordot(LUMA, picture, 1)
+        edge = np.pad(light, 1, mode="edge")
+        across, down = edge[1:-1, 2:] - edge[1:-1, :-2], edge[2:, 1:-1] - edge[:-2, 1:-1]
+        parts = np.stack([smooth(across**2 - down**2), smooth(2 * across * down), smooth(across**2 + down**2)])
+        return parts / parts[2].mean()
+
+    def planes(picture, tensor):
+        light = smooth(np.tensordot(LUMA, picture, 1))
+        energy = tensor[2] + 0.3 * tensor[2].mean()
+        return np.stack([(light - light.mean()) / light.std(), 2 * tensor[0] / energy, 2 * tensor[1] / energy])
+
+    picture, canvas = coloured(24, 31, 0.3, 0.2), coloured(24, 31, -0.4, 0.5)
+    alone, both = planes(picture, tensor(picture)), planes(picture, tensor(picture) + 2 * tensor(canvas))
+    return {"of": alone.ravel().tolist(), "with_contours": both.ravel().tolist()}
+
+
+def contours():
+    """Sum and gradient of w(z) h((R - m)/s - z), h(d) = |d| - ln(1 + |d|), w(z) = z^2 / (z^2 + 1)."""
+    i = torch.arange(40, dtype=torch.float64)
+    responses = torch.sin(0.9 * i).requires_grad_()
+    z = 2 * torch.cos(0.31 * i)
+    difference = ((responses - 0.2) / 0.7 - z).abs()
+    value = (z**2 / (z**2 + 1) * (difference - torch.log1p(difference))).sum()
+    value.backward()
+    return {"value": value.item(), "gradient": responses.grad.tolist()}
+
+
+def tint():
+    """The mean colour of a style's pixels of equal rank of luminance, in 64 bins with lines between them."""
+    picture, style = coloured(9, 13, 0.3, 0.2).reshape(3, -1), coloured(16, 20, 0.7, -0.3).reshape(3, -1)
+    style = style[:, np.argsort(LUMA @ style)]
+    count = style.shape[1]
+    bins = [style[:, b * count // 64 : (b + 1) * count // 64].mean(1) for b in range(64)]
+    ranks = np.argsort(np.argsort(LUMA @ picture))
+    place = (ranks + 0.5) / len(ranks) * 64 - 0.5
+    tinted = [np.interp(place, np.arange(64), channel) for channel in np.array(bins).T]
+    return {"pixels": np.array(tinted).T.ravel().tolist()}
+
+
 numbers = {"correlations": correlations(), "transport": transport(), "adam": adam()}
+numbers |= {"guide": guide(), "contours": contours(), "tint": tint()}
 numbers = json.loads(json.dumps(numbers), parse_float=lambda text: float(f"{float(text):.9g}"))
 pathlib.Path(__file__).with_suffix(".json").write_text(json.dumps(numbers) + "\n")

@@ -19,6 +19,7 @@ mod greedy;
 mod lbfgs;
 mod metrics;
 mod networks;
+mod paintings;
 mod parity;
 mod precision;
 mod reads;

@@ -3,9 +3,8 @@
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use ranvgg::metrics::{filter_responses, novelty, seam};
 use ranvgg::{
-    Control, Error, Exemplars, Kept, Outcome, Padding, Picture, Progress, RandomVgg, RunOptions,
-    Scales, Size, Statistics, StopReason, TextureOptions, Vgg, synthesize_texture,
-    synthesize_texture_observed, transfer_style,
+    Control, Exemplars, Kept, Outcome, Padding, Picture, Progress, RandomVgg, RunOptions, Scales,
+    Size, StopReason, TextureOptions, Vgg, synthesize_texture, synthesize_texture_observed,
 };
 
 use crate::common::{bundled, flex};
@@ -323,14 +322,6 @@ fn options_that_say_nothing_here_are_refused() {
             },
             "the exemplar's scale",
         );
-    }
-    let style = ranvgg::StyleOptions {
-        statistics: Statistics::Resampled,
-        ..ranvgg::StyleOptions::default()
-    };
-    match transfer_style(&vgg, &gravel, &gravel, &style) {
-        Err(Error::InvalidOption { name, .. }) => assert_eq!(name, "statistics"),
-        other => panic!("{:?}", other.map(|_| ())),
     }
 }
 

@@ -26,6 +26,14 @@ fn whitened() -> TextureOptions {
     }
 }
 
+/// The same; `tests/suite/paintings.rs` has the default.
+fn whitened_style() -> StyleOptions {
+    StyleOptions {
+        statistics: Statistics::Whitened,
+        ..StyleOptions::default()
+    }
+}
+
 fn run(evaluations: usize) -> RunOptions {
     RunOptions {
         evaluations: Some(evaluations),
@@ -203,7 +211,7 @@ fn a_style_changes_the_picture_and_keeps_its_content() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
     let options = StyleOptions {
         run: run(60),
-        ..StyleOptions::default()
+        ..whitened_style()
     };
     let outcome = transfer_style(&network(), &cat, &strokes, &options).unwrap();
     let result = outcome.image().to_rgb32f();
@@ -395,7 +403,7 @@ fn options_out_of_range_are_refused_by_name() {
     };
     named(texture(TextureOptions { run, ..default() }), "octaves");
     let style = |options: StyleOptions| transfer_style(&vgg, &gravel, &gravel, &options);
-    let default = StyleOptions::default;
+    let default = whitened_style;
     named(
         style(StyleOptions {
             style_weight: 0.0,
@@ -405,7 +413,7 @@ fn options_out_of_range_are_refused_by_name() {
     );
     named(
         style(StyleOptions {
-            content_weight: -1.0,
+            content_weight: Some(-1.0),
             ..default()
         }),
         "content weight",
@@ -481,7 +489,7 @@ fn pictures_too_small_are_refused_by_name() {
         matches!(error, Error::ImageSize { size: 224, .. }),
         "{error}"
     );
-    let error = transfer_style(&vgg, &small, &one, &StyleOptions::default());
+    let error = transfer_style(&vgg, &small, &one, &whitened_style());
     assert!(
         error.is_ok(),
         "a style of one pixel is resized: {:?}",
@@ -518,7 +526,7 @@ fn styles_start_from_content_noise_or_a_picture() {
         let options = StyleOptions {
             start,
             run: run(1),
-            ..StyleOptions::default()
+            ..whitened_style()
         };
         let outcome = transfer_style(&vgg, &cat, &strokes, &options).unwrap();
         psnr(&outcome.picture(), &cat.to_rgb32f()).unwrap()
@@ -672,7 +680,7 @@ fn a_network_takes_pictures_of_its_own_channels_only() {
     assert!(refused.contains("at least one pixel"), "{refused}");
     let colours = StyleOptions {
         colours: Colours::Luminance,
-        ..StyleOptions::default()
+        ..whitened_style()
     };
     let one = RandomVgg::vgg19().with_channels(1).init(&flex()).unwrap();
     let grey = || Picture::maps([height.clone()]);
@@ -805,7 +813,7 @@ fn a_style_and_a_content_keep_to_their_places() {
     };
     let options = StyleOptions {
         run: run(60),
-        ..StyleOptions::default()
+        ..whitened_style()
     };
     // Painted on the left alone.
     let left = Exemplars::regions([(strokes.clone().into(), left_half(96, 96))]);
@@ -820,7 +828,7 @@ fn a_style_and_a_content_keep_to_their_places() {
     let options = StyleOptions {
         content_mask: Some(left_half(96, 96).into()),
         content_layer: Some(layer("conv1_2")),
-        content_weight: 100.0,
+        content_weight: Some(100.0),
         ..options
     };
     let result = transfer_style(&network(), &cat, &strokes, &options).unwrap();
@@ -839,7 +847,7 @@ fn colours_can_be_those_of_the_content() {
         let options = StyleOptions {
             colours,
             run: run(40),
-            ..StyleOptions::default()
+            ..whitened_style()
         };
         transfer_style(&network(), &cat, &strokes, &options)
             .unwrap()
@@ -896,7 +904,7 @@ fn a_weight_means_the_same_at_every_size() {
                 },
                 start: StyleStart::Picture(repeated("gravel.png").into()),
                 total_variation_weight: 0.1,
-                ..StyleOptions::default()
+                ..whitened_style()
             };
             let (content, style) = (repeated("cat.png"), repeated("strokes.png"));
             let outcome = transfer_style(&vgg, content, style, &options).unwrap();

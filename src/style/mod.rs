@@ -1,20 +1,24 @@
 //! Style transfer: the content of one picture in the style of another.
 
+mod layers;
+mod resampled;
+mod tint;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, not_negative, positive};
 use crate::exemplars::Exemplars;
-use crate::imaging::{Picture, Raster, Size, luma, matched, with_luma};
+use crate::imaging::{Format, Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
-use crate::objective::Objective;
-use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{self, Statistics, Style, deepest, with_content, with_total_variation};
+use crate::run::{Observer, Outcome, RunOptions, Unobserved};
+use crate::task::Statistics;
 
 /// What style transfer starts from.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum StyleStart {
-    /// The content picture.
+    /// The content picture; with resampled filters in the style's colours at equal ranks of luminance,
+    /// with noise.
     #[default]
     Content,
     /// Noise.
@@ -42,28 +46,21 @@ pub enum Colours {
 }
 
 /// Options of [`transfer_style`].
+///
+/// `content_layer`, `style_layers`, `every_octave`, `colour_weight` and `total_variation_weight` are for
+/// statistics of a network's features. With resampled filters the layers and the total variation are
+/// refused, the others not looked at.
 #[derive(Clone, Debug)]
 pub struct StyleOptions {
-    /// The layer whose features the result shares with the content picture. A deeper one keeps
-    /// less of its detail. Default: `conv2_2`, of AlexNet `conv2`.
-    pub content_layer: Option<Layer>,
-    /// Layers whose statistics it shares with the style picture. Default: `conv1_1 conv2_1
-    /// conv3_1`, of AlexNet `conv1 conv2 conv3`.
-    pub style_layers: Option<Vec<Layer>>,
-    /// Which statistics of their features. Default: means, and whitened covariances.
+    /// Which statistics the result shares with the style picture. Default: distributions along
+    /// resampled filters, which of the network take its seed, channels and padding, and nothing else.
     pub statistics: Statistics,
-    /// Match them on every octave of the image at once. Default: true.
-    pub every_octave: bool,
-    /// How strongly content pulls, in units of one statistic of the style. Below 1 the content
-    /// dissolves, above 10 little but the colours change. Default: 3.
-    pub content_weight: f64,
-    /// How strongly each statistic of the style pulls. Default: 1.
+    /// How strongly content pulls, in units of the style's distance. At 0.03 the content dissolves, at 1
+    /// little but the colours change. Default: 0.1; for statistics of a network 3, in units of one of
+    /// them.
+    pub content_weight: Option<f64>,
+    /// How strongly the style pulls, or each of its statistics. Default: 1.
     pub style_weight: f64,
-    /// How strongly the distribution of the style's colours pulls, in units of one of its
-    /// statistics. Default: 1.
-    pub colour_weight: f64,
-    /// Weight of the total variation, in the same units. Default: 0.
-    pub total_variation_weight: f64,
     /// Width and height of the result; the content picture is resized to it. Default: the content
     /// picture's.
     pub size: Option<Size>,
@@ -79,6 +76,19 @@ pub struct StyleOptions {
     pub start: StyleStart,
     /// How long and through which sizes it runs.
     pub run: RunOptions,
+    /// The layer whose features the result shares with the content picture. A deeper one keeps
+    /// less of its detail. Default: `conv2_2`, of AlexNet `conv2`.
+    pub content_layer: Option<Layer>,
+    /// Layers whose statistics it shares with the style picture. Default: `conv1_1 conv2_1
+    /// conv3_1`, of AlexNet `conv1 conv2 conv3`.
+    pub style_layers: Option<Vec<Layer>>,
+    /// Match them on every octave of the image at once. Default: true.
+    pub every_octave: bool,
+    /// How strongly the distribution of the style's colours pulls, in units of one of its
+    /// statistics. Default: 1.
+    pub colour_weight: f64,
+    /// Weight of the total variation, in the same units. Default: 0.
+    pub total_variation_weight: f64,
 }
 
 impl Default for StyleOptions {
@@ -86,9 +96,9 @@ impl Default for StyleOptions {
         Self {
             content_layer: None,
             style_layers: None,
-            statistics: Statistics::Whitened,
+            statistics: Statistics::Resampled,
             every_octave: true,
-            content_weight: 3.0,
+            content_weight: None,
             style_weight: 1.0,
             colour_weight: 1.0,
             total_variation_weight: 0.0,
@@ -105,7 +115,9 @@ impl Default for StyleOptions {
 impl StyleOptions {
     fn check(&self) -> Result<()> {
         self.run.check()?;
-        not_negative("content weight", self.content_weight)?;
+        if let Some(weight) = self.content_weight {
+            not_negative("content weight", weight)?;
+        }
         positive("style weight", self.style_weight)?;
         not_negative("colour weight", self.colour_weight)?;
         not_negative("total variation weight", self.total_variation_weight)?;
@@ -116,7 +128,23 @@ impl StyleOptions {
 /// Paints `content` in the style of `style`: a picture, a [mixture](Exemplars::mixture) of several,
 /// or several in [regions](Exemplars::regions) of their own.
 ///
-/// Minimises, at every scale from coarse to fine,
+/// By default the distribution of the result's patches becomes that of the style's along random filters
+/// that are drawn anew at every step, as in [`synthesize_texture`](crate::synthesize_texture), and a few
+/// filters of luminance keep the contours of the content:
+///
+/// ```text
+/// L_t = D_t(x, style) + a C_t(x, content)
+/// ```
+///
+/// For `D`, positions of the style and of the result are split, anew for each bank of filters, into six
+/// classes of equal shares by their rank along a random direction of luminance and orientation, and
+/// distributions are compared class by class: light comes to light, and strokes follow contours. `C` is
+/// the distance of the responses at each position from the content's, in the contrast of the style,
+/// where the content is not flat. This runs in host memory, on all threads, whatever the network's
+/// device. (Distributions in classes of a guide are this crate's own; guides of luminance and
+/// orientation are those of Hertzmann et al., "Image Analogies", SIGGRAPH 2001.)
+///
+/// With other [`Statistics`] L-BFGS minimises, at every scale from coarse to fine,
 ///
 /// ```text
 /// L = a |F(x) - F(content)|^2 / (2 N M)  +  b D(x, style)  +  c R(x)
@@ -157,35 +185,19 @@ pub fn transfer_style_observed(
     let formats = content.formats();
     let content = content.read("the content picture", vgg.channels())?;
     let style = style.into().read("the style picture", vgg.channels())?;
-    let size = options.size.unwrap_or(content.size());
-    size.check("the result")?;
-    let scaled = |own: &Raster| own.resized(style_size(own.size(), size, options.style_scale));
-    let style = style.changed(scaled);
-    let mut images = vec![("the result", size)];
-    images.extend(style.sizes().map(|size| ("the style picture", size)));
-    let content_layer = match options.content_layer {
-        Some(layer) => layer,
-        None => task::content_layer(vgg),
-    };
-    let style_layers = match &options.style_layers {
-        Some(layers) => layers.clone(),
-        None => task::style_layers(vgg, &images),
-    };
-    let minimum =
-        deepest(vgg, &[content_layer], &images[..1])?.max(deepest(vgg, &style_layers, &images)?);
-    let all: Vec<Size> = images.iter().map(|(_, size)| *size).collect();
-    let halvings = options.run.scales.halvings(&all, minimum);
-    let sizes = size.octaves(halvings);
-    let content_mask = match &options.content_mask {
+    let mask = match &options.content_mask {
         Some(mask) => Some(mask.read_region("the content mask")?),
         None => None,
     };
+    let size = options.size.unwrap_or(content.size());
+    size.check("the result")?;
     if options.colours != Colours::Style && vgg.channels() != 3 {
         let allowed = "those of the style, for pictures of other than three channels";
         return Err(Error::option("colours", "those of the content", allowed));
     }
+    let style = style.brought_to(|own| style_size(own, size, options.style_scale));
     let coloured = content.resized(size);
-    let (content, style) = match options.colours {
+    let (picture, style) = match options.colours {
         Colours::Style => (coloured.clone(), style),
         Colours::Matched => {
             let style = style.changed(|picture| matched(picture, &coloured));
@@ -197,47 +209,26 @@ pub fn transfer_style_observed(
             (light, style)
         }
     };
-    let mean = style.mean();
-    let start = match &options.start {
-        StyleStart::Content => content.clone(),
-        StyleStart::Picture(picture) => picture.read("the starting picture", vgg.channels())?,
-        StyleStart::Noise => options.run.starting_noise(sizes[0], &mean),
-    };
-    let course = Course {
-        sizes,
-        start,
-        mean,
+    let motif = Motif {
+        picture,
+        mask,
         formats,
-        kept: None,
     };
-    let outcome = run::run(vgg, course, &options.run, observer, |scale| {
-        let octaves = halvings - scale;
-        let style = style.halved(octaves, vgg.device());
-        let mut objective = Objective::new(vgg);
-        if options.content_weight > 0.0 {
-            let content = content.resized(size.halved(octaves));
-            let at = (content_layer, options.content_weight);
-            objective = with_content(objective, vgg, &content, content_mask.as_ref(), at)?;
-        }
-        let octaves = if options.every_octave { scale } else { 0 };
-        let terms = Style {
-            layers: &style_layers,
-            statistics: options.statistics,
-            size: size.halved(halvings - scale),
-            octaves,
-            weight: options.style_weight,
-            colour_weight: options.style_weight * options.colour_weight,
-        };
-        let objective = terms.add(objective, vgg, style)?;
-        Ok(with_total_variation(
-            objective,
-            options.total_variation_weight,
-        ))
-    })?;
+    let outcome = match options.statistics {
+        Statistics::Resampled => resampled::paint(vgg, motif, &style, options, observer),
+        _ => layers::paint(vgg, motif, &style, options, observer),
+    }?;
     Ok(match options.colours {
         Colours::Luminance => outcome.changed(|picture| with_luma(&coloured, picture)),
         _ => outcome,
     })
+}
+
+/// The content picture at the result's size, where it counts, and the files that could hold it.
+struct Motif {
+    picture: Raster,
+    mask: Option<Raster>,
+    formats: Vec<Format>,
 }
 
 /// The style picture's size when its shorter side is `scale` times that of the result.

@@ -1,0 +1,101 @@
+//! Paintings by resampled filters.
+
+use super::tint::tinted;
+use super::{Motif, StyleOptions, StyleStart};
+use crate::error::Result;
+use crate::exemplars::Sources;
+use crate::imaging::Size;
+use crate::kernels::Padding;
+use crate::network::Vgg;
+use crate::resampled::{Content, Guide, Painting, Resampled, planes};
+use crate::run::{KeptPixels, MARGIN, Observer, Outcome, StochasticCourse, run_stochastic};
+use crate::task::{Schedule, refuse_layers, refuse_total_variation, seed_of};
+
+const SCHEDULE: Schedule = Schedule {
+    smallest: 48.0,
+    steps: (120.0, 50.0),
+};
+
+/// Weight of the content where nothing else is asked for.
+const CONTENT_WEIGHT: f64 = 0.1;
+
+/// Amplitude of the noise that a painting starts from, in standard deviations of the style's colours:
+/// without it flat places have nothing that could become strokes.
+const NOISE: f64 = 0.6;
+
+/// The same for the luminance by which it is coloured, in its own.
+const DITHER: f64 = 0.3;
+
+pub(super) fn paint(
+    vgg: &Vgg,
+    motif: Motif,
+    style: &Sources,
+    options: &StyleOptions,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
+    let layer = options.content_layer.map(|layer| [layer]);
+    refuse_layers("content layer", layer.as_ref().map(|layer| &layer[..]))?;
+    refuse_layers("style layers", options.style_layers.as_deref())?;
+    refuse_total_variation(options.total_variation_weight)?;
+    let seed = seed_of(vgg)?;
+    let Motif {
+        picture,
+        mask,
+        formats,
+    } = motif;
+    let size = picture.size();
+    let sides = style.sizes().chain([size]).map(Size::shorter);
+    let levels = SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run);
+    let run = &options.run;
+    let start = match &options.start {
+        StyleStart::Picture(picture) => picture.read("the starting picture", vgg.channels())?,
+        StyleStart::Noise => run.starting_noise(levels[0].size, &style.mean()),
+        StyleStart::Content => {
+            let dithered = tinted(&picture, style, DITHER, run.seed);
+            let small = dithered.resized(levels[0].size);
+            run.with_noise(&small, NOISE * style.deviation())
+        }
+    };
+    let wraps = vgg.padding() == Padding::Circular;
+    // Beyond all regions of styles the picture stays as it is.
+    let kept = style
+        .regions(size)
+        .map(|mask| KeptPixels::new(picture.clone(), mask));
+    let course = StochasticCourse {
+        levels,
+        start,
+        formats,
+        kept,
+        wraps,
+        deviation: style.deviation(),
+        terms: vec!["style", "content"],
+    };
+    // Contours in the contrast that the style's colours give them.
+    let content = tinted(&picture, style, 0.0, run.seed);
+    let weight = options.content_weight.unwrap_or(CONTENT_WEIGHT) / options.style_weight;
+    let mut first = true;
+    run_stochastic(vgg.device(), course, run, observer, |level, canvas| {
+        let margin = if wraps { 0 } else { MARGIN };
+        let content = content.resized(level.size).with_margin(margin);
+        let content = planes(&content);
+        let guide = match std::mem::take(&mut first) {
+            // Nothing but noise so far.
+            true => Guide::of(&content),
+            false => Guide::with_contours(&content, &planes(canvas)),
+        };
+        let place = (level.size, margin);
+        let target = Resampled::new(style, level.factor, place, wraps, seed);
+        let mask = mask
+            .as_ref()
+            .map(|mask| mask.resized(level.size).with_margin(margin));
+        let painting = Painting {
+            style: target.guided(guide),
+            content: Content::of(&content, mask.as_ref()),
+            weight,
+        };
+        Box::new(move |image, step| {
+            let (values, gradient) = painting.distance(image, step);
+            (values.to_vec(), gradient)
+        })
+    })
+}

@@ -1,0 +1,131 @@
+//! The content in the colours of the style: what a painting starts from.
+
+use crate::exemplars::{Resized, Sources};
+use crate::imaging::{Raster, is_white, luma_weights};
+use crate::random::{self, Purpose};
+
+/// Colours of a table.
+const BINS: usize = 64;
+
+/// `picture` in the colours of `style`: each pixel gets the mean colour of the style's pixels whose
+/// luminance has the same rank. `dither`: standard deviation of noise on the picture's luminance, in its
+/// own; where a picture is flat, it then gets all colours of some range of ranks, instead of stripes.
+///
+/// Each region has the colours of its own style; beyond all of them the picture stays as it is.
+pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) -> Raster {
+    let weights = luma_weights(picture.channels());
+    let light = |pixel: &[f32]| -> f32 { pixel.iter().zip(&weights).map(|(a, b)| a * b).sum() };
+    let mut lights: Vec<f32> = picture.pixels().map(light).collect();
+    let amplitude = dither * Raster::new(picture.size(), 1, lights.clone()).deviation();
+    if amplitude > 0.0 {
+        let noise = random::normal(seed, Purpose::Dither, 0, lights.len());
+        for (light, noise) in lights.iter_mut().zip(noise) {
+            *light += amplitude as f32 * noise;
+        }
+    }
+    let mut tinted = picture.clone();
+    for group in style.resized(|size| size) {
+        let region = group.region.map(|mask| mask.resized(picture.size()));
+        let counts = |pixel: &usize| {
+            let mask = region.as_ref().map(|mask| mask.values()[*pixel]);
+            mask.is_none_or(is_white)
+        };
+        let ranked = ranked((0..lights.len()).filter(counts).collect(), &lights);
+        let table = table(&group, light);
+        let mut pixels: Vec<&mut [f32]> = tinted.pixels_mut().collect();
+        for (rank, pixel) in ranked.iter().enumerate() {
+            let place = (rank as f32 + 0.5) / ranked.len() as f32 * BINS as f32 - 0.5;
+            let place = place.clamp(0.0, BINS as f32 - 1.0);
+            let (bin, part) = ((place as usize).min(BINS - 2), place);
+            let part = part - bin as f32;
+            let colours = table[bin].iter().zip(&table[bin + 1]);
+            for (value, (below, above)) in pixels[*pixel].iter_mut().zip(colours) {
+                *value = below + part * (above - below);
+            }
+        }
+    }
+    tinted
+}
+
+/// Pixels in the order of their luminance.
+fn ranked(mut pixels: Vec<usize>, lights: &[f32]) -> Vec<usize> {
+    pixels.sort_by(|a, b| lights[*a].total_cmp(&lights[*b]));
+    pixels
+}
+
+/// The mean colours of a mixture's pixels, dark to light; each bin has as many of them.
+fn table(group: &Resized<'_>, light: impl Fn(&[f32]) -> f32) -> Vec<Vec<f32>> {
+    let channels = group
+        .parts
+        .first()
+        .map_or(1, |part| part.picture.channels());
+    let mut table = vec![vec![0.0; channels]; BINS];
+    let mut shares = vec![0.0; BINS];
+    for part in &group.parts {
+        let lights: Vec<f32> = part.picture.pixels().map(&light).collect();
+        let counts = |pixel: &usize| {
+            let mask = part.mask.as_ref().map(|mask| mask.values()[*pixel]);
+            mask.is_none_or(is_white)
+        };
+        let ranked = ranked((0..lights.len()).filter(counts).collect(), &lights);
+        let pixels: Vec<&[f32]> = part.picture.pixels().collect();
+        for bin in 0..BINS {
+            // At least one pixel, also of pictures with fewer than bins.
+            let place = |bin: usize| bin * ranked.len() / BINS;
+            let first = place(bin).min(ranked.len().saturating_sub(1));
+            let members = &ranked[first..place(bin + 1).max(first + 1).min(ranked.len())];
+            for pixel in members {
+                let share = part.share as f32 / members.len() as f32;
+                shares[bin] += share;
+                for (sum, value) in table[bin].iter_mut().zip(pixels[*pixel]) {
+                    *sum += share * value;
+                }
+            }
+        }
+    }
+    for (colour, share) in table.iter_mut().zip(&shares) {
+        colour
+            .iter_mut()
+            .for_each(|value| *value /= share.max(f32::MIN_POSITIVE));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{DynamicImage, Rgb32FImage};
+
+    use super::*;
+    use crate::exemplars::Exemplars;
+    use crate::kernels::reference::assert_near;
+    use crate::resampled::{coloured, golden};
+
+    fn raster(height: usize, width: usize, across: f64, down: f64) -> Raster {
+        let pixels = coloured(height, width, across, down).to_pixels();
+        Raster::from(Rgb32FImage::from_raw(width as u32, height as u32, pixels).unwrap())
+    }
+
+    fn style(raster: &Raster) -> Sources {
+        let exemplars = Exemplars::from(DynamicImage::from(raster.to_rgb()));
+        exemplars.read("the style picture", 3).unwrap()
+    }
+
+    #[test]
+    fn colours_are_those_of_another_program() {
+        let picture = raster(9, 13, 0.3, 0.2);
+        let tinted = tinted(&picture, &style(&raster(16, 20, 0.7, -0.3)), 0.0, 0);
+        assert_near("colours", 1e-5, tinted.values(), &golden("tint", "pixels"));
+    }
+
+    #[test]
+    fn few_pixels_are_colours_too() {
+        let one = Raster::from_pixels(crate::Size::square(1), |_| [0.1, 0.2, 0.3]);
+        let tinted = tinted(&raster(9, 13, 0.3, 0.2), &style(&one), 0.3, 0);
+        for pixel in tinted.pixels() {
+            assert_near("colour", 1e-6, pixel, &[0.1, 0.2, 0.3]);
+        }
+        let two = Raster::from_pixels(crate::Size::new(2, 1), |i| [i as f32; 3]);
+        let tinted = super::tinted(&two, &style(&raster(1, 1, 0.3, 0.2)), 0.0, 0);
+        assert_eq!(tinted.values()[..3], tinted.values()[3..]);
+    }
+}
