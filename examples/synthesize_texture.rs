@@ -32,6 +32,10 @@ struct Arguments {
     #[arg(long, value_name = "FACTOR")]
     exemplar_scale: Option<f64>,
 
+    /// Do not look for periods of an exemplar that repeats itself (rows of bricks, tiles, weaves)
+    #[arg(long)]
+    no_periods: bool,
+
     /// Layers of the network whose statistics are matched, separated by commas
     #[arg(long, value_name = "A,B,C")]
     layers: Option<String>,
@@ -204,6 +208,7 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> 
         }
     };
     options.exemplar_scale = arguments.exemplar_scale;
+    options.periods = !arguments.no_periods;
     if arguments.layers.is_some() {
         options.layers = support::parse_layers(vgg, arguments.layers.as_deref())?;
     }

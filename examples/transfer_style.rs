@@ -11,7 +11,7 @@ use ranvgg::{Colours, Size, StyleOptions, StyleStart, transfer_style_observed};
 /// Paint a picture in the style of another, through a network that was never trained
 #[derive(Parser)]
 struct Arguments {
-    /// Picture whose content to keep (.png, .jpg, .tif) [default: a cat, from the crate]
+    /// Picture whose content to keep (.png, .jpg, .tif) [default: a rocket at night, from the crate]
     content: Option<PathBuf>,
 
     /// Pictures whose style to take; of several a mixture [default: painted strokes, from the crate]
@@ -21,7 +21,7 @@ struct Arguments {
     #[arg(long, value_parser = support::parse_size, value_name = "WxH")]
     size: Option<Size>,
 
-    /// How strongly the content pulls [default: 0.1; for statistics of a network 3]
+    /// How strongly the content pulls [default: 0.15; for statistics of a network 3]
     #[arg(long, value_name = "W")]
     content_weight: Option<f64>,
 
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> support::Result<()> {
     let common = &arguments.common;
     let output = common.output("styled.png")?;
-    let content = support::open_picture(arguments.content.as_deref(), "cat.png")?;
+    let content = support::open_picture(arguments.content.as_deref(), "launch.png")?;
     let style = arguments.sources.read(&arguments.styles, "strokes.png")?;
     let vgg = common.network(3)?;
     let mut options = StyleOptions::default();

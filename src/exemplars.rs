@@ -256,6 +256,13 @@ impl Sources {
         self.first().formats.clone()
     }
 
+    /// The picture, where there is one alone, all of which counts everywhere.
+    pub(crate) fn single(&self) -> Option<&Raster> {
+        let first = self.first();
+        let alone = self.all().count() == 1 && self.groups[0].region.is_none();
+        (alone && first.mask.is_none()).then_some(&first.raster)
+    }
+
     /// White where any region is, in a result of `size`; none where there is no mask of one.
     pub(crate) fn regions(&self, size: Size) -> Option<Raster> {
         let masks = self.groups.iter().map(|group| group.region.as_ref());

@@ -35,6 +35,8 @@ pub(crate) enum Purpose {
     Contours = 10,
     /// Noise on the ranks of luminance where a painting starts.
     Dither = 11,
+    /// Phases of a texture's periods at its corner.
+    Phase = 12,
 }
 
 /// The generator of one stream.

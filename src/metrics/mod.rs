@@ -1,5 +1,6 @@
 //! How alike two images are, how good a texture is, and whether it tiles: pure functions of images.
 
+mod autocorrelation;
 mod filter_responses;
 mod novelty;
 mod order;
@@ -11,6 +12,7 @@ mod ssim;
 
 use image::Rgb32FImage;
 
+pub(crate) use self::autocorrelation::Autocorrelation;
 pub use self::filter_responses::filter_responses;
 pub use self::novelty::{Novelty, novelty};
 pub use self::order::{Order, order};

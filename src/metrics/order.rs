@@ -1,8 +1,8 @@
 //! Whether large structure is arranged alike: rows of bricks, the spacing of stones.
 
 use image::Rgb32FImage;
-use rayon::prelude::*;
 
+use super::autocorrelation::Autocorrelation;
 use super::check;
 use super::plane::Plane;
 use crate::error::Result;
@@ -45,7 +45,7 @@ pub fn order(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<Order> {
         Map::luminance(&plane)
     });
     let lag = maps[0].width.min(maps[0].height) / 2;
-    let apart = |[a, b]: [&Map; 2]| a.autocorrelation(lag).distance(&b.autocorrelation(lag));
+    let apart = |[a, b]: [&Map; 2]| distance(&a.autocorrelation(lag), &b.autocorrelation(lag));
     let edges = maps.each_ref().map(Map::gradient);
     Ok(Order {
         luminance: apart(maps.each_ref()),
@@ -95,39 +95,13 @@ impl Map {
         }
     }
 
-    /// The correlation with itself shifted by `(0..=lag, -lag..=lag)`.
-    fn autocorrelation(&self, lag: usize) -> Self {
-        let (width, height) = (self.width, self.height);
-        let count = self.values.len() as f64;
-        let mean = self.values.iter().sum::<f64>() / count;
-        let values: Vec<f64> = self.values.iter().map(|value| value - mean).collect();
-        let variance = values.iter().map(|value| value * value).sum::<f64>() / count;
-        let along = 2 * lag + 1;
-        let correlations = (0..(lag + 1) * along).into_par_iter().map(|place| {
-            let (down, across) = (place / along, (place % along) as isize - lag as isize);
-            let shift = across.unsigned_abs();
-            let (left, right) = if across < 0 { (shift, 0) } else { (0, shift) };
-            let overlap = width - shift;
-            let mut sum = 0.0;
-            for y in 0..height - down {
-                let near = &values[y * width + left..][..overlap];
-                let far = &values[(y + down) * width + right..][..overlap];
-                sum += near.iter().zip(far).map(|(a, b)| a * b).sum::<f64>();
-            }
-            // A flat image correlates with nothing.
-            sum / (((height - down) * overlap) as f64 * variance.max(1e-12))
-        });
-        Self {
-            width: along,
-            height: lag + 1,
-            values: correlations.collect(),
-        }
+    fn autocorrelation(&self, lag: usize) -> Vec<f64> {
+        Autocorrelation::of(&self.values, self.width, lag).values
     }
+}
 
-    /// The root of the mean squared difference.
-    fn distance(&self, other: &Self) -> f64 {
-        let pairs = self.values.iter().zip(&other.values);
-        let squares: f64 = pairs.map(|(a, b)| (a - b).powi(2)).sum();
-        (squares / self.values.len() as f64).sqrt()
-    }
+/// The root of the mean squared difference.
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    let squares: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
+    (squares / a.len() as f64).sqrt()
 }

@@ -1,4 +1,5 @@
-//! What belongs where in a painting: light to light, and strokes along contours.
+//! What belongs where: light to light and strokes along contours in a painting, like to like in a texture
+//! that repeats itself.
 
 use rand::{Rng, RngExt as _};
 use rand_distr::{Distribution, StandardNormal};
@@ -31,7 +32,7 @@ const CANVAS: f32 = 2.0;
 /// of its values is that of their errors; with noise each class has its share of such a place.
 const NOISE: f32 = 0.6;
 
-/// Three numbers at each pixel of a picture:
+/// A few numbers at each pixel of a picture. Of a painting
 ///
 /// ```text
 /// g = (Y, o cos 2t, o sin 2t)
@@ -40,9 +41,11 @@ const NOISE: f32 = 0.6;
 /// with `Y` the smoothed luminance, standardised, `t` the direction of the gradient by the smoothed
 /// structure tensor, and `o` its coherence. (The tensor: Bigün and Granlund, "Optimal Orientation
 /// Detection of Linear Symmetry", ICCV 1987. Luminance and orientation as guides of a painting:
-/// Hertzmann et al., "Image Analogies", SIGGRAPH 2001, sections 3.3 and 4.5.)
+/// Hertzmann et al., "Image Analogies", SIGGRAPH 2001, sections 3.3 and 4.5.) Of a texture that repeats itself the cosines and sines of its phases.
 pub(crate) struct Guide {
     planes: Planes,
+    /// Deviation of the noise on the first number.
+    noise: f32,
 }
 
 impl Guide {
@@ -73,7 +76,19 @@ impl Guide {
                 }
             }
         }
-        Self { planes }
+        Self {
+            planes,
+            noise: NOISE,
+        }
+    }
+
+    /// The phases of a [`Lattice`].
+    pub(super) fn of_phases(planes: Planes) -> Self {
+        Self { planes, noise: 0.0 }
+    }
+
+    pub(super) fn channels(&self) -> usize {
+        self.planes.channels
     }
 }
 
@@ -82,14 +97,16 @@ impl Guide {
 /// Every bank of filters has another one. A share of a class is the same in the style and in the
 /// painting, so that all that the style has is used, wherever its light and its strokes fit best.
 pub(super) struct Split {
-    direction: [f32; 3],
+    direction: Vec<f32>,
     /// Shares below the borders of classes.
     shares: Vec<f32>,
 }
 
 impl Split {
-    pub(super) fn draw(generator: &mut impl Rng) -> Self {
-        let direction = std::array::from_fn(|_| StandardNormal.sample(generator));
+    /// A split by guides of so many numbers.
+    pub(super) fn draw(channels: usize, generator: &mut impl Rng) -> Self {
+        let direction = (0..channels).map(|_| StandardNormal.sample(generator));
+        let direction = direction.collect();
         let phase = PHASE * (2.0 * generator.random::<f32>() - 1.0);
         let share = |border: usize| (border as f32 + phase) / CLASSES as f32;
         Self {
@@ -107,19 +124,17 @@ impl Split {
     ) -> Vec<Vec<u32>> {
         let places = listed(responses, mask, reach);
         let planes = &guide.planes;
-        let [light, cosine, sine] = self.direction;
         // Uniform, of that deviation.
-        let noise = light * NOISE * 12f32.sqrt();
+        let noise = self.direction[0] * guide.noise * 12f32.sqrt();
         let score = |place: &u32| {
             let (y, x) = responses.at(*place as usize);
             let (y, x) = (
                 (y + reach / 2) % planes.height,
                 (x + reach / 2) % planes.width,
             );
-            light * planes.row(0, y)[x]
-                + cosine * planes.row(1, y)[x]
-                + sine * planes.row(2, y)[x]
-                + noise * (generator.random::<f32>() - 0.5)
+            let along = self.direction.iter().enumerate();
+            let along = along.map(|(channel, weight)| weight * planes.row(channel, y)[x]);
+            along.sum::<f32>() + noise * (generator.random::<f32>() - 0.5)
         };
         let scores: Vec<f32> = places.iter().map(score).collect();
         let borders = self.borders(&scores);
@@ -281,7 +296,7 @@ mod tests {
         let responses = Planes::new(8, 54, 64);
         for index in 0..20 {
             let mut generator = stream(3, Purpose::Resampled, index);
-            let split = Split::draw(&mut generator);
+            let split = Split::draw(3, &mut generator);
             let classes = split.classes(&guide, (None, &responses, 6), &mut generator);
             let mut places: Vec<u32> = classes.iter().flatten().copied().collect();
             places.sort_unstable();
@@ -306,7 +321,7 @@ mod tests {
         }
         let guide = Guide::of(&picture);
         let responses = Planes::new(1, 90, 90);
-        for (direction, by_row) in [([1.0, 0.0, 0.0], true), ([0.0, 1.0, 0.0], false)] {
+        for (direction, by_row) in [(vec![1.0, 0.0, 0.0], true), (vec![0.0, 1.0, 0.0], false)] {
             let split = Split {
                 direction,
                 shares: vec![0.5],

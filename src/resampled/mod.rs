@@ -7,6 +7,7 @@
 mod content;
 mod draw;
 mod guide;
+mod lattice;
 mod painting;
 mod positions;
 
@@ -17,6 +18,7 @@ pub(crate) use self::content::Content;
 use self::draw::BANK;
 pub(crate) use self::guide::Guide;
 use self::guide::Split;
+pub(crate) use self::lattice::Lattice;
 pub(crate) use self::painting::Painting;
 use self::positions::{Mask, Positions};
 use crate::exemplars::Sources;
@@ -30,10 +32,6 @@ pub(crate) const SIDE: usize = 7;
 /// Banks of filters at each step.
 const BANKS: usize = 8;
 
-/// The same, where positions are split by a guide. Six take three quarters of the time of eight and
-/// paint as well; four do not.
-const GUIDED_BANKS: usize = 6;
-
 /// Below this many standard deviations of the exemplar's responses a difference counts in proportion
 /// to its size, above it by its sign alone.
 const SOFT: f32 = 0.05;
@@ -43,7 +41,6 @@ pub(crate) struct Resampled {
     groups: Vec<Group>,
     /// What belongs where in the result.
     guide: Option<Guide>,
-    banks: usize,
     wraps: bool,
     seed: u64,
 }
@@ -111,20 +108,38 @@ impl Resampled {
         Self {
             groups: groups.collect(),
             guide: None,
-            banks: BANKS,
             wraps,
             seed,
         }
     }
 
-    /// With positions split into classes by the guides of the result and of each exemplar: see
+    /// With positions split into classes by a guide of the canvas and those of the exemplars: see
     /// [`Split`].
     pub(crate) fn guided(mut self, guide: Guide) -> Self {
         for part in self.groups.iter_mut().flat_map(|group| &mut group.parts) {
             part.guide = Some(Guide::of(&part.image));
         }
         self.guide = Some(guide);
-        self.banks = GUIDED_BANKS;
+        self
+    }
+
+    /// With positions split by their phases along the periods of the one exemplar that there is.
+    /// `factor`: the size of its pixels in those of the lattice; `offsets`: the canvas's phases at its
+    /// corner.
+    pub(crate) fn repeating(
+        mut self,
+        lattice: &Lattice,
+        place: (Size, usize),
+        factor: f64,
+        offsets: [f64; 2],
+    ) -> Self {
+        for part in self.groups.iter_mut().flat_map(|group| &mut group.parts) {
+            let size = Size::new(part.image.width, part.image.height);
+            let phases = lattice.phases((size, 0), factor, [0.0; 2], false);
+            part.guide = Some(Guide::of_phases(phases));
+        }
+        let phases = lattice.phases(place, factor, offsets, self.wraps);
+        self.guide = Some(Guide::of_phases(phases));
         self
     }
 
@@ -150,10 +165,10 @@ impl Resampled {
         let side = self.side(image);
         let whole = self.wraps.then(|| image.repeated(side - 1));
         let whole = whole.as_ref().unwrap_or(image);
-        let found: Vec<(f64, Planes)> = (0..self.banks as u32)
+        let found: Vec<(f64, Planes)> = (0..BANKS as u32)
             .into_par_iter()
             .map(|number| {
-                let index = step.wrapping_mul(self.banks as u32).wrapping_add(number);
+                let index = step.wrapping_mul(BANKS as u32).wrapping_add(number);
                 let mut generator = random::stream(self.seed, Purpose::Resampled, index);
                 let bank = draw::bank(image.channels, side, &mut generator);
                 self.along(&bank, whole, &mut generator)
@@ -162,7 +177,7 @@ impl Resampled {
         let mut value = 0.0;
         let mut gradient = Planes::new(whole.channels, whole.height, whole.width);
         for (distance, part) in &found {
-            value += distance / (self.banks * BANK) as f64;
+            value += distance / (BANKS * BANK) as f64;
             gradient.add(part);
         }
         match self.wraps {
@@ -186,7 +201,8 @@ impl Resampled {
     fn along(&self, bank: &FilterBank, image: &Planes, generator: &mut impl Rng) -> (f64, Planes) {
         let reach = bank.reach();
         let responses = bank.responses(image);
-        let split = self.guide.as_ref().map(|_| Split::draw(generator));
+        let split = self.guide.as_ref();
+        let split = split.map(|guide| Split::draw(guide.channels(), generator));
         let mut positions = |mask: Option<&Mask>, guide: Option<&Guide>, responses: &Planes| match (
             &split, guide,
         ) {

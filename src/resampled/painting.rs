@@ -1,6 +1,6 @@
 //! A picture painted in a style: both terms together.
 
-use super::{Content, Resampled};
+use super::{BANKS, Content, Resampled};
 use crate::kernels::Planes;
 
 /// The target of style transfer at one size.
@@ -30,7 +30,7 @@ impl Painting {
             || self.content.distance(&self.style, image, step),
         );
         // Both are sums over their filters; the content has those of one bank.
-        of_content.scale((self.weight * self.style.banks as f64) as f32);
+        of_content.scale((self.weight * BANKS as f64) as f32);
         gradient.add(&of_content);
         ([style, self.weight * content], gradient)
     }

@@ -4,6 +4,7 @@ mod descent;
 mod kept;
 mod observer;
 mod outcome;
+mod schedule;
 mod stochastic;
 
 use std::time::Instant;
@@ -16,7 +17,8 @@ pub(crate) use self::kept::KeptPixels;
 use self::observer::Point;
 pub use self::observer::{Control, Observer, Preparation, Progress, Term, Unobserved};
 pub use self::outcome::{Outcome, Record};
-pub(crate) use self::stochastic::{Level, MARGIN, StochasticCourse, run_stochastic};
+pub(crate) use self::schedule::Schedule;
+pub(crate) use self::stochastic::{MARGIN, StochasticCourse, run_stochastic};
 use crate::error::{Error, Result, at_least_one};
 use crate::imaging::{Format, Raster, Scales, Size};
 use crate::network::Vgg;

@@ -56,7 +56,7 @@ pub struct StyleOptions {
     /// resampled filters, which of the network take its seed, channels and padding, and nothing else.
     pub statistics: Statistics,
     /// How strongly content pulls, in units of the style's distance. At 0.03 the content dissolves, at 1
-    /// little but the colours change. Default: 0.1; for statistics of a network 3, in units of one of
+    /// little but the colours change. Default: 0.15; for statistics of a network 3, in units of one of
     /// them.
     pub content_weight: Option<f64>,
     /// How strongly the style pulls, or each of its statistics. Default: 1.

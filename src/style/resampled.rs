@@ -8,8 +8,10 @@ use crate::imaging::Size;
 use crate::kernels::Padding;
 use crate::network::Vgg;
 use crate::resampled::{Content, Guide, Painting, Resampled, planes};
-use crate::run::{KeptPixels, MARGIN, Observer, Outcome, StochasticCourse, run_stochastic};
-use crate::task::{Schedule, refuse_layers, refuse_total_variation, seed_of};
+use crate::run::{
+    KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticCourse, run_stochastic,
+};
+use crate::task::{refuse_layers, refuse_total_variation, seed_of};
 
 const SCHEDULE: Schedule = Schedule {
     smallest: 48.0,
@@ -17,7 +19,7 @@ const SCHEDULE: Schedule = Schedule {
 };
 
 /// Weight of the content where nothing else is asked for.
-const CONTENT_WEIGHT: f64 = 0.1;
+const CONTENT_WEIGHT: f64 = 0.15;
 
 /// Amplitude of the noise that a painting starts from, in standard deviations of the style's colours:
 /// without it flat places have nothing that could become strokes.

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use burn::tensor::Device;
 
-pub(crate) use self::resampled::{Schedule, refuse_layers, refuse_total_variation, seed_of};
+pub(crate) use self::resampled::{refuse_layers, refuse_total_variation, seed_of};
 pub use self::statistics::Statistics;
 pub(crate) use self::statistics::Style;
 use crate::error::{Error, Result};

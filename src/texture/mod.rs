@@ -32,6 +32,10 @@ pub struct TextureOptions {
     /// unless the exemplar's shorter side is more than one and a half times the result's: then it is
     /// brought to that, since the result would otherwise show a small detail.
     pub exemplar_scale: Option<f64>,
+    /// Keeps the periods of an exemplar that repeats itself, of rows of bricks, tiles or weaves: each
+    /// place has the distributions of the exemplar's places of the same phase. For resampled filters and a
+    /// single exemplar, without a mask and without kept pixels. Default: true.
+    pub periods: bool,
     /// Width and height of the result, independent of the exemplar's. Default: the first
     /// exemplar's.
     pub size: Option<Size>,
@@ -55,6 +59,7 @@ impl Default for TextureOptions {
             every_octave: true,
             colour_weight: 1.0,
             exemplar_scale: None,
+            periods: true,
             size: None,
             total_variation_weight: 0.0,
             start: None,

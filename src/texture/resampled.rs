@@ -6,9 +6,12 @@ use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::kernels::Padding;
 use crate::network::Vgg;
-use crate::resampled::Resampled;
-use crate::run::{KeptPixels, MARGIN, Observer, Outcome, StochasticCourse, run_stochastic};
-use crate::task::{Schedule, refuse_layers, refuse_total_variation, seed_of};
+use crate::random::{self, Purpose};
+use crate::resampled::{Lattice, Resampled};
+use crate::run::{
+    KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticCourse, run_stochastic,
+};
+use crate::task::{refuse_layers, refuse_total_variation, seed_of};
 
 const SCHEDULE: Schedule = Schedule {
     smallest: 25.0,
@@ -33,6 +36,12 @@ pub(super) fn synthesize(
         None => options.run.starting_noise(levels[0].size, &mean),
     };
     let wraps = vgg.padding() == Padding::Circular;
+    let lattice = match (exemplars.single(), &kept) {
+        (Some(exemplar), None) if options.periods => Lattice::of(exemplar),
+        _ => None,
+    };
+    let offsets = random::uniform(options.run.seed, Purpose::Phase, 0, 2);
+    let offsets = [f64::from(offsets[0]), f64::from(offsets[1])];
     let course = StochasticCourse {
         levels,
         start,
@@ -45,7 +54,10 @@ pub(super) fn synthesize(
     run_stochastic(vgg.device(), course, &options.run, observer, |level, _| {
         let margin = if wraps { 0 } else { MARGIN };
         let place = (level.size, margin);
-        let target = Resampled::new(exemplars, level.factor, place, wraps, seed);
+        let mut target = Resampled::new(exemplars, level.factor, place, wraps, seed);
+        if let Some(lattice) = &lattice {
+            target = target.repeating(lattice, place, level.factor, offsets);
+        }
         Box::new(move |image, step| {
             let (value, gradient) = target.distance(image, step);
             (vec![value], gradient)
