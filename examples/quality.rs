@@ -1,5 +1,6 @@
 //! Judges textures: makes them from a folder of exemplars, measures them, and shows them side by
-//! side on one page.
+//! side on one page. With `benches/judge.py` run between two runs of it, the page has a trained
+//! network's judgement as well.
 
 mod support;
 
@@ -14,7 +15,7 @@ use indicatif::ProgressBar;
 use ranvgg::imaging::{self, Limits};
 use ranvgg::metrics::{Novelty, filter_responses, novelty, order, seam, sliced_wasserstein};
 use ranvgg::{Padding, RandomVgg, Statistics, TextureOptions, Vgg, synthesize_texture};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use support::html::{self, escaped};
 
 /// Make textures from a folder of exemplars and judge them: CSV, PNG sheet, HTML page
@@ -57,6 +58,8 @@ struct Arguments {
 enum Preset {
     /// The default: distributions along resampled filters
     Resampled,
+    /// The same, with a pull to the exemplar's nearest patches
+    Nearest,
     /// Means and whitened covariances
     Whitened,
     /// Means and plain covariances
@@ -90,7 +93,7 @@ impl Preset {
     fn options(self, vgg: &Vgg) -> TextureOptions {
         let statistics = match self {
             Self::Paper => return TextureOptions::paper(vgg),
-            Self::Resampled | Self::Tile => Statistics::Resampled,
+            Self::Resampled | Self::Nearest | Self::Tile => Statistics::Resampled,
             Self::Whitened => Statistics::Whitened,
             Self::Moments => Statistics::Moments,
             Self::Distributions => Statistics::Distributions,
@@ -98,6 +101,7 @@ impl Preset {
         };
         TextureOptions {
             statistics,
+            nearest_weight: if self == Self::Nearest { 1.0 } else { 0.0 },
             ..TextureOptions::default()
         }
     }
@@ -117,8 +121,31 @@ struct Row {
     order_of_luminance: f64,
     order_of_edges: f64,
     seam: f64,
-    /// None of a picture that was there already.
     seconds: Option<f64>,
+    /// By `benches/judge.py`, where it was run.
+    judge: Option<f64>,
+}
+
+/// What an earlier run, or the judge, left of a picture.
+#[derive(Deserialize)]
+struct Known {
+    exemplar: String,
+    preset: String,
+    seed: u64,
+    #[serde(default)]
+    seconds: Option<f64>,
+    #[serde(default)]
+    judge: Option<f64>,
+}
+
+/// The rows of a table in the output folder; none if there is no such file.
+fn known(path: &Path) -> support::Result<Vec<Known>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let rows: Result<Vec<Known>, csv::Error> =
+        csv::Reader::from_path(path)?.deserialize().collect();
+    Ok(rows.map_err(|error| format!("`{}`: {error}", path.display()))?)
 }
 
 fn main() -> ExitCode {
@@ -128,7 +155,18 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> support::Result<()> {
     let exemplars = exemplars(&arguments.exemplars, arguments.side)?;
     let device = support::open_device(arguments.device.as_deref())?;
-    std::fs::create_dir_all(arguments.output.join("results"))?;
+    for folder in ["exemplars", "results"] {
+        std::fs::create_dir_all(arguments.output.join(folder))?;
+    }
+    for (name, exemplar) in &exemplars {
+        let path = arguments
+            .output
+            .join("exemplars")
+            .join(format!("{name}.png"));
+        imaging::save(exemplar, path, true)?;
+    }
+    let before = known(&arguments.output.join("quality.csv"))?;
+    let judged = known(&arguments.output.join("judge.csv"))?;
     let runs = exemplars.len() * arguments.presets.len() * arguments.seeds.len();
     let bar = ProgressBar::new(runs as u64);
     let mut rows = Vec::new();
@@ -145,15 +183,25 @@ fn run(arguments: &Arguments) -> support::Result<()> {
             for (name, exemplar) in &exemplars {
                 let file = format!("{name}-{}-{seed}.png", preset.name());
                 let path = arguments.output.join("results").join(file);
+                let of_picture = |known: &&Known| {
+                    known.exemplar == *name && known.preset == preset.name() && known.seed == seed
+                };
+                let mut judge = judged.iter().find(of_picture).and_then(|known| known.judge);
                 let seconds = if path.exists() {
-                    None
+                    let before = before.iter().find(of_picture);
+                    before.and_then(|known| known.seconds)
                 } else {
+                    judge = None;
                     let outcome = synthesize_texture(&network, exemplar, &options)?;
                     imaging::save(&outcome.image(), &path, false)?;
                     Some(outcome.seconds())
                 };
                 let picture = imaging::open(&path, Limits::default())?;
-                rows.push(measure(name, exemplar, preset, seed, &picture, seconds)?);
+                rows.push(Row {
+                    seconds,
+                    judge,
+                    ..measure(name, exemplar, preset, seed, &picture)?
+                });
                 pictures.push(picture);
                 bar.inc(1);
             }
@@ -202,7 +250,6 @@ fn measure(
     preset: Preset,
     seed: u64,
     picture: &DynamicImage,
-    seconds: Option<f64>,
 ) -> support::Result<Row> {
     let (exemplar, result) = (exemplar.to_rgb32f(), picture.to_rgb32f());
     let Novelty {
@@ -223,7 +270,8 @@ fn measure(
         order_of_luminance: order.luminance,
         order_of_edges: order.gradient,
         seam: seam(&result)?,
-        seconds,
+        seconds: None,
+        judge: None,
     })
 }
 
@@ -240,16 +288,18 @@ fn write_csv(path: &Path, rows: &[Row]) -> support::Result<()> {
 /// seeds.
 fn table(arguments: &Arguments, rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<14} {:<16} {:>15} {:>9} {:>6} {:>6} {:>6} {:>13} {:>5}\n",
+        "{:<14} {:<16} {:>6} {:>15} {:>9} {:>6} {:>6} {:>6} {:>13} {:>5} {:>7}\n",
         "preset",
         "exemplar",
+        "judge",
         "swd (spread)",
         "filters",
         "corr.",
         "coher.",
         "place",
         "order (edges)",
-        "seam"
+        "seam",
+        "seconds"
     );
     for preset in &arguments.presets {
         let of_preset: Vec<&Row> = rows.iter().filter(|r| r.preset == preset.name()).collect();
@@ -272,6 +322,15 @@ fn table(arguments: &Arguments, rows: &[Row]) -> String {
 fn line(text: &mut String, preset: &str, name: &str, rows: &[&Row]) {
     let mean =
         |value: fn(&Row) -> f64| rows.iter().map(|row| value(row)).sum::<f64>() / rows.len() as f64;
+    // Of those that have it.
+    let some = |width: usize, digits: usize, value: fn(&Row) -> Option<f64>| {
+        let values: Vec<f64> = rows.iter().filter_map(|row| value(row)).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        match values.is_empty() {
+            true => format!("{:>width$}", "-"),
+            false => format!("{mean:>width$.digits$}"),
+        }
+    };
     let distances = rows.iter().map(|row| row.sliced_wasserstein);
     let (least, most) = distances.fold((f64::MAX, f64::MIN), |(least, most), value| {
         (least.min(value), most.max(value))
@@ -279,7 +338,8 @@ fn line(text: &mut String, preset: &str, name: &str, rows: &[&Row]) {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "{preset:<14} {name:<16} {:>7.3} ({:>5.3}) {:>9.3} {:>6.2} {:>6.2} {:>6.2} {:>5.3} ({:>5.3}) {:>5.2}",
+        "{preset:<14} {name:<16} {} {:>7.3} ({:>5.3}) {:>9.3} {:>6.2} {:>6.2} {:>6.3} {:>5.3} ({:>5.3}) {:>5.2} {}",
+        some(6, 3, |row| row.judge),
         mean(|row| row.sliced_wasserstein),
         most - least,
         mean(|row| row.filter_responses),
@@ -289,6 +349,7 @@ fn line(text: &mut String, preset: &str, name: &str, rows: &[&Row]) {
         mean(|row| row.order_of_luminance),
         mean(|row| row.order_of_edges),
         mean(|row| row.seam),
+        some(7, 1, |row| row.seconds),
     );
 }
 
@@ -338,9 +399,14 @@ fn page(
             for (row, picture) in
                 shown.filter(|(row, _)| row.exemplar == *name && row.preset == preset.name())
             {
+                let judge = row.judge.map(|judge| format!("judge {judge:.3}, "));
                 let caption = format!(
-                    "{} {}: swd {:.3}, coherent {:.2}",
-                    row.preset, row.seed, row.sliced_wasserstein, row.coherent
+                    "{} {}: {}order {:.3}, coherent {:.2}",
+                    row.preset,
+                    row.seed,
+                    judge.unwrap_or_default(),
+                    row.order_of_luminance,
+                    row.coherent
                 );
                 figure(&mut page, picture, &caption)?;
             }

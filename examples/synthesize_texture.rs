@@ -36,6 +36,11 @@ struct Arguments {
     #[arg(long)]
     no_periods: bool,
 
+    /// How strongly patches are pulled to the exemplar's nearest ones: 1 for flowers, leaves and other
+    /// things with parts; takes twice the time
+    #[arg(long, default_value_t = 0.0, value_name = "W")]
+    nearest_weight: f64,
+
     /// Layers of the network whose statistics are matched, separated by commas
     #[arg(long, value_name = "A,B,C")]
     layers: Option<String>,
@@ -209,6 +214,7 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> 
     };
     options.exemplar_scale = arguments.exemplar_scale;
     options.periods = !arguments.no_periods;
+    options.nearest_weight = arguments.nearest_weight;
     if arguments.layers.is_some() {
         options.layers = support::parse_layers(vgg, arguments.layers.as_deref())?;
     }

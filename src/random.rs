@@ -37,6 +37,8 @@ pub(crate) enum Purpose {
     Dither = 11,
     /// Phases of a texture's periods at its corner.
     Phase = 12,
+    /// Filters along which nearest patches are looked for; the index counts banks of them.
+    Nearest = 13,
 }
 
 /// The generator of one stream.

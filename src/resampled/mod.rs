@@ -8,6 +8,7 @@ mod content;
 mod draw;
 mod guide;
 mod lattice;
+mod nearest;
 mod painting;
 mod positions;
 
@@ -19,6 +20,7 @@ use self::draw::BANK;
 pub(crate) use self::guide::Guide;
 use self::guide::Split;
 pub(crate) use self::lattice::Lattice;
+use self::nearest::Nearest;
 pub(crate) use self::painting::Painting;
 use self::positions::{Mask, Positions};
 use crate::exemplars::Sources;
@@ -41,6 +43,7 @@ pub(crate) struct Resampled {
     groups: Vec<Group>,
     /// What belongs where in the result.
     guide: Option<Guide>,
+    nearest: Option<Nearest>,
     wraps: bool,
     seed: u64,
 }
@@ -108,6 +111,7 @@ impl Resampled {
         Self {
             groups: groups.collect(),
             guide: None,
+            nearest: None,
             wraps,
             seed,
         }
@@ -143,6 +147,13 @@ impl Resampled {
         self
     }
 
+    /// With a pull of that weight to the nearest patches of the one exemplar that there is, in a part of
+    /// so many steps.
+    pub(crate) fn with_nearest(mut self, weight: f64, steps: usize) -> Self {
+        self.nearest = Some(Nearest::new(weight, steps, self.seed));
+        self
+    }
+
     fn parts(&self) -> impl Iterator<Item = &Part> {
         self.groups.iter().flat_map(|group| &group.parts)
     }
@@ -156,8 +167,10 @@ impl Resampled {
     ///
     /// with `R_f` the responses of filter `f` at `M` positions, `T_f` their
     /// [transport](crate::kernels::transport) onto the exemplar's, class by class where there is a
-    /// guide, and `s_f` the standard deviation of those. The gradient is that of `K M D`, the modulus rounded off near zero (`SOFT`): an
-    /// optimiser that scales gradients by their own size is to see the same ones at every size.
+    /// guide, and `s_f` the standard deviation of those. Where nearest patches pull, their responses are
+    /// a second target for each `R_f(p)`, with its weight. The gradient is that of `K M D`, the modulus
+    /// rounded off near zero (`SOFT`): an optimiser that scales gradients by their own size is to see the
+    /// same ones at every size.
     ///
     /// (Elnekave and Weiss, "Generating natural images with direct patch distribution matching", ECCV
     /// 2022, eq. 4, whose filters have no window and no normalisation.)
@@ -165,13 +178,18 @@ impl Resampled {
         let side = self.side(image);
         let whole = self.wraps.then(|| image.repeated(side - 1));
         let whole = whole.as_ref().unwrap_or(image);
+        let nearest = self.nearest.as_ref().zip(self.parts().next());
+        let nearest = nearest.and_then(|(nearest, part)| nearest.places(whole, &part.image, side));
         let found: Vec<(f64, Planes)> = (0..BANKS as u32)
             .into_par_iter()
             .map(|number| {
                 let index = step.wrapping_mul(BANKS as u32).wrapping_add(number);
                 let mut generator = random::stream(self.seed, Purpose::Resampled, index);
                 let bank = draw::bank(image.channels, side, &mut generator);
-                self.along(&bank, whole, &mut generator)
+                let nearest = nearest
+                    .as_ref()
+                    .map(|(weight, places)| (*weight, &places[..]));
+                self.along(&bank, whole, nearest, &mut generator)
             })
             .collect();
         let mut value = 0.0;
@@ -198,7 +216,13 @@ impl Resampled {
     }
 
     /// Distance and gradient along the filters of one bank, summed over them.
-    fn along(&self, bank: &FilterBank, image: &Planes, generator: &mut impl Rng) -> (f64, Planes) {
+    fn along(
+        &self,
+        bank: &FilterBank,
+        image: &Planes,
+        nearest: Option<(f32, &[u32])>,
+        generator: &mut impl Rng,
+    ) -> (f64, Planes) {
         let reach = bank.reach();
         let responses = bank.responses(image);
         let split = self.guide.as_ref();
@@ -223,7 +247,14 @@ impl Resampled {
             };
             let targets: Vec<Target> = group.parts.iter().map(of_part).collect();
             for filter in 0..bank.count {
-                value += along_filter(filter, (&responses, &place), &targets, &mut gradient);
+                let (distance, s) =
+                    along_filter(filter, (&responses, &place), &targets, &mut gradient);
+                value += distance;
+                if let (Some((weight, places)), Some((exemplar, ..))) = (nearest, targets.first()) {
+                    let exemplar = (exemplar, places);
+                    value += f64::from(weight)
+                        * towards(filter, &responses, exemplar, (weight, s), &mut gradient);
+                }
             }
         }
         (value, bank.input_gradient(&gradient))
@@ -233,13 +264,48 @@ impl Resampled {
 /// Responses of an exemplar, the positions that count, and its share.
 type Target = (Planes, Positions, f32);
 
-/// Writes the gradient at the responses of one filter, and gives their mean distance in deviations.
+/// Adds the gradient of the distance of responses from those of the exemplar's patches at `places`, times
+/// `weight`; the mean distance, in deviations `s`.
+fn towards(
+    filter: usize,
+    responses: &Planes,
+    (exemplar, places): (&Planes, &[u32]),
+    (weight, s): (f32, f32),
+    gradient: &mut Planes,
+) -> f64 {
+    let soft = SOFT * s;
+    let mut sum = 0.0;
+    for y in 0..responses.height {
+        let values = responses.row(filter, y).iter();
+        let places = &places[y * responses.width..];
+        let mut of_row = 0.0;
+        for ((gradient, value), place) in gradient
+            .row_mut(filter, y)
+            .iter_mut()
+            .zip(values)
+            .zip(places)
+        {
+            let (down, across) = (
+                *place as usize / exemplar.width,
+                *place as usize % exemplar.width,
+            );
+            let difference = value - exemplar.row(filter, down)[across];
+            of_row += difference.abs();
+            *gradient += weight * difference / ((difference.abs() + soft) * s);
+        }
+        sum += f64::from(of_row / s);
+    }
+    sum / (responses.height * responses.width).max(1) as f64
+}
+
+/// Writes the gradient at the responses of one filter, and gives their mean distance in deviations, and
+/// the deviation.
 fn along_filter(
     filter: usize,
     (responses, place): (&Planes, &Positions),
     targets: &[Target],
     gradient: &mut Planes,
-) -> f64 {
+) -> (f64, f32) {
     let classes = 0..place.classes();
     let targets: Vec<(Vec<Vec<f32>>, f32)> = targets
         .iter()
@@ -275,7 +341,7 @@ fn along_filter(
         sum += differences(&mut values, &transported, s);
         place.scatter((class, &values), gradient, filter);
     }
-    sum / count.max(1) as f64
+    (sum / count.max(1) as f64, s)
 }
 
 /// Makes of each value the gradient of its distance from where it is transported to, in deviations

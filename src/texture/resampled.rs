@@ -1,7 +1,7 @@
 //! Textures by resampled filters.
 
 use super::TextureOptions;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::kernels::Padding;
@@ -36,6 +36,11 @@ pub(super) fn synthesize(
         None => options.run.starting_noise(levels[0].size, &mean),
     };
     let wraps = vgg.padding() == Padding::Circular;
+    let nearest_weight = options.nearest_weight;
+    if nearest_weight > 0.0 && exemplars.single().is_none() {
+        let allowed = "0 with several exemplars, with masks and regions";
+        return Err(Error::option("nearest weight", nearest_weight, allowed));
+    }
     let lattice = match (exemplars.single(), &kept) {
         (Some(exemplar), None) if options.periods => Lattice::of(exemplar),
         _ => None,
@@ -57,6 +62,9 @@ pub(super) fn synthesize(
         let mut target = Resampled::new(exemplars, level.factor, place, wraps, seed);
         if let Some(lattice) = &lattice {
             target = target.repeating(lattice, place, level.factor, offsets);
+        }
+        if nearest_weight > 0.0 {
+            target = target.with_nearest(nearest_weight, level.steps);
         }
         Box::new(move |image, step| {
             let (value, gradient) = target.distance(image, step);

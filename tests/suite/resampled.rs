@@ -1,10 +1,11 @@
 //! Textures by resampled filters, the default, as a user makes them.
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
-use ranvgg::metrics::{filter_responses, novelty, seam};
+use ranvgg::metrics::{filter_responses, novelty, order, seam};
 use ranvgg::{
     Control, Exemplars, Kept, Outcome, Padding, Picture, Progress, RandomVgg, RunOptions, Scales,
-    Size, StopReason, TextureOptions, Vgg, synthesize_texture, synthesize_texture_observed,
+    Size, Statistics, StopReason, TextureOptions, Vgg, synthesize_texture,
+    synthesize_texture_observed,
 };
 
 use crate::common::{bundled, flex};
@@ -142,6 +143,128 @@ fn kept_pixels_stay_and_the_hole_is_filled() {
             }
         }
     }
+}
+
+/// Light squares in a dark ground, rows shifted by half a period; no two squares have the same colour.
+fn weave(side: u32) -> DynamicImage {
+    let image = RgbImage::from_fn(side, side, |x, y| {
+        let row = y / 18;
+        let x = x + 14 * (row % 2);
+        let inside = (3..15).contains(&(y % 18)) && (4..18).contains(&(x % 28));
+        let number = f64::from(row * 31 + x / 28 * 17);
+        let shade = (20.0 * (number * 2.7).sin()) as i32;
+        let grain = ((x * 7 + y * 13) % 11) as i32;
+        let level = |base: i32| (base + shade + grain).clamp(0, 255) as u8;
+        match inside {
+            true => Rgb([level(200), level(160), level(100)]),
+            false => Rgb([60 + grain as u8, 40, 30]),
+        }
+    });
+    image.into()
+}
+
+#[test]
+fn what_repeats_itself_keeps_its_periods() {
+    let exemplar = weave(120);
+    let disorder = |periods: bool, size: Option<Size>, padding: Padding| {
+        let options = TextureOptions {
+            periods,
+            size,
+            ..options(300)
+        };
+        let outcome = synthesize_texture(&network(padding), &exemplar, &options).unwrap();
+        let image = outcome.image().crop_imm(0, 0, 120, 120).to_rgb32f();
+        order(&exemplar.to_rgb32f(), &image).unwrap().luminance
+    };
+    let without = disorder(false, None, Padding::Reflect);
+    let with = disorder(true, None, Padding::Reflect);
+    let larger = disorder(true, Some(Size::new(150, 190)), Padding::Reflect);
+    // Whole periods fit into a tile of this size: 140 = 5 x 28, 144 = 4 x 36.
+    let tile = disorder(true, Some(Size::new(140, 144)), Padding::Circular);
+    println!("disorder: {without:.3} without periods; {with:.3}, {larger:.3}, {tile:.3}");
+    for with in [with, larger, tile] {
+        assert!(with < 0.1 && with < 0.6 * without, "{with} {without}");
+    }
+}
+
+/// The mean distance of 8x8 patches from the nearest ones of another picture.
+fn from_nearest(image: &RgbImage, exemplar: &RgbImage) -> f64 {
+    let patch = |image: &RgbImage, x: u32, y: u32| -> Vec<f64> {
+        let pixels = (0..64).flat_map(|i| image.get_pixel(x + i % 8, y + i / 8).0);
+        pixels.map(f64::from).collect()
+    };
+    let places = |image: &RgbImage, step: usize| -> Vec<(u32, u32)> {
+        let (width, height) = (image.width() - 7, image.height() - 7);
+        let rows = (0..height).step_by(step);
+        rows.flat_map(|y| (0..width).step_by(step).map(move |x| (x, y)))
+            .collect()
+    };
+    let candidates: Vec<Vec<f64>> = places(exemplar, 1)
+        .into_iter()
+        .map(|(x, y)| patch(exemplar, x, y))
+        .collect();
+    let distances = places(image, 11).into_iter().map(|(x, y)| {
+        let query = patch(image, x, y);
+        let distance = |candidate: &Vec<f64>| -> f64 {
+            candidate
+                .iter()
+                .zip(&query)
+                .map(|(a, b)| (a - b).powi(2))
+                .sum()
+        };
+        let least = candidates
+            .iter()
+            .map(distance)
+            .fold(f64::INFINITY, f64::min);
+        (least / 192.0).sqrt()
+    });
+    let distances: Vec<f64> = distances.collect();
+    distances.iter().sum::<f64>() / distances.len() as f64
+}
+
+/// Rings of several colours, not in rows.
+fn rings(side: u32) -> DynamicImage {
+    let image = RgbImage::from_fn(side, side, |x, y| {
+        let (x, y) = (f64::from(x), f64::from(y));
+        for number in 0..36 {
+            let (row, column) = (f64::from(number / 6), f64::from(number % 6));
+            let jitter = |phase: f64| 4.0 * (f64::from(number) * phase).sin();
+            let middle = (
+                16.0 * column + 8.0 + jitter(2.3),
+                16.0 * row + 8.0 + jitter(3.7),
+            );
+            let away = (x - middle.0).hypot(y - middle.1);
+            if away < 7.0 {
+                let colours = [[200, 60, 40], [60, 160, 70], [70, 90, 190]];
+                let colour = colours[number as usize * 7 % 3];
+                return if away > 4.5 {
+                    Rgb([235, 225, 200])
+                } else {
+                    Rgb(colour)
+                };
+            }
+        }
+        Rgb([40, 35, 30])
+    });
+    image.into()
+}
+
+#[test]
+fn nearest_patches_pull() {
+    let exemplar = rings(96);
+    let away = |nearest_weight: f64| {
+        let options = TextureOptions {
+            nearest_weight,
+            ..options(400)
+        };
+        from_nearest(
+            &make(&exemplar, &options).image().to_rgb8(),
+            &exemplar.to_rgb8(),
+        )
+    };
+    let (without, with) = (away(0.0), away(2.0));
+    println!("from the nearest patches: {without:.1} without, {with:.1} with a pull");
+    assert!(with < 0.85 * without, "{without} {with}");
 }
 
 #[test]
@@ -313,6 +436,16 @@ fn options_that_say_nothing_here_are_refused() {
         ..options(3)
     };
     refused(options_with, "total variation weight");
+    let nearest = |nearest_weight: f64, statistics: Statistics| TextureOptions {
+        nearest_weight,
+        statistics,
+        ..options(3)
+    };
+    refused(nearest(-1.0, Statistics::Resampled), "nearest weight");
+    refused(nearest(1.0, Statistics::Whitened), "nearest weight");
+    let two = Exemplars::mixture([(&gravel, 1.0), (&gravel, 1.0)]);
+    let error = synthesize_texture(&vgg, two, &nearest(1.0, Statistics::Resampled)).unwrap_err();
+    assert!(error.to_string().contains("several exemplars"), "{error}");
     for scale in [0.0, -1.0, f64::NAN] {
         let exemplar_scale = Some(scale);
         refused(
