@@ -60,6 +60,10 @@ enum Preset {
     Resampled,
     /// The same, with a pull to the exemplar's nearest patches
     Nearest,
+    /// Resampled filters that stay the same for ten steps
+    Held,
+    /// Filters that are drawn once: a fixed network of one layer
+    Fixed,
     /// Means and whitened covariances
     Whitened,
     /// Means and plain covariances
@@ -93,7 +97,9 @@ impl Preset {
     fn options(self, vgg: &Vgg) -> TextureOptions {
         let statistics = match self {
             Self::Paper => return TextureOptions::paper(vgg),
-            Self::Resampled | Self::Nearest | Self::Tile => Statistics::Resampled,
+            Self::Resampled | Self::Nearest | Self::Held | Self::Fixed | Self::Tile => {
+                Statistics::Resampled
+            }
             Self::Whitened => Statistics::Whitened,
             Self::Moments => Statistics::Moments,
             Self::Distributions => Statistics::Distributions,
@@ -101,6 +107,11 @@ impl Preset {
         };
         TextureOptions {
             statistics,
+            steps_per_draw: match self {
+                Self::Held => 10,
+                Self::Fixed => usize::MAX,
+                _ => 1,
+            },
             nearest_weight: if self == Self::Nearest { 1.0 } else { 0.0 },
             ..TextureOptions::default()
         }

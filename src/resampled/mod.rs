@@ -158,7 +158,7 @@ impl Resampled {
         self.groups.iter().flat_map(|group| &group.parts)
     }
 
-    /// The distance of an image's patches from the exemplars' along the filters of step number `step`,
+    /// The distance of an image's patches from the exemplars' along the filters of draw number `draw`,
     /// and its gradient `[C, H, W]`.
     ///
     /// ```text
@@ -174,7 +174,7 @@ impl Resampled {
     ///
     /// (Elnekave and Weiss, "Generating natural images with direct patch distribution matching", ECCV
     /// 2022, eq. 4, whose filters have no window and no normalisation.)
-    pub(crate) fn distance(&self, image: &Planes, step: u32) -> (f64, Planes) {
+    pub(crate) fn distance(&self, image: &Planes, draw: u32) -> (f64, Planes) {
         let side = self.side(image);
         let whole = self.wraps.then(|| image.repeated(side - 1));
         let whole = whole.as_ref().unwrap_or(image);
@@ -183,7 +183,7 @@ impl Resampled {
         let found: Vec<(f64, Planes)> = (0..BANKS as u32)
             .into_par_iter()
             .map(|number| {
-                let index = step.wrapping_mul(BANKS as u32).wrapping_add(number);
+                let index = draw.wrapping_mul(BANKS as u32).wrapping_add(number);
                 let mut generator = random::stream(self.seed, Purpose::Resampled, index);
                 let bank = draw::bank(image.channels, side, &mut generator);
                 let nearest = nearest

@@ -2,7 +2,7 @@
 
 mod resampled;
 
-use crate::error::{Error, Result, not_negative, positive};
+use crate::error::{Error, Result, at_least_one, not_negative, positive};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
 use crate::network::{Layer, Vgg};
@@ -36,6 +36,10 @@ pub struct TextureOptions {
     /// place has the distributions of the exemplar's places of the same phase. For resampled filters and a
     /// single exemplar, without a mask and without kept pixels. Default: true.
     pub periods: bool,
+    /// Steps for which resampled filters stay the same before others are drawn. More than 1 is for study:
+    /// it is worse, and never drawing others, `usize::MAX`, is a fixed network (`docs/EVIDENCE.md`).
+    /// Default: 1.
+    pub steps_per_draw: usize,
     /// How strongly each patch is pulled to the exemplar's nearest one, beside the distributions: 1 for
     /// things with parts, flowers, leaves, stones that touch. Takes twice the time, and lifts more side
     /// by side from the exemplar (`docs/QUALITY.md`). For resampled filters and a single exemplar without
@@ -65,6 +69,7 @@ impl Default for TextureOptions {
             colour_weight: 1.0,
             exemplar_scale: None,
             periods: true,
+            steps_per_draw: 1,
             nearest_weight: 0.0,
             size: None,
             total_variation_weight: 0.0,
@@ -164,6 +169,7 @@ pub fn synthesize_texture_observed(
     not_negative("total variation weight", options.total_variation_weight)?;
     not_negative("colour weight", options.colour_weight)?;
     not_negative("nearest weight", options.nearest_weight)?;
+    at_least_one("steps per draw", options.steps_per_draw)?;
     if let Some(scale) = options.exemplar_scale {
         positive("the exemplar's scale", scale)?;
     }

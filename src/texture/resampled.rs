@@ -37,6 +37,7 @@ pub(super) fn synthesize(
     };
     let wraps = vgg.padding() == Padding::Circular;
     let nearest_weight = options.nearest_weight;
+    let steps_per_draw = options.steps_per_draw;
     if nearest_weight > 0.0 && exemplars.single().is_none() {
         let allowed = "0 with several exemplars, with masks and regions";
         return Err(Error::option("nearest weight", nearest_weight, allowed));
@@ -67,7 +68,8 @@ pub(super) fn synthesize(
             target = target.with_nearest(nearest_weight, level.steps);
         }
         Box::new(move |image, step| {
-            let (value, gradient) = target.distance(image, step);
+            let draw = step / u32::try_from(steps_per_draw).unwrap_or(u32::MAX);
+            let (value, gradient) = target.distance(image, draw);
             (vec![value], gradient)
         })
     })

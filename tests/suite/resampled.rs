@@ -62,6 +62,22 @@ fn a_texture_is_like_its_exemplar_and_no_copy() {
 }
 
 #[test]
+fn fresh_filters_make_better_textures_than_fixed_ones() {
+    let gravel = bundled("gravel.png", 96).to_rgb32f();
+    let distance = |steps_per_draw: usize| {
+        let options = TextureOptions {
+            steps_per_draw,
+            ..options(300)
+        };
+        let found = make(bundled("gravel.png", 96), &options).image();
+        filter_responses(&gravel, &found.to_rgb32f()).unwrap()
+    };
+    let (fresh, fixed) = (distance(1), distance(usize::MAX));
+    println!("filter responses: {fresh:.3} fresh, {fixed:.3} fixed");
+    assert!(fresh < 0.9 * fixed, "{fresh} {fixed}");
+}
+
+#[test]
 fn a_network_that_wraps_makes_a_tile() {
     let cat = bundled("cat.png", 96);
     let seam_of = |padding: Padding| {
@@ -436,6 +452,11 @@ fn options_that_say_nothing_here_are_refused() {
         ..options(3)
     };
     refused(options_with, "total variation weight");
+    let never = TextureOptions {
+        steps_per_draw: 0,
+        ..options(3)
+    };
+    refused(never, "steps per draw");
     let nearest = |nearest_weight: f64, statistics: Statistics| TextureOptions {
         nearest_weight,
         statistics,
