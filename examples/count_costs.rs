@@ -65,7 +65,7 @@ impl Convolution {
         2.0 * 9.0 * self.channels_in * self.channels_out * self.pixels
     }
 
-    /// Forward and backward by sums of products: features are read and written once, rectifiers and
+    /// Forward and backward by sums of products: features are read and written once, ReLUs and
     /// gates are passes of their own.
     fn direct(&self) -> Cost {
         let (read, written) = (
@@ -73,11 +73,11 @@ impl Convolution {
             self.channels_out * self.pixels,
         );
         let forward = read + written;
-        let rectifier = 2.0 * written;
+        let relu = 2.0 * written;
         let gate = 3.0 * written;
         Cost {
             operations: 2.0 * self.operations(),
-            bytes: VALUE * (2.0 * forward + rectifier + gate + self.pool()),
+            bytes: VALUE * (2.0 * forward + relu + gate + self.pool()),
         }
     }
 
@@ -90,7 +90,7 @@ impl Convolution {
         }
     }
 
-    /// By the Winograd transform, and for images by the kernels that fuse rectifier and gate.
+    /// By the Winograd transform, and for images by the kernels that fuse ReLU and gate.
     fn transformed(&self) -> Cost {
         let (read, written) = (
             self.channels_in * self.pixels,

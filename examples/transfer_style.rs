@@ -5,7 +5,7 @@ mod support;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use ranvgg::{Colours, Size, StyleOptions, StyleStart, transfer_style_observed};
 
 /// Paint a picture in the style of another, through a network that was never trained
@@ -47,8 +47,8 @@ struct Arguments {
 
     /// Whose colours the result has: style, matched (the style pictures get the content's first) or
     /// luminance (light and dark alone are painted)
-    #[arg(long, value_enum, default_value_t = Palette::Style)]
-    colours: Palette,
+    #[arg(long, value_name = "NAME", default_value_t = Colours::Style)]
+    colours: Colours,
 
     /// Where the content is kept: white of this picture [default: everywhere]
     #[arg(long, value_name = "PICTURE")]
@@ -63,13 +63,6 @@ struct Arguments {
 
     #[command(flatten)]
     common: support::Common,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Palette {
-    Style,
-    Matched,
-    Luminance,
 }
 
 fn main() -> ExitCode {
@@ -98,11 +91,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     options.statistics = arguments.sources.statistics(&vgg, layers);
     let colour_weight = arguments.sources.colour_weight;
     options.colour_weight = colour_weight.unwrap_or(options.colour_weight);
-    options.colours = match arguments.colours {
-        Palette::Style => Colours::Style,
-        Palette::Matched => Colours::Matched,
-        Palette::Luminance => Colours::Luminance,
-    };
+    options.colours = arguments.colours;
     if let Some(mask) = &arguments.content_mask {
         options.content_mask = Some(support::open_picture(Some(mask), "")?.into());
     }

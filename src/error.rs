@@ -307,6 +307,11 @@ pub(crate) fn at_least_one(name: &str, value: usize) -> Result<()> {
     }
 }
 
+/// What is said of a name that none of the values of `T` has; `what` is what they are names of.
+pub(crate) fn unknown_name<T: strum::VariantNames>(what: &str, name: &str) -> Error {
+    Error::option(what, format!("`{name}`"), T::VARIANTS.join(", "))
+}
+
 /// The value of this name; `what` says which option the name is given for.
 pub(crate) fn by_name<T: Copy>(what: &str, name: &str, names: &[(&str, T)]) -> Result<T> {
     let known = names.iter().find(|(known, _)| *known == name);

@@ -21,7 +21,7 @@ use crate::run::Control;
 /// Chooses the weights of a network layer by layer: of several draws of a layer, above the layers
 /// chosen so far, the one from which a reference picture comes back best.
 ///
-/// A draw is scored by inverting the picture from its rectified layer, at one size from noise, and
+/// A draw is scored by inverting the picture from the layer's activations, at one size from noise, and
 /// comparing what came back where it was asked to agree:
 ///
 /// ```text

@@ -24,6 +24,10 @@ mod style;
 mod task;
 mod texture;
 
+/// The tensor framework and the image library whose types are in signatures here.
+#[doc(no_inline)]
+pub use {burn, image};
+
 pub use error::{Error, Result};
 pub use exemplars::Exemplars;
 pub use greedy::{Candidate, GreedyStack, GreedyStackBuilder};

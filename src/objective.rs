@@ -69,7 +69,7 @@ impl Place {
 const OCTAVE_SHARE: f64 = 0.0625;
 
 /// Pixels of an image in host memory from which the first layer's features are computed twice instead
-/// of being kept: at 64 channels of f32 they take 128 MiB from here on. On GPUs the way back of that
+/// of being kept: at 64 channels of f32 they take 128 MiB from here on. On GPUs the backward pass of that
 /// layer needs them anyway.
 const RECOMPUTED_FROM: usize = 512 * 1024;
 
@@ -291,7 +291,7 @@ impl Objective {
         })
     }
 
-    /// The layer whose features are not kept between the way up and the way back, but computed
+    /// The layer whose features are not kept between the forward and the backward pass, but computed
     /// again: the first, of a large image in host memory. Its map is the largest of all, and the cheapest.
     fn recomputed(&self, taps: &[Layer], image: &Tensor<4>) -> Option<Layer> {
         let [.., height, width] = image.dims();
@@ -322,7 +322,7 @@ impl Objective {
             .filter(|layer| Some(*layer) != recomputed)
             .collect();
         let (mut features, trace) = self.vgg.forward(image.clone(), &kept)?;
-        // Each layer's losses are measured when the way back gets there, and its features freed:
+        // Each layer's losses are measured when the backward pass gets there, and its features freed:
         // at the shallow layers each gradient is as large as all the deep layers together.
         let measure = |layer: Layer| -> Result<Option<Tensor<4>>> {
             let map = if Some(layer) == recomputed {

@@ -18,7 +18,7 @@ const CHANNELS: usize = 32;
 /// wrong kernel makes of anything.
 const TOLERANCE: f64 = 4e-3;
 
-/// Computes rectified convolutions and their gradients, by the kernels that runs go through, a product
+/// Computes convolutions with a ReLU and their gradients, by the kernels that runs go through, a product
 /// of matrices and a sum on `device`, and compares them with the same on the host. A NaN that goes in
 /// has to come out.
 ///
@@ -79,7 +79,7 @@ struct Known {
 
 impl Known {
     /// Its weights are whole numbers, all but one of `sparseness` zero, so that sums stay small. The
-    /// bias is to keep them from zero, where rounding decides what a rectifier passes.
+    /// bias is to keep them from zero, where rounding decides what a ReLU passes.
     fn new(case: Case, sparseness: usize, bias: f32, pooled: bool) -> Self {
         let weight = numbers(case.shape.weights(), 11).enumerate();
         let weight = weight.map(|(i, value)| if i % sparseness == 0 { value } else { 0.0 });
@@ -116,9 +116,9 @@ impl Known {
 /// with the padding that networks have by default.
 fn chains() -> [(&'static str, Vec<Known>); 2] {
     let wide = (CHANNELS, CHANNELS);
-    let alone = Case::rectified(wide, Padding::Zero, (11, 9));
-    let first = Case::rectified((3, CHANNELS), Padding::Reflect, (12, 10));
-    let above = Case::rectified(wide, Padding::Reflect, (12, 10));
+    let alone = Case::with_relu(wide, Padding::Zero, (11, 9));
+    let first = Case::with_relu((3, CHANNELS), Padding::Reflect, (12, 10));
+    let above = Case::with_relu(wide, Padding::Reflect, (12, 10));
     [
         ("a convolution", vec![Known::new(alone, 13, 0.5, false)]),
         (
@@ -207,7 +207,7 @@ fn through(
     }
     let gradient = enter(gradient, top.output(), CHANNELS)?;
     let Some(mut step) = steps.pop() else {
-        unreachable!("a chain has layers, and their way back is kept")
+        unreachable!("a chain has layers, and their backward pass is kept")
     };
     let mut gradient = engine.start(gradient, &step);
     for (convolution, pool) in layers.iter().rev() {

@@ -1,7 +1,7 @@
 //! Between pictures in files and tensors.
 
 use burn::tensor::{Device, Tensor};
-use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgb32FImage, RgbImage, Rgba};
+use image::{DynamicImage, GrayImage, ImageBuffer, Luma, LumaA, Rgb, Rgb32FImage, RgbImage, Rgba};
 
 use super::{Raster, Size, is_white};
 use crate::error::{Error, Result, all_finite};
@@ -57,6 +57,19 @@ impl From<&DynamicImage> for Picture {
 
 impl From<RgbImage> for Picture {
     fn from(image: RgbImage) -> Self {
+        Self::Image(image.into())
+    }
+}
+
+/// Values outside of 0..=1, as [`Outcome::picture`](crate::Outcome::picture) may have them, stay as they are.
+impl From<Rgb32FImage> for Picture {
+    fn from(image: Rgb32FImage) -> Self {
+        Self::Image(image.into())
+    }
+}
+
+impl From<GrayImage> for Picture {
+    fn from(image: GrayImage) -> Self {
         Self::Image(image.into())
     }
 }

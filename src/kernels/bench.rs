@@ -16,7 +16,7 @@ use super::{Engine, FeatureMap, Step, tensors};
 use crate::backend::read;
 use crate::error::Result;
 
-/// A 3x3 layer with a rectifier, padded by reflection.
+/// A 3x3 layer with a ReLU, padded by reflection.
 fn layer(channels_in: usize, channels_out: usize) -> ConvolutionShape {
     ConvolutionShape {
         channels_in,
@@ -25,7 +25,7 @@ fn layer(channels_in: usize, channels_out: usize) -> ConvolutionShape {
         stride: 1,
         padding: 1,
         mode: Padding::Reflect,
-        rectified: true,
+        relu: true,
     }
 }
 
@@ -43,7 +43,7 @@ fn parameters(shape: &ConvolutionShape) -> Parameters {
     }
 }
 
-/// One 3x3 layer with a rectifier on CPU kernels, for `benches/kernels.rs`.
+/// One 3x3 layer with a ReLU on CPU kernels, for `benches/kernels.rs`.
 pub struct LayerBench {
     shape: ConvolutionShape,
     convolution: HostConvolution,
@@ -104,13 +104,13 @@ pub enum LayerWay {
     Own,
     /// The same in half precision.
     OwnHalf,
-    /// Plain sums; on GPUs Burn's convolution, turned for the way back.
+    /// Plain sums; on GPUs Burn's convolution, turned for the backward pass.
     Plain,
-    /// A product with patches that are written out; on the way back Burn's transposed convolution.
+    /// A product with patches that are written out; in the backward pass Burn's transposed convolution.
     Columns,
 }
 
-/// One 3x3 layer with a rectifier on any device, for the example `time_layers`.
+/// One 3x3 layer with a ReLU on any device, for the example `time_layers`.
 pub struct DeviceLayerBench {
     way: LayerWay,
     engine: Engine,
@@ -121,7 +121,7 @@ pub struct DeviceLayerBench {
     bias: Tensor<1>,
     input: Tensor<4>,
     gradient: Tensor<4>,
-    /// Features, with what the way back needs of them.
+    /// Features, with what the backward pass needs of them.
     traced: OnceCell<(Tensor<4>, Option<Step>)>,
 }
 

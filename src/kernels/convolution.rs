@@ -8,7 +8,7 @@ use super::padding::Padding;
 use super::precision::Precision;
 use super::tensors::TensorConvolution;
 
-/// The geometry of a convolution and whether a rectifier follows.
+/// The geometry of a convolution and whether a ReLU follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ConvolutionShape {
     pub(crate) channels_in: usize,
@@ -17,7 +17,7 @@ pub(crate) struct ConvolutionShape {
     pub(crate) stride: usize,
     pub(crate) padding: usize,
     pub(crate) mode: Padding,
-    pub(crate) rectified: bool,
+    pub(crate) relu: bool,
 }
 
 impl ConvolutionShape {

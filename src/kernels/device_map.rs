@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor};
 
 /// A map `[1, C, H, W]`, channels last in memory, or the gradient at one: whoever takes it through a
-/// convolution gates it by the rectifier.
+/// convolution gates it by the ReLU.
 pub(crate) struct DeviceMap {
     pub(super) tensor: Tensor<4>,
     /// Whether it is the gradient at the output of an average pooling, to be read as that at its

@@ -5,8 +5,8 @@
 //! what neither knows, and whenever Burn's autodiff is to see the operations, [`tensors`] composes
 //! Burn's own. A map is channels last in memory either way.
 //!
-//! Weights are frozen, so the way back needs little of the way forward: which channels the
-//! rectifier passed, and for maximum pooling where the maxima were.
+//! Weights are frozen, so the backward pass needs little of the forward pass: which channels the
+//! ReLU passed, and for maximum pooling where the maxima were.
 
 mod bench;
 mod channels;
@@ -83,17 +83,17 @@ impl FeatureMap {
     }
 }
 
-/// What one layer's way back needs of its way forward.
+/// What one layer's backward pass needs of its forward pass.
 pub(crate) enum Step {
     HostConvolution {
         signs: Option<host::Signs>,
         input: (usize, usize),
-        /// Whether the way back can read a gradient above an average pooling.
+        /// Whether the backward pass can read a gradient above an average pooling.
         reads_pooled: bool,
     },
     HostPool(host::PoolTrace),
     DeviceConvolution {
-        rectified: Option<Tensor<4>>,
+        relu: Option<Tensor<4>>,
         input: [usize; 2],
     },
     DevicePool {
@@ -191,7 +191,7 @@ impl Engine {
             }
     }
 
-    /// A convolution with its rectifier; the average pooling after it too if `pooled`.
+    /// A convolution with its ReLU; the average pooling after it too if `pooled`.
     pub(crate) fn convolve(
         &self,
         convolution: &Convolution,
@@ -223,7 +223,7 @@ impl Engine {
                     .tensors
                     .forward(parameters, tensor.clone(), &self.device);
                 let step = traced.then(|| Step::DeviceConvolution {
-                    rectified: convolution.shape.rectified.then(|| output.clone()),
+                    relu: convolution.shape.relu.then(|| output.clone()),
                     input,
                 });
                 (FeatureMap::Device(DeviceMap::new(output)), step)
@@ -274,7 +274,7 @@ impl Engine {
     }
 
     /// The gradient at the deepest map: what its losses say, on hosts gated by the map's own
-    /// rectifier.
+    /// ReLU.
     pub(crate) fn start(&self, gradient: FeatureMap, step: &Step) -> FeatureMap {
         match gradient {
             FeatureMap::Host(mut map) => {
@@ -289,7 +289,7 @@ impl Engine {
     }
 
     /// Takes a gradient through a convolution to the map below, adds what arrives there, and on
-    /// hosts gates it by the rectifier that made that map.
+    /// hosts gates it by the ReLU that made that map.
     pub(crate) fn convolve_gradient(
         &self,
         convolution: &Convolution,
@@ -312,8 +312,8 @@ impl Engine {
                 let above = host::Above::Pooled(map, signs.as_ref(), pool.size());
                 host(&above, *input, added)
             }
-            (FeatureMap::Device(map), Step::DeviceConvolution { input, rectified }) => {
-                let gradient = match rectified {
+            (FeatureMap::Device(map), Step::DeviceConvolution { input, relu }) => {
+                let gradient = match relu {
                     Some(features) => tensors::gate(map.tensor.clone(), features.clone()),
                     None => map.tensor.clone(),
                 };
@@ -325,7 +325,7 @@ impl Engine {
             }
             (FeatureMap::Device(map), Step::CubeConvolution { passed, input }) => {
                 let Some(cube) = &convolution.cube else {
-                    unreachable!("the way forward had its kernels")
+                    unreachable!("the forward pass had its kernels")
                 };
                 let (tensor, pooled) = (map.tensor.clone(), map.pooled);
                 let lower = cube.input_gradient(parameters, tensor, passed, *input, pooled);

@@ -1,10 +1,8 @@
 //! What a convolution sees beyond the edge of its input.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, by_name};
+use crate::error::{Error, unknown_name};
 
 /// How a convolution continues its input past the border.
 ///
@@ -19,8 +17,22 @@ use crate::error::{Error, Result, by_name};
 ///
 /// Zero padding is what VGG was published with; it tells every layer where the border is, so
 /// statistics of its features remember positions. The other three keep the input's own values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Padding {
     /// Zeros, as in the published VGG.
     Zero,
@@ -33,19 +45,8 @@ pub enum Padding {
     Circular,
 }
 
-impl FromStr for Padding {
-    type Err = Error;
-
-    /// Reads a name: `zero`, `reflect`, `replicate` or `circular`.
-    fn from_str(name: &str) -> Result<Self> {
-        let names = [
-            ("zero", Self::Zero),
-            ("reflect", Self::Reflect),
-            ("replicate", Self::Replicate),
-            ("circular", Self::Circular),
-        ];
-        by_name("padding", name, &names)
-    }
+fn unknown(name: &str) -> Error {
+    unknown_name::<Padding>("padding", name)
 }
 
 /// Marks a padded position that holds zero instead of a sample of the input.

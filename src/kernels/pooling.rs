@@ -1,17 +1,29 @@
 //! Pooling: what halves a map between blocks of convolutions.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, by_name};
+use crate::error::{Error, unknown_name};
 
 /// How a pooling layer summarises its window.
 ///
 /// The method calls for averages; VGG was published with maxima. Averages pass a gradient to every
 /// pixel, so that images made through them are smoother and losses fall further.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Pooling {
     /// The mean of the window.
     #[default]
@@ -20,14 +32,8 @@ pub enum Pooling {
     Max,
 }
 
-impl FromStr for Pooling {
-    type Err = Error;
-
-    /// Reads a name: `average` or `max`.
-    fn from_str(name: &str) -> Result<Self> {
-        let names = [("average", Self::Average), ("max", Self::Max)];
-        by_name("pooling", name, &names)
-    }
+fn unknown(name: &str) -> Error {
+    unknown_name::<Pooling>("pooling", name)
 }
 
 /// A pooling layer's geometry. Windows that would reach beyond the input are dropped.

@@ -1,14 +1,26 @@
 //! How much rounding a convolution may do.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, by_name};
+use crate::error::{Error, unknown_name};
 
 /// In what numbers, and by which sums, convolutions compute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Precision {
     /// f32, with wide 3x3 layers through the Winograd transform, which multiplies four times less
     /// than their definition and rounds a little more (figures in `docs/ACCURACY.md`). On CUDA devices
@@ -24,16 +36,6 @@ pub enum Precision {
     Half,
 }
 
-impl FromStr for Precision {
-    type Err = Error;
-
-    /// Reads a name: `single`, `plain` or `half`.
-    fn from_str(name: &str) -> Result<Self> {
-        let names = [
-            ("single", Self::Single),
-            ("plain", Self::Plain),
-            ("half", Self::Half),
-        ];
-        by_name("precision", name, &names)
-    }
+fn unknown(name: &str) -> Error {
+    unknown_name::<Precision>("precision", name)
 }

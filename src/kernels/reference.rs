@@ -61,7 +61,7 @@ impl Case {
         }
     }
 
-    /// Sums with the bias, before the rectifier, of a map `[height, width, channels]`.
+    /// Sums with the bias, before the ReLU, of a map `[height, width, channels]`.
     pub(crate) fn forward<T>(&self, parameters: &Parameters, input: &[T]) -> Vec<f64>
     where
         T: Copy + Into<f64>,
@@ -124,8 +124,8 @@ impl Case {
         spread
     }
 
-    /// A 3x3 layer with a rectifier.
-    pub(crate) fn rectified(channels: (usize, usize), mode: Padding, size: (usize, usize)) -> Self {
+    /// A 3x3 layer with a ReLU.
+    pub(crate) fn with_relu(channels: (usize, usize), mode: Padding, size: (usize, usize)) -> Self {
         Self {
             shape: ConvolutionShape {
                 channels_in: channels.0,
@@ -134,14 +134,14 @@ impl Case {
                 stride: 1,
                 padding: 1,
                 mode,
-                rectified: true,
+                relu: true,
             },
             size,
         }
     }
 }
 
-/// A gradient where the rectifier passed features, zero elsewhere.
+/// A gradient where the ReLU passed features, zero elsewhere.
 pub(crate) fn gate(gradient: impl IntoIterator<Item = f64>, features: &[f64]) -> Vec<f64> {
     let pairs = gradient.into_iter().zip(features);
     pairs

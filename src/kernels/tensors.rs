@@ -30,7 +30,7 @@ impl TensorConvolution {
         }
     }
 
-    /// The weight on a device, `[channels out, channels in, kernel, kernel]`, or for the way back its
+    /// The weight on a device, `[channels out, channels in, kernel, kernel]`, or for the backward pass its
     /// transpose in channels, turned around in space.
     ///
     /// In memory the second axis comes last: kernels that read maps channels last want it so, and
@@ -87,14 +87,10 @@ impl TensorConvolution {
         };
         let options = ConvOptions::new([shape.stride; 2], [amount; 2], [1; 2], 1);
         let output = conv2d(input, weight, Some(bias), options);
-        if shape.rectified {
-            relu(output)
-        } else {
-            output
-        }
+        if shape.relu { relu(output) } else { output }
     }
 
-    /// The gradient at the input, `[height, width]`, from that before the rectifier.
+    /// The gradient at the input, `[height, width]`, from that before the ReLU.
     pub(super) fn input_gradient(
         &self,
         parameters: &Parameters,
@@ -140,7 +136,7 @@ impl TensorConvolution {
     }
 }
 
-/// A gradient at features where the rectifier that made them passed.
+/// A gradient at features where the ReLU that made them passed.
 pub(super) fn gate(gradient: Tensor<4>, features: Tensor<4>) -> Tensor<4> {
     gradient.mask_fill(features.lower_equal_scalar(0.0), 0.0)
 }

@@ -1,6 +1,6 @@
 //! Mean and covariance of features, matched separately.
 //!
-//! Rectified features are all positive, so a Gram matrix is mostly the outer product of their means
+//! Features behind a ReLU are all positive, so a Gram matrix is mostly the outer product of their means
 //! with itself, and what distinguishes a wall from gravel, how features vary together, counts for
 //! little in it. Apart, each gets its own weight.
 

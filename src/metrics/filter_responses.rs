@@ -19,7 +19,7 @@ const LEVELS: u32 = 3;
 /// How differently large filters answer to two textures: 0 for equal images.
 ///
 /// On each of three levels of a Gaussian pyramid 128 random filters of 11x11 pixels with unit norm
-/// and mean zero are applied, and their answers `a` rectified; what is compared are the means of
+/// and mean zero are applied, and their responses `a` go through a ReLU; what is compared are the means of
 /// all products of two answers:
 ///
 /// ```text
@@ -61,7 +61,7 @@ fn filters(level: u32) -> DMatrix<f32> {
     filters
 }
 
-/// The mean over positions of the products of rectified answers.
+/// The mean over positions of the products of the activations.
 fn products(plane: &Plane, filters: &DMatrix<f32>) -> DMatrix<f64> {
     let (rows, columns) = (plane.height - SIDE + 1, plane.width - SIDE + 1);
     let sums: Vec<DMatrix<f32>> = (0..rows)

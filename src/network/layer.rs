@@ -10,8 +10,8 @@ use crate::error::Error;
 
 /// A layer of a network, by the name the field gives it.
 ///
-/// `conv{block}_{index}`, AlexNet's `conv{number}` and `fc{number}` stand for the **rectified**
-/// activation (fc8, the last, has no rectifier); `relu3_1` is read as `conv3_1`. Parses from and
+/// `conv{block}_{index}`, AlexNet's `conv{number}` and `fc{number}` stand for the
+/// activation (fc8, the last, has no ReLU); `relu3_1` is read as `conv3_1`. Parses from and
 /// prints as that name.
 ///
 /// ```
@@ -25,14 +25,14 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Layer {
-    /// A convolution and its rectifier.
+    /// A convolution and its ReLU.
     Convolution {
         /// Which block of convolutions, from 1.
         block: usize,
         /// Which convolution of the block, from 1.
         index: usize,
     },
-    /// A convolution, and its rectifier, of a network that numbers them through: AlexNet.
+    /// A convolution, and its ReLU, of a network that numbers them through: AlexNet.
     NumberedConvolution {
         /// Its number, from 1.
         number: usize,

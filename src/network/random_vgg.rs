@@ -16,7 +16,7 @@ use crate::random::{self, Purpose};
 /// The description of a VGG network with random weights: a few bytes from which the same network
 /// comes anywhere.
 ///
-/// Weights are independent draws from `N(0, sigma)`. A rectified network without biases only
+/// Weights are independent draws from `N(0, sigma)`. A network of ReLUs without biases only
 /// scales with sigma, layer by layer, so what is computed is the same network at the scale that
 /// keeps activations alive, standard deviation `sqrt(2 / fan in)` (He et al., ICCV 2015, eq. 10);
 /// [`gain`](Self::gain) tells the factor between the two. At the published sigma of 0.015

@@ -18,7 +18,7 @@ impl Vgg {
     /// w'[o, i] = w[o, i] m[i] / m[o],   b'[o] = b[o] / m[o]
     /// ```
     ///
-    /// with `m` the means of the layer's outputs and of the layer below. Rectifiers and pooling
+    /// with `m` the means of the layer's outputs and of the layer below. ReLUs and pooling
     /// commute with positive factors, so every channel computes what it computed before, divided by
     /// its mean. Channels that no image excites keep their scale. The first layer beyond `deepest`
     /// takes the factors back, and those above it compute what they did. (Gatys, Ecker and Bethge,
@@ -28,7 +28,7 @@ impl Vgg {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] without images or for fc8, which has no rectifier; those of
+    /// [`Error::InvalidOption`] without images or for fc8, which has no ReLU; those of
     /// [`features`](Self::features), and [`Error::NotFinite`] for features that are NaN or infinite.
     pub fn rescaled(&self, images: &[Tensor<4>], deepest: Layer) -> Result<Self> {
         let mut means = self.means(images, deepest)?;
@@ -57,8 +57,8 @@ impl Vgg {
         let mut taps = Vec::new();
         let convolutions = self.convolutions();
         for (layer, convolution) in convolutions.filter(|(layer, _)| within.contains(layer)) {
-            if !convolution.shape.rectified {
-                let allowed = "layers with a rectifier";
+            if !convolution.shape.relu {
+                let allowed = "layers with a ReLU";
                 return Err(Error::option(
                     "the deepest layer to rescale",
                     layer,

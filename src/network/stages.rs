@@ -95,7 +95,7 @@ impl Chain {
             }
             self.pool(block, 2);
         }
-        // fc6, rectifier, dropout, fc7, rectifier, dropout, fc8
+        // fc6, ReLU, dropout, fc7, ReLU, dropout, fc8
         self.fully_connected(7, 0);
     }
 
@@ -107,7 +107,7 @@ impl Chain {
                 self.pool(number, 3);
             }
         }
-        // dropout, fc6, rectifier, dropout, fc7, rectifier, fc8
+        // dropout, fc6, ReLU, dropout, fc7, ReLU, fc8
         self.fully_connected(6, 1);
     }
 
@@ -135,10 +135,10 @@ impl Chain {
             stride,
             padding,
             mode: self.mode,
-            rectified: true,
+            relu: true,
         };
         self.push(layer, Operation::Convolution(shape), self.modules);
-        // Its rectifier is a module too.
+        // Its ReLU is a module too.
         self.modules += 2;
     }
 
@@ -164,7 +164,7 @@ impl Chain {
                 stride: 1,
                 padding: 0,
                 mode: self.mode,
-                rectified: i < 2,
+                relu: i < 2,
             };
             // AlexNet has no dropout before its last layer.
             let module = if i == 2 { 6 } else { first + 3 * i };

@@ -1,4 +1,4 @@
-//! What a forward pass leaves for the way back.
+//! What a forward pass leaves for the backward pass.
 
 use std::sync::{Arc, Weak};
 
@@ -9,7 +9,7 @@ use super::vgg::Inner;
 use crate::error::{Error, Result};
 use crate::kernels::Step;
 
-/// What [`Vgg::backward`](super::Vgg::backward) needs of a forward pass: which channels each rectifier
+/// What [`Vgg::backward`](super::Vgg::backward) needs of a forward pass: which channels each ReLU
 /// passed, and where maxima were. Good for any number of backward passes, of the same network.
 pub struct Trace {
     network: Weak<Inner>,

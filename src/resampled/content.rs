@@ -1,9 +1,10 @@
 //! Contours of a picture that is painted.
 
+use super::Resampled;
+use super::distance::deviation;
 use super::draw::{self, BANK};
 use super::guide::luminance;
 use super::positions::{Mask, Positions};
-use super::{Resampled, deviation};
 use crate::imaging::{Raster, luma_weights};
 use crate::kernels::Planes;
 use crate::random::{self, Purpose};

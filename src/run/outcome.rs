@@ -5,7 +5,7 @@ use image::{DynamicImage, Rgb32FImage};
 
 use super::Counts;
 use crate::error::Result;
-use crate::imaging::{Depth, Format, Raster, encoded, save};
+use crate::imaging::{Depth, Format, Picture, Raster, encoded, save};
 use crate::optim::StopReason;
 
 /// The result of a task.
@@ -42,6 +42,13 @@ impl Record {
     #[must_use]
     pub fn loss(&self) -> f64 {
         self.terms.iter().sum()
+    }
+}
+
+/// All channels, as they were optimised: what the next task starts from.
+impl From<&Outcome> for Picture {
+    fn from(outcome: &Outcome) -> Self {
+        outcome.tensor().into()
     }
 }
 

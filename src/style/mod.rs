@@ -6,7 +6,7 @@ mod tint;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, not_negative, positive};
+use crate::error::{Error, Result, not_negative, positive, unknown_name};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Format, Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
@@ -31,9 +31,22 @@ pub enum StyleStart {
 ///
 /// (Gatys, Bethge, Hertzmann and Shechtman, "Preserving Color in Neural Artistic Style Transfer",
 /// 2016, describe both ways to keep the content's.)
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Colours {
     /// Those of the style.
     #[default]
@@ -43,6 +56,10 @@ pub enum Colours {
     Matched,
     /// Exactly those of the content: light and dark alone are painted, hue and saturation stay.
     Luminance,
+}
+
+fn unknown(name: &str) -> Error {
+    unknown_name::<Colours>("colours", name)
 }
 
 /// Options of [`transfer_style`].

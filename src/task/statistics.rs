@@ -1,13 +1,10 @@
 //! Statistics that make a texture or a style, as terms of an objective.
 
-use std::fmt;
-use std::str::FromStr;
-
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{map_size, region};
-use crate::error::{Error, Result, by_name};
+use crate::error::{Error, Result, unknown_name};
 use crate::exemplars::{Given, GivenPart};
 use crate::imaging::{Raster, Size};
 use crate::kernels::Padding;
@@ -16,9 +13,21 @@ use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
 
 /// Which statistics make a texture or a style.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Statistics {
     /// Gram matrices, as published: means and covariances in one, of which means have most weight.
     /// Shapes dissolve.
@@ -36,31 +45,8 @@ pub enum Statistics {
     Resampled,
 }
 
-impl Statistics {
-    /// All of them, by name.
-    const NAMES: [(&'static str, Self); 5] = [
-        ("resampled", Self::Resampled),
-        ("gram", Self::Gram),
-        ("moments", Self::Moments),
-        ("whitened", Self::Whitened),
-        ("distributions", Self::Distributions),
-    ];
-}
-
-impl fmt::Display for Statistics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAMES.iter().find(|(_, known)| known == self);
-        f.write_str(name.map_or("", |(name, _)| name))
-    }
-}
-
-impl FromStr for Statistics {
-    type Err = Error;
-
-    /// Reads a name: `resampled`, `whitened`, `distributions`, `moments` or `gram`.
-    fn from_str(name: &str) -> Result<Self> {
-        by_name("statistics", name, &Self::NAMES)
-    }
+fn unknown(name: &str) -> Error {
+    unknown_name::<Statistics>("statistics", name)
 }
 
 /// A style, as terms of an objective.

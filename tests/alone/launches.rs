@@ -55,7 +55,7 @@ fn an_evaluation_goes_through_the_kernels_of_this_crate() {
     assert_eq!(count(&sent, "Features"), 1);
     assert_eq!(count(&sent, "ImageGradient"), 1);
     println!("{} launches an evaluation", total(&sent));
-    // Rectifiers, gates, poolings and padding are not among them.
+    // ReLUs, gates, poolings and padding are not among them.
     let pools = |kernel: &Launches| kernel.kernel.to_lowercase().contains("pool");
     assert!(!sent.iter().any(pools), "{sent:#?}");
     // 125 and, without fusion, 139. Tuning may choose kernels that want their operands copied first:

@@ -40,7 +40,7 @@ def layers():
 
 
 def features(weights, image, padding, pooling, last, margins=None):
-    """Rectified activations by name, in f64; the least |input| of each rectifier, relative to their mean, to `margins`."""
+    """Activations by name, in f64; the least |input| of each ReLU, relative to their mean, to `margins`."""
     x, out = image.double() - MEAN, {}
     for name, position in layers():
         if position is None:
@@ -60,7 +60,7 @@ def features(weights, image, padding, pooling, last, margins=None):
 
 
 def clear_phase(weights, padding, pooling, height, width):
-    """A picture for which no rectifier's input is so near to zero that rounding in f32 could flip it: each flip would
+    """A picture for which no ReLU's input is so near to zero that rounding in f32 could flip it: each flip would
     change the gradient by what that one unit carries, which says nothing about the program under test."""
     best = (0.0, 0.0)
     with torch.no_grad():

@@ -69,7 +69,7 @@ fn rounding_stays_near_that_of_plain_sums() {
                 );
                 println!("{name} on {on}, {how}: features {features:.1e} gradient {gradient:.1e}");
                 assert!(features < limit, "{name} {how}: features {features:.1e}");
-                // The formula's phase keeps every rectifier's input away from zero; in a photograph
+                // The formula's phase keeps every ReLU's input away from zero; in a photograph
                 // one may round to the other side, which counts for more than all rounding.
                 let limit = if name == "formula" { 1e-5 } else { 1e-2 };
                 assert!(gradient < limit, "{name} {how}: gradient {gradient:.1e}");

@@ -454,7 +454,7 @@ fn devices_agree() {
     }
 }
 
-/// Directional derivatives of a whole objective, in f32, where rectifiers bend the loss.
+/// Directional derivatives of a whole objective, in f32, where ReLUs bend the loss.
 #[test]
 fn an_objective_descends_as_its_gradient_says() {
     let vgg = RandomVgg::vgg19().with_seed(2).init(&flex()).unwrap();

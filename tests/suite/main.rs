@@ -18,6 +18,7 @@ mod gradients;
 mod greedy;
 mod lbfgs;
 mod metrics;
+mod names;
 mod networks;
 mod paintings;
 mod parity;

@@ -90,6 +90,21 @@ fn a_network_that_wraps_makes_a_tile() {
 }
 
 #[test]
+fn what_one_run_makes_the_next_can_take() {
+    let gravel = bundled("gravel.png", 48);
+    let first = make(&gravel, &options(8));
+    let options = TextureOptions {
+        start: Some((&first).into()),
+        size: Some(Size::square(64)),
+        ..options(8)
+    };
+    for exemplar in [Picture::from(&first), Picture::from(first.picture())] {
+        let second = make(exemplar, &options);
+        assert_eq!(second.image().width(), 64);
+    }
+}
+
+#[test]
 fn the_size_is_free_and_the_seed_decides() {
     let gravel = bundled("gravel.png", 64);
     for size in [

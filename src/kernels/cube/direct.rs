@@ -17,7 +17,7 @@ pub(super) const LANES: usize = 4;
 /// Neighbouring pixels of a row that one unit of work computes.
 pub(super) const PIXELS: usize = 4;
 
-/// Features, with bias and rectifier, of an image `[height, width, channels]`. Weights are `[9 taps,
+/// Features, with bias and ReLU, of an image `[height, width, channels]`. Weights are `[9 taps,
 /// channels, features]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn features<F: Float, N: Size>(

@@ -49,22 +49,22 @@ pub(crate) struct CubeConvolution {
     half: bool,
     part: usize,
     weights: OnceLock<(Tensor<3>, Tensor<1>)>,
-    /// The filter of the way back.
+    /// The filter of the backward pass.
     back: OnceLock<Tensor<3>>,
 }
 
-/// What the way back needs of the way forward: the features, or a bit for each.
+/// What the backward pass needs of the forward pass: the features, or a bit for each.
 pub(crate) enum Passed {
     Bits {
         bits: Tensor<2, Int>,
-        /// Whether the way back can read the gradient at averages of 2x2 features.
+        /// Whether the backward pass can read the gradient at averages of 2x2 features.
         reads_pooled: bool,
     },
     Features(Tensor<4>),
 }
 
 impl Passed {
-    /// Whether the way back can read the gradient at averages of 2x2 features.
+    /// Whether the backward pass can read the gradient at averages of 2x2 features.
     pub(super) fn reads_pooled(&self) -> bool {
         match self {
             Self::Bits { reads_pooled, .. } => *reads_pooled,
@@ -78,7 +78,7 @@ impl CubeConvolution {
     pub(super) fn new(shape: ConvolutionShape, precision: Precision) -> Option<Self> {
         let common = shape.kernel == 3 && shape.stride == 1 && shape.padding == 1;
         let way = match shape.channels_in {
-            _ if !common || !shape.rectified || precision == Precision::Plain => return None,
+            _ if !common || !shape.relu || precision == Precision::Plain => return None,
             few if few <= direct::MOST_CHANNELS => Way::Direct,
             _ => Way::Winograd,
         };
@@ -122,7 +122,7 @@ impl CubeConvolution {
         self.weights.get_or_init(make).clone()
     }
 
-    /// The filter of the way back: the same, for products with its channels the other way round. As
+    /// The filter of the backward pass: the same, for products with its channels the other way round. As
     /// a view of the other one it would cost no memory, and several times the time.
     fn back(&self, parameters: &Parameters, device: &Device) -> Tensor<3> {
         match self.way {
@@ -176,7 +176,7 @@ impl CubeConvolution {
         if self.half { DType::F16 } else { DType::F32 }
     }
 
-    /// Features of a map `[1, C, H, W]`, averaged if `pooled`, and what the way back needs.
+    /// Features of a map `[1, C, H, W]`, averaged if `pooled`, and what the backward pass needs.
     pub(super) fn forward(
         &self,
         parameters: &Parameters,

@@ -58,7 +58,7 @@ impl Pass {
         Shape::from([1, size[0], size[1], channels])
     }
 
-    /// Of the words that say which features passed the rectifier.
+    /// Of the words that say which features passed the ReLU.
     fn words(&self, channels: usize) -> Shape {
         let [rows, columns] = self.axes().map(|axis| axis.tiles);
         Shape::from([rows * columns, channels / winograd::LANES])
@@ -87,10 +87,10 @@ mod specification {
     }
 }
 
-/// Convolutions of 3x3 with stride 1, padded by one, with rectifiers.
+/// Convolutions of 3x3 with stride 1, padded by one, with ReLUs.
 #[backend_extension(Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub(crate) trait Convolutions: Backend {
-    /// Features, and which of them the rectifier passed, by the Winograd transform. The filter is
+    /// Features, and which of them the ReLU passed, by the Winograd transform. The filter is
     /// `[36, channels in, channels out]`.
     #[fusion(meta = specification::features)]
     fn winograd(

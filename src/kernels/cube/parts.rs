@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn parts_of_an_evaluation() {
-        // By hand: of 1024x1024 conv1_2 has 256 rows of 2.25 MiB, 56 fit, of which the way back
+        // By hand: of 1024x1024 conv1_2 has 256 rows of 2.25 MiB, 56 fit, of which the backward pass
         // keeps 54; conv2_1 and conv2_2 have 128 such rows, the four of conv3 64 each.
         assert_eq!(of_an_evaluation(256), 24);
         assert_eq!(of_an_evaluation(512), 26);

@@ -177,7 +177,7 @@ fn sizes_from_one_pixel_up_with_every_padding() {
         for height in smallest..10 {
             for width in [smallest, 3.max(smallest), 4, 5, 6] {
                 check(
-                    &Case::rectified((6, 10), mode, (height, width)),
+                    &Case::with_relu((6, 10), mode, (height, width)),
                     1 << 20,
                     &device,
                 );
@@ -194,7 +194,7 @@ fn images_of_one_to_four_channels_with_every_padding() {
         for channels in 1..5 {
             for size in [(smallest, 3.max(smallest)), (5, 9), (4, 13)] {
                 check(
-                    &Case::rectified((channels, 8), mode, size),
+                    &Case::with_relu((channels, 8), mode, size),
                     1 << 20,
                     &device,
                 );
@@ -208,7 +208,7 @@ fn channels_up_to_those_of_the_network() {
     let Some(device) = device() else { return };
     for channels in [(3, 64), (16, 16), (34, 30), (64, 128)] {
         check(
-            &Case::rectified(channels, Padding::Reflect, (8, 6)),
+            &Case::with_relu(channels, Padding::Reflect, (8, 6)),
             1 << 24,
             &device,
         );
@@ -225,7 +225,7 @@ fn maps_in_half_precision() {
     for mode in Padding::ALL {
         for channels in [(3, 16), (16, 16), (34, 30)] {
             for size in [(8, 6), (9, 12)] {
-                let case = Case::rectified(channels, mode, size);
+                let case = Case::with_relu(channels, mode, size);
                 check_in(Precision::Half, &case, 1 << 24, &device);
             }
         }
@@ -237,7 +237,7 @@ fn maps_in_parts() {
     let Some(device) = device() else { return };
     for mode in Padding::ALL {
         for size in [(41, 8), (40, 12), (24, 9)] {
-            check(&Case::rectified((6, 4), mode, size), 1 << 13, &device);
+            check(&Case::with_relu((6, 4), mode, size), 1 << 13, &device);
         }
     }
 }
@@ -247,7 +247,7 @@ fn what_is_not_finite_is_never_hidden() {
     let Some(device) = device() else { return };
     for value in [f32::NAN, f32::INFINITY] {
         for channels in [(3, 16), (16, 16)] {
-            let case = Case::rectified(channels, Padding::Zero, (9, 10));
+            let case = Case::with_relu(channels, Padding::Zero, (9, 10));
             let parameters = case.parameters();
             let mut input = Map::noise(case.size, channels.0, 7);
             input.values[(4 * 10 + 5) * channels.0 + 1] = value;

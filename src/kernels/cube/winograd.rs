@@ -2,7 +2,7 @@
 //!
 //! A map is cut into tiles of 4x4 outputs. A kernel transforms the 6x6 inputs of every tile, one
 //! batched matrix product for each of the 36 elements does the work of all filters, and a second
-//! kernel transforms back; padding, bias, rectifier and pooling happen where values are read and
+//! kernel transforms back; padding, bias, ReLU and pooling happen where values are read and
 //! written (Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016).
 //!
 //! The gradient is the adjoint of these steps in the reverse order. Maps may be in f16; what lies
@@ -119,10 +119,10 @@ pub(super) fn transform_input<F: Float, N: Size>(
     }
 }
 
-/// Transforms products back to features: adds the bias, rectifies, and averages 2x2 if `pooled`.
+/// Transforms products back to features: adds the bias, applies the ReLU, and averages 2x2 if `pooled`.
 ///
 /// `passed` gets a word for each tile and vector, a bit for each output and channel that the
-/// rectifier passed.
+/// ReLU passed.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn transform_output<F: Float, N: Size>(
     products: &Tensor<Vector<f32, N>>,
@@ -204,7 +204,7 @@ pub(super) fn transform_output<F: Float, N: Size>(
     passed[tile * vectors + place.vector] = word;
 }
 
-/// Transforms gradients at features, of which those count that the rectifier passed. If `pooled`,
+/// Transforms gradients at features, of which those count that the ReLU passed. If `pooled`,
 /// the gradient is that at the averages of 2x2 features.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn transform_output_gradient<F: Float, N: Size>(

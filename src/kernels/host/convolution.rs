@@ -28,10 +28,10 @@ pub(crate) struct HostConvolution {
 
 /// The gradient at a convolution's output.
 pub(crate) enum Above<'a> {
-    /// Before the rectifier.
+    /// Before the ReLU.
     Map(&'a Map),
     /// At the output of the average pooling of 2x2 pixels that follows, with the signs of the
-    /// rectifier between, and the height and width below the pooling.
+    /// ReLU between, and the height and width below the pooling.
     Pooled(&'a Map, Option<&'a Signs>, (usize, usize)),
 }
 
@@ -75,7 +75,7 @@ impl HostConvolution {
         })
     }
 
-    /// The features, and which of them the rectifier passed; averaged over 2x2 pixels if `halved`,
+    /// The features, and which of them the ReLU passed; averaged over 2x2 pixels if `halved`,
     /// which only Winograd's kernel can.
     pub(crate) fn forward(
         &self,
@@ -102,10 +102,10 @@ impl HostConvolution {
             columns: &columns,
         };
         let mut signs = shape
-            .rectified
+            .relu
             .then(|| vec![0u16; height * width * words(channels)]);
         let epilogue = match &mut signs {
-            Some(signs) => Epilogue::Rectify {
+            Some(signs) => Epilogue::Relu {
                 bias: &parameters.bias,
                 signs: Shared::new(signs),
             },

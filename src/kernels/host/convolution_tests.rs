@@ -35,7 +35,7 @@ fn check(case: &Case) {
     let buffers = Buffers::default();
     let input = map(size.0, size.1, shape.channels_in, 3);
     let sums = case.forward(&parameters, &input.data);
-    let rectified: Vec<f64> = sums.iter().map(|sum| sum.max(0.0)).collect();
+    let activations: Vec<f64> = sums.iter().map(|sum| sum.max(0.0)).collect();
     let (height, width) = shape.output(size.0, size.1);
     let channels = shape.channels_out;
     let above = map(height, width, channels, 4);
@@ -43,7 +43,7 @@ fn check(case: &Case) {
         &parameters,
         &above.data.iter().map(|v| f64::from(*v)).collect::<Vec<_>>(),
     );
-    // What joins the gradient, and a rectifier below that passed every third value.
+    // What joins the gradient, and a ReLU below that passed every third value.
     let added = map(size.0, size.1, shape.channels_in, 5);
     let words = shape.channels_in.div_ceil(16);
     let below: Signs = (0..size.0 * size.1 * words)
@@ -72,7 +72,7 @@ fn check(case: &Case) {
             &format!("forward {what}"),
             tolerance(&kernel),
             &output.data,
-            &rectified,
+            &activations,
         );
         for (place, value) in output.data.iter().enumerate() {
             assert_eq!(passed(&signs, channels, place), *value > 0.0, "{what}");
@@ -104,7 +104,7 @@ fn check(case: &Case) {
             &joined,
         );
         if kernel.is_winograd() && height > 1 && width > 1 {
-            pooled(case, &kernel, &input, (&rectified, &signs));
+            pooled(case, &kernel, &input, (&activations, &signs));
         }
     }
 }
@@ -153,7 +153,7 @@ fn sizes_from_one_pixel_up_with_every_padding() {
         let smallest = mode.smallest_axis(1);
         for height in smallest..8 {
             for width in [smallest, 3.max(smallest), 4, 5, 9] {
-                check(&Case::rectified((16, 32), mode, (height, width)));
+                check(&Case::with_relu((16, 32), mode, (height, width)));
             }
         }
     }
@@ -173,7 +173,7 @@ fn channels_around_the_widths_of_vectors_and_panels() {
         (33, 31),
         (64, 80),
     ] {
-        check(&Case::rectified(channels, Padding::Reflect, (5, 6)));
+        check(&Case::with_relu(channels, Padding::Reflect, (5, 6)));
     }
 }
 
@@ -181,10 +181,10 @@ fn channels_around_the_widths_of_vectors_and_panels() {
 fn both_sides_of_the_thresholds_between_kernels() {
     // Blocks of a thread's own, several of them and the last one short; then shared products,
     // for few tiles and for many weights.
-    check(&Case::rectified((16, 16), Padding::Zero, (61, 50)));
-    check(&Case::rectified((16, 16), Padding::Reflect, (61, 50)));
-    check(&Case::rectified((16, 16), Padding::Circular, (9, 8)));
-    check(&Case::rectified((144, 272), Padding::Replicate, (9, 6)));
+    check(&Case::with_relu((16, 16), Padding::Zero, (61, 50)));
+    check(&Case::with_relu((16, 16), Padding::Reflect, (61, 50)));
+    check(&Case::with_relu((16, 16), Padding::Circular, (9, 8)));
+    check(&Case::with_relu((144, 272), Padding::Replicate, (9, 6)));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn other_kernels_and_strides() {
         (3, 1, 3),
     ] {
         for mode in [Padding::Zero, Padding::Reflect] {
-            let mut case = Case::rectified((5, 18), mode, (9, 11));
+            let mut case = Case::with_relu((5, 18), mode, (9, 11));
             case.shape = ConvolutionShape {
                 kernel,
                 stride,
@@ -214,7 +214,7 @@ fn other_kernels_and_strides() {
 fn what_is_not_finite_is_never_hidden() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for channels in [(3, 16), (16, 16)] {
-            let case = Case::rectified(channels, Padding::Zero, (9, 10));
+            let case = Case::with_relu(channels, Padding::Zero, (9, 10));
             let parameters = case.parameters();
             let mut input = map(9, 10, channels.0, 7);
             input.data[(4 * 10 + 5) * channels.0 + 1] = value;
@@ -223,7 +223,7 @@ fn what_is_not_finite_is_never_hidden() {
             let (output, _) = kernel.forward(&parameters, &input, false, &Buffers::default());
             let mut seen = 0;
             for (sum, found) in sums.iter().zip(&output.data) {
-                // An infinity below zero is rectified; the transform turns it into a NaN.
+                // The ReLU makes an infinity below zero a zero; the transform turns it into a NaN.
                 if sum.is_nan() || *sum == f64::INFINITY {
                     assert!(!found.is_finite(), "{value} became {found}");
                     seen += 1;

@@ -14,14 +14,14 @@ pub(super) fn words(channels: usize) -> usize {
 
 /// The last step of a kernel, applied pixel by pixel.
 pub(super) enum Epilogue<'a> {
-    /// Add the bias: a layer without rectifier.
+    /// Add the bias: a layer without ReLU.
     Bias(&'a [f32]),
-    /// Add the bias, rectify, and note which channels stayed positive.
-    Rectify {
+    /// Add the bias, apply the ReLU, and note which channels stayed positive.
+    Relu {
         bias: &'a [f32],
         signs: Shared<'a, u16>,
     },
-    /// Keep of a gradient what the rectifier passed.
+    /// Keep of a gradient what the ReLU passed.
     Gate { signs: Option<&'a [u16]> },
 }
 
@@ -53,8 +53,8 @@ impl Epilogue<'_> {
                     *value += bias;
                 }
             }
-            Self::Rectify { bias, signs } => {
-                let bits = rectify(simd, values, &bias[channel..][..values.len()]);
+            Self::Relu { bias, signs } => {
+                let bits = relu(simd, values, &bias[channel..][..values.len()]);
                 // SAFETY: each word is finished once, by the kernel that owns its pixel.
                 #[allow(unsafe_code)]
                 unsafe {
@@ -132,7 +132,7 @@ fn bits_of<S: Simd>(simd: S, mask: S::m32s) -> u16 {
 }
 
 #[inline(always)]
-fn rectify<S: Simd>(simd: S, values: &mut [f32], bias: &[f32]) -> u16 {
+fn relu<S: Simd>(simd: S, values: &mut [f32], bias: &[f32]) -> u16 {
     let mut word = 0;
     if values.len() == WORD {
         let zero = simd.splat_f32s(0.0);
@@ -173,18 +173,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rectified_channels_gate_their_gradient() {
+    fn channels_gate_their_gradient() {
         let values: Vec<f32> = (0..20).map(|i| i as f32 - 9.5).collect();
         let bias = vec![0.0; 20];
         let mut signs = vec![0u16; words(20)];
-        let mut rectified = values.clone();
-        Epilogue::Rectify {
+        let mut activations = values.clone();
+        Epilogue::Relu {
             bias: &bias,
             signs: Shared::new(&mut signs),
         }
-        .apply(0, 20, &mut rectified);
-        for (value, rectified) in values.iter().zip(&rectified) {
-            assert_eq!(*rectified, value.max(0.0));
+        .apply(0, 20, &mut activations);
+        for (value, activations) in values.iter().zip(&activations) {
+            assert_eq!(*activations, value.max(0.0));
         }
         let mut gradient = vec![3.0; 20];
         Epilogue::Gate {
@@ -200,7 +200,7 @@ mod tests {
     fn a_nan_is_not_hidden() {
         let mut values = [f32::NAN; WORD];
         let mut signs = [0u16];
-        Epilogue::Rectify {
+        Epilogue::Relu {
             bias: &[0.0; WORD],
             signs: Shared::new(&mut signs),
         }

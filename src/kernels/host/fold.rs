@@ -57,7 +57,7 @@ pub(super) fn fold(
 }
 
 /// Adds the gradients of a margin, numbered by [`margin_number`], to the samples that its positions
-/// showed, where the rectifier passed them; `strip` is left gated.
+/// showed, where the ReLU passed them; `strip` is left gated.
 pub(super) fn fold_margin(
     strip: &mut [f32],
     (rows, columns): (&[i32], &[i32]),

@@ -34,14 +34,14 @@ use rayon::prelude::*;
 use self::epilogue::Epilogue;
 use super::pooling::Pool;
 
-/// Which channels of which pixels a rectifier passed: one bit each.
+/// Which channels of which pixels a ReLU passed: one bit each.
 pub(crate) type Signs = Vec<u16>;
 
 /// What joins a gradient on its way down, at the map it arrives at.
 pub(super) struct Arrival<'a> {
     /// The gradient of the losses at this map.
     pub(super) added: Option<Map>,
-    /// The rectifier that made this map.
+    /// The ReLU that made this map.
     pub(super) signs: Option<&'a Signs>,
 }
 

@@ -66,7 +66,7 @@ impl Sink for Whole<'_> {
     }
 }
 
-/// A map averaged over windows of 2x2 pixels: convolution, rectifier and pooling in one pass.
+/// A map averaged over windows of 2x2 pixels: convolution, ReLU and pooling in one pass.
 pub(super) struct Halved<'a> {
     /// `[height / 2, width / 2, channels]`.
     pub(super) output: Shared<'a, f32>,

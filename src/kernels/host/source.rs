@@ -19,7 +19,7 @@ pub(super) struct View<'a> {
 }
 
 /// A map of pooled gradients seen at the resolution below its 2x2 average pooling: a quarter of
-/// the window's gradient at each pixel that the rectifier passed, zero elsewhere.
+/// the window's gradient at each pixel that the ReLU passed, zero elsewhere.
 ///
 /// The gradient of the pooling step, read instead of written: at the shallow layers of a network
 /// that map would be the largest thing in memory.
