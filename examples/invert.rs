@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ranvgg::{InvertOptions, invert_observed};
+use ranvgg::{InvertOptions, RandomVgg, invert_observed};
 
 /// Reconstruct a picture from its features at one layer of a network that was never trained
 #[derive(Parser)]
@@ -32,11 +32,17 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    support::report(run(&Arguments::parse()))
+    support::report(run(Arguments::parse()))
 }
 
-fn run(arguments: &Arguments) -> support::Result<()> {
-    let common = &arguments.common;
+fn run(arguments: Arguments) -> support::Result<()> {
+    let mut common = arguments.common;
+    let described = common.recipe.is_some() || common.weights_file.is_some() || arguments.paper;
+    if common.bias_sigma.is_none() && !described {
+        let random = RandomVgg::new(common.network);
+        let random = random.with_biases_for(arguments.layer.parse()?)?;
+        common.bias_sigma = Some(random.bias_sigma());
+    }
     let output = common.output("inverted.png")?;
     let picture = support::open_picture(arguments.input.as_deref(), "cat.png")?;
     let vgg = common.network(3)?;

@@ -47,7 +47,8 @@ pub(crate) struct Common {
     #[arg(long, default_value_t = 0)]
     pub(crate) network_seed: u64,
 
-    /// Standard deviation of the network's biases; about 1 brings more back from deep layers
+    /// Standard deviation of the network's biases; about 1 brings more back from deep layers [default: 0;
+    /// inverting layers from pool3 on without --paper, 1]
     #[arg(long, value_name = "SIGMA")]
     pub(crate) bias_sigma: Option<f64>,
 

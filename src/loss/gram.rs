@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
 use crate::error::Result;
 
-/// The Gram matrix of a map: how strongly channels answer together, wherever they do.
+/// The Gram matrix of a map: how strongly channels respond together, wherever they do.
 ///
 /// For features `F` of `N` channels at `M` positions
 ///

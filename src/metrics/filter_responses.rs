@@ -16,11 +16,11 @@ const FILTERS: usize = 128;
 /// Levels of the pyramid.
 const LEVELS: u32 = 3;
 
-/// How differently large filters answer to two textures: 0 for equal images.
+/// How differently large filters respond to two textures: 0 for equal images.
 ///
 /// On each of three levels of a Gaussian pyramid 128 random filters of 11x11 pixels with unit norm
 /// and mean zero are applied, and their responses `a` go through a ReLU; what is compared are the means of
-/// all products of two answers:
+/// all products of two responses:
 ///
 /// ```text
 /// d = |G(exemplar) - G(result)| / |G(exemplar)|        G = mean over positions of a a'
@@ -71,8 +71,8 @@ fn products(plane: &Plane, filters: &DMatrix<f32>) -> DMatrix<f64> {
                 let (dy, rest) = (place / (SIDE * 3), place % (SIDE * 3));
                 plane.row(y + dy)[x * 3 + rest]
             });
-            let answers = (patches * filters).map(|answer| answer.max(0.0));
-            answers.transpose() * &answers
+            let responses = (patches * filters).map(|response| response.max(0.0));
+            responses.transpose() * &responses
         })
         .collect();
     let mut total = DMatrix::<f64>::zeros(FILTERS, FILTERS);

@@ -104,11 +104,23 @@ impl RandomVgg {
 
     /// Draws biases from `N(0, sigma)` too, in units of the activations that they are added to;
     /// 0 for none. About 1 brings more of a picture back from deep layers (`docs/EVIDENCE.md`); far
-    /// larger values make features answer less to the image. Default: 0.
+    /// larger values make features respond less to the image. Default: 0.
     #[must_use]
     pub fn with_bias_sigma(mut self, sigma: f64) -> Self {
         self.bias_sigma = sigma;
         self
+    }
+
+    /// With the biases that bring most of a picture back from `layer`: of deviation 1 from a stride of
+    /// eight pixels on (`pool3`), where they are worth 1 to 5 dB, and none before, where they cost 2
+    /// (`docs/QUALITY.md`, "Inversion").
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownLayer`](crate::Error::UnknownLayer) for a layer that the network does not have.
+    pub fn with_biases_for(self, layer: Layer) -> Result<Self> {
+        let stride = self.architecture.extent(layer, self.padding)?.stride;
+        Ok(self.with_bias_sigma(if stride >= 8 { 1.0 } else { 0.0 }))
     }
 
     /// How pooling layers summarise. Default: average.
@@ -150,6 +162,12 @@ impl RandomVgg {
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The standard deviation of its biases.
+    #[must_use]
+    pub fn bias_sigma(&self) -> f64 {
+        self.bias_sigma
     }
 
     /// The network's plan.

@@ -397,3 +397,19 @@ fn the_smallest_image_of_every_layer_is_computed() {
         }
     }
 }
+
+#[test]
+fn biases_for_inversion_begin_at_a_stride_of_eight() {
+    for (name, sigma) in [
+        ("conv1_1", 0.0),
+        ("conv3_4", 0.0),
+        ("pool3", 1.0),
+        ("conv4_1", 1.0),
+        ("conv5_4", 1.0),
+    ] {
+        let random = RandomVgg::vgg19().with_biases_for(name.parse().unwrap());
+        assert_eq!(random.unwrap().bias_sigma(), sigma, "{name}");
+    }
+    let missing = RandomVgg::vgg16().with_biases_for("conv5_4".parse().unwrap());
+    assert!(matches!(missing, Err(Error::UnknownLayer { .. })));
+}

@@ -61,8 +61,8 @@ pub(super) fn exists(position: i32, length: i32, #[comptime] padding: Padding) -
     }
 }
 
-/// Gradients at the four positions of a tile from those at the six its window saw, with what the
-/// tiles beside say of their first and last.
+/// Overlap-add: gradients at the four positions of a tile from those at the six of its window, and from
+/// the last and the first of the neighbouring windows, which overlap it.
 ///
 /// `values` holds lines of eight: the last of the tile before, the six, the first of the tile
 /// after. At the ends of the axis, what arrives at a padded position goes to the sample shown there.
