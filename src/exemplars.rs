@@ -267,13 +267,10 @@ impl Sources {
     pub(crate) fn regions(&self, size: Size) -> Option<Raster> {
         let masks = self.groups.iter().map(|group| group.region.as_ref());
         let masks: Option<Vec<&Raster>> = masks.collect();
-        let lightest = masks?
-            .into_iter()
-            .map(|mask| mask.resized(size))
-            .reduce(|a, b| {
-                Raster::from_pixels(size, |pixel| [a.values()[pixel].max(b.values()[pixel])])
-            });
-        lightest
+        let masks = masks?.into_iter().map(|mask| mask.resized(size));
+        masks.reduce(|a, b| {
+            Raster::from_pixels(size, |pixel| [a.values()[pixel].max(b.values()[pixel])])
+        })
     }
 
     /// The mean colour of what counts, each region alike.

@@ -79,7 +79,7 @@ impl Nearest {
         if state.step >= self.steps {
             return None;
         }
-        if state.step % STEPS == 0 {
+        if state.step.is_multiple_of(STEPS) {
             self.search(&mut state, image, exemplar, side);
         }
         state.step += 1;
@@ -247,7 +247,7 @@ impl Candidates {
                     .copied()
                     .fold(f32::INFINITY, f32::min);
                 if least < best.1
-                    && let Some(place) = scores[..count].iter().position(|score| *score == least)
+                    && let Some(place) = scores[..count].iter().position(|score| *score <= least)
                 {
                     *best = ((start + place) as u32, least);
                 }
@@ -310,10 +310,10 @@ mod tests {
             state.uses.iter().position(|uses| *uses == 27 * 32).unwrap()
         };
         let mut used = Vec::new();
-        for step in 0..61 {
+        for step in 0..61u32 {
             let found = nearest.places(&canvas, &exemplar, 7);
             assert_eq!(found.is_some(), step < 60, "{step}");
-            if step % STEPS == 0 && found.is_some() {
+            if step.is_multiple_of(STEPS) && found.is_some() {
                 used.push(cell());
             }
         }

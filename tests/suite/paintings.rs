@@ -24,7 +24,7 @@ fn options(evaluations: usize) -> StyleOptions {
 }
 
 fn paint(style: impl Into<Exemplars>, options: &StyleOptions) -> Outcome {
-    transfer_style(&network(), &bundled("cat.png", 96), style, options).unwrap()
+    transfer_style(&network(), bundled("cat.png", 96), style, options).unwrap()
 }
 
 fn plain(colour: [u8; 3], side: u32) -> DynamicImage {
