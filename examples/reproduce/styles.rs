@@ -1,6 +1,6 @@
 //! Contents in styles.
 
-use ranvgg::{StyleOptions, transfer_style_observed};
+use ranvgg::{Statistics, StyleOptions, transfer_style_observed};
 
 use crate::archive::Record;
 use crate::grid::{Cell, Grid};
@@ -37,7 +37,10 @@ impl Study for Styles {
                     let cost = cost(context, context.evaluations, deepest);
                     units.push(Unit::new(&labels, cost, move |watch| {
                         let vgg = network(context, kind, 0)?;
-                        let mut options = StyleOptions::default();
+                        let mut options = StyleOptions {
+                            statistics: Statistics::Whitened,
+                            ..StyleOptions::default()
+                        };
                         options.run.evaluations = Some(context.evaluations);
                         styled(&vgg, picture, exemplar, &options, watch)
                     }));
@@ -50,7 +53,7 @@ impl Study for Styles {
     fn page(&self, context: &Context, records: &[Record]) -> support::Result<Page> {
         let mut page = Page::new("Contents in styles");
         page.text(format!(
-            "Each row a content, each column a style; the default of this crate, {} evaluations, {} \
+            "Each row a content, each column a style; means and whitened covariances, {} evaluations, {} \
              pixels.",
             context.evaluations, context.side
         ));

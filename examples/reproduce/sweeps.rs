@@ -133,7 +133,7 @@ fn ratios(context: &Context) -> support::Result<Vec<Unit<'_>>> {
     let content = CONTENT_WEIGHTS.map(|weight| ("content weight", weight));
     let variation = VARIATION_WEIGHTS.map(|weight| ("total variation", weight));
     for (setting, weight) in content.into_iter().chain(variation) {
-        let mut options = StyleOptions::default();
+        let mut options = whitened();
         match setting {
             "content weight" => options.content_weight = Some(weight),
             _ => options.total_variation_weight = weight,
@@ -148,11 +148,19 @@ fn content_layers(context: &Context) -> support::Result<Vec<Unit<'_>>> {
     for layer in context.named(&CONTENT_LAYERS) {
         let options = StyleOptions {
             content_layer: Some(layer),
-            ..StyleOptions::default()
+            ..whitened()
         };
         units.extend(stylings(context, "content layer", &layer, &options)?);
     }
     Ok(units)
+}
+
+/// Styles of a network's features.
+fn whitened() -> StyleOptions {
+    StyleOptions {
+        statistics: Statistics::Whitened,
+        ..StyleOptions::default()
+    }
 }
 
 /// Two photographs in the last of the exemplars.

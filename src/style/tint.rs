@@ -97,6 +97,7 @@ mod tests {
 
     use super::*;
     use crate::exemplars::Exemplars;
+    use crate::imaging::Size;
     use crate::kernels::reference::assert_near;
     use crate::resampled::{coloured, golden};
 
@@ -119,12 +120,12 @@ mod tests {
 
     #[test]
     fn few_pixels_are_colours_too() {
-        let one = Raster::from_pixels(crate::Size::square(1), |_| [0.1, 0.2, 0.3]);
+        let one = Raster::from_pixels(Size::square(1), |_| [0.1, 0.2, 0.3]);
         let tinted = tinted(&raster(9, 13, 0.3, 0.2), &style(&one), 0.3, 0);
         for pixel in tinted.pixels() {
             assert_near("colour", 1e-6, pixel, &[0.1, 0.2, 0.3]);
         }
-        let two = Raster::from_pixels(crate::Size::new(2, 1), |i| [i as f32; 3]);
+        let two = Raster::from_pixels(Size::new(2, 1), |i| [i as f32; 3]);
         let tinted = super::tinted(&two, &style(&raster(1, 1, 0.3, 0.2)), 0.0, 0);
         assert_eq!(tinted.values()[..3], tinted.values()[3..]);
     }
