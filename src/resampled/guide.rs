@@ -1,5 +1,5 @@
-//! What belongs where: light to light and strokes along contours in a painting, like to like in a texture
-//! that repeats itself.
+//! Guides: which positions of two pictures are compared with each other. In a painting these are positions
+//! of like luminance and orientation, in a texture that repeats itself those of like phase.
 
 use rand::{Rng, RngExt as _};
 use rand_distr::{Distribution, StandardNormal};
@@ -20,16 +20,17 @@ const SMOOTHING: f32 = 3.0;
 /// Weight of an orientation beside a standard deviation of the luminance.
 const ORIENTATION: f32 = 2.0;
 
-/// Energy of the gradient, in its mean, at which an orientation counts for a bit more than three
-/// quarters. Where a picture is flat, what orientation it has is noise.
+/// Added to the energy of the gradient by which orientations are divided, in units of its mean, so that
+/// they count less where a picture is flat: there they are noise.
 const FLAT: f32 = 0.3;
 
 /// Weight of the canvas's orientations beside the content's. Where the content is flat, strokes follow
 /// the strokes that were found at the size before.
 const CANVAS: f32 = 2.0;
 
-/// Standard deviation of the noise on the luminance, in its own. Where the content is flat, the order
-/// of its values is that of their errors; with noise each class has its share of such a place.
+/// Standard deviation of the noise that is added to the luminance, in units of the luminance's own. Where
+/// the content is flat, ranks of its values follow steps of 8 bits and blocks of JPEG; with noise they do
+/// not.
 const NOISE: f32 = 0.6;
 
 /// A few numbers at each pixel of a picture. Of a painting
@@ -41,7 +42,8 @@ const NOISE: f32 = 0.6;
 /// with `Y` the smoothed luminance, standardised, `t` the direction of the gradient by the smoothed
 /// structure tensor, and `o` its coherence. (The tensor: Bigün and Granlund, "Optimal Orientation
 /// Detection of Linear Symmetry", ICCV 1987. Luminance and orientation as guides of a painting:
-/// Hertzmann et al., "Image Analogies", SIGGRAPH 2001, sections 3.3 and 4.5.) Of a texture that repeats itself the cosines and sines of its phases.
+/// Hertzmann et al., "Image Analogies", SIGGRAPH 2001.) Of a texture that repeats itself the cosines and
+/// sines of its phases.
 pub(crate) struct Guide {
     planes: Planes,
     /// Deviation of the noise on the first number.

@@ -1,8 +1,8 @@
 //! Distributions of patches along random filters that are drawn anew at every step.
 //!
-//! A network that stays the same asks an image a finite set of questions, and an image can answer
-//! them all without looking like its exemplar. Fresh filters ask new ones: whatever the step, no part
-//! of the distribution of patches is out of sight for long.
+//! With fixed filters an image can match all distributions of responses and still look unlike its
+//! exemplar: along other directions its patches are free. Fresh filters at each step leave no direction
+//! out for long.
 
 mod content;
 mod distance;
@@ -32,7 +32,7 @@ const BANKS: usize = 8;
 /// The target at one size: exemplars, and where in the result each counts.
 pub(crate) struct Resampled {
     groups: Vec<Group>,
-    /// What belongs where in the result.
+    /// Splits positions of the result into classes.
     guide: Option<Guide>,
     nearest: Option<Nearest>,
     wraps: bool,

@@ -2,7 +2,7 @@
 //!
 //! (Elad and Milanfar, "Style Transfer Via Texture Synthesis", IEEE Transactions on Image Processing, 2017,
 //! minimise such a distance alone; that patches pay for their use is the idea of Kaspar et al., "Self Tuning
-//! Texture Optimization", Eurographics 2015, section 4.2.)
+//! Texture Optimization", Eurographics 2015.)
 
 use std::sync::{Arc, Mutex, PoisonError};
 
