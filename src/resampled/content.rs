@@ -9,18 +9,21 @@ use crate::imaging::{Raster, luma_weights};
 use crate::kernels::Planes;
 use crate::random::{self, Purpose};
 
-/// Responses of a picture's luminance, position by position.
+/// A picture whose luminance responds as it is to, position by position.
 pub(crate) struct Content {
     light: Planes,
+    /// The luminance of each exemplar of the style.
+    of_style: Vec<Planes>,
     /// Where it counts.
     mask: Option<Mask>,
 }
 
 impl Content {
     /// Of a picture as large as the canvas; `mask` shows white where it counts.
-    pub(crate) fn of(picture: &Planes, mask: Option<&Raster>) -> Self {
+    pub(crate) fn of(picture: &Planes, mask: Option<&Raster>, style: &Resampled) -> Self {
         Self {
             light: luminance(picture),
+            of_style: style.parts().map(|part| luminance(&part.image)).collect(),
             mask: mask.map(Mask::of),
         }
     }
@@ -39,21 +42,21 @@ impl Content {
     /// nothing is asked. The gradient is that of `K M C`.
     pub(super) fn distance(&self, style: &Resampled, image: &Planes, step: u32) -> (f64, Planes) {
         let mut generator = random::stream(style.seed, Purpose::Contours, step);
-        let side = style.side(image);
-        let bank = draw::bank(1, side, &mut generator);
+        let bank = draw::bank(1, style.side(image), &mut generator);
         let reach = bank.reach();
-        let repeated = |planes: &Planes| match style.wraps {
-            true => planes.repeated(side - 1),
-            false => planes.clone(),
+        let responses_to = |light: &Planes| match style.wraps {
+            true => bank.responses(&light.repeated(reach)),
+            false => bank.responses(light),
         };
-        let responses = bank.responses(&repeated(&luminance(image)));
-        let wanted = bank.responses(&repeated(&self.light));
+        let responses = responses_to(&luminance(image));
+        let wanted = responses_to(&self.light);
         let place = Positions::within(self.mask.as_ref(), &responses, reach);
         let groups = style.groups.len() as f32;
         let styles: Vec<(Planes, Positions, f32)> = style
             .parts()
-            .map(|part| {
-                let responses = bank.responses(&luminance(&part.image));
+            .zip(&self.of_style)
+            .map(|(part, light)| {
+                let responses = bank.responses(light);
                 let place = Positions::within(part.mask.as_ref(), &responses, reach);
                 (responses, place, part.share / groups)
             })

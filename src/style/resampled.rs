@@ -48,13 +48,14 @@ pub(super) fn paint(
     let size = picture.size();
     let sides = style.sizes().chain([size]).map(Size::shorter);
     let levels = SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run);
+    let first = levels[0];
     let run = &options.run;
     let start = match &options.start {
         StyleStart::Picture(picture) => picture.read("the starting picture", vgg.channels())?,
-        StyleStart::Noise => run.starting_noise(levels[0].size, &style.mean()),
+        StyleStart::Noise => run.starting_noise(first.size, &style.mean()),
         StyleStart::Content => {
             let dithered = tinted(&picture, style, DITHER, run.seed);
-            let small = dithered.resized(levels[0].size);
+            let small = dithered.resized(first.size);
             run.with_noise(&small, NOISE * style.deviation())
         }
     };
@@ -75,13 +76,12 @@ pub(super) fn paint(
     // Contours in the contrast that the style's colours give them.
     let content = tinted(&picture, style, 0.0, run.seed);
     let weight = options.content_weight.unwrap_or(CONTENT_WEIGHT) / options.style_weight;
-    let mut first = true;
     run_stochastic(vgg.device(), course, run, observer, |level, canvas| {
         let margin = if wraps { 0 } else { MARGIN };
         let content = content.resized(level.size).with_margin(margin);
         let content = planes(&content);
-        let guide = match std::mem::take(&mut first) {
-            // Nothing but noise so far.
+        // At the first size the canvas has no strokes yet.
+        let guide = match level == first {
             true => Guide::of(&content),
             false => Guide::with_contours(&content, &planes(canvas)),
         };
@@ -91,8 +91,8 @@ pub(super) fn paint(
             .as_ref()
             .map(|mask| mask.resized(level.size).with_margin(margin));
         let painting = Painting {
+            content: Content::of(&content, mask.as_ref(), &target),
             style: target.guided(guide),
-            content: Content::of(&content, mask.as_ref()),
             weight,
         };
         Box::new(move |image, step| {
