@@ -311,12 +311,3 @@ pub(crate) fn at_least_one(name: &str, value: usize) -> Result<()> {
 pub(crate) fn unknown_name<T: strum::VariantNames>(what: &str, name: &str) -> Error {
     Error::option(what, format!("`{name}`"), T::VARIANTS.join(", "))
 }
-
-/// The value of this name; `what` says which option the name is given for.
-pub(crate) fn by_name<T: Copy>(what: &str, name: &str, names: &[(&str, T)]) -> Result<T> {
-    let known = names.iter().find(|(known, _)| *known == name);
-    known.map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-        Error::option(what, format!("`{name}`"), names.join(", "))
-    })
-}

@@ -176,20 +176,10 @@ impl<const OUTPUTS: usize, const VECTORS: usize> WithSimd for Block<'_, OUTPUTS,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::reference::assert_near;
+    use crate::kernels::reference::{assert_near, golden};
 
     /// The sizes of `tests/golden/resampled.py`.
     const SHAPE: [usize; 3] = [3, 9, 21];
-
-    fn golden(name: &str) -> Vec<f64> {
-        let text = include_str!("../../tests/golden/resampled.json");
-        let all: serde_json::Value = serde_json::from_str(text).unwrap();
-        let numbers = all["correlations"][name].as_array().unwrap();
-        numbers
-            .iter()
-            .map(|number| number.as_f64().unwrap())
-            .collect()
-    }
 
     fn picture() -> Planes {
         let [channels, height, width] = SHAPE;
@@ -241,11 +231,16 @@ mod tests {
             "responses",
             1e-6,
             &in_order(&responses),
-            &golden("responses"),
+            &golden("correlations", "responses"),
         );
         let gradient = bank.input_gradient(&responses);
         assert_eq!((gradient.height, gradient.width), (9, 21));
-        assert_near("gradient", 1e-6, &in_order(&gradient), &golden("gradient"));
+        assert_near(
+            "gradient",
+            1e-6,
+            &in_order(&gradient),
+            &golden("correlations", "gradient"),
+        );
     }
 
     #[test]

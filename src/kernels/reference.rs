@@ -162,3 +162,14 @@ pub(crate) fn assert_near(what: &str, tolerance: f64, found: &[f32], expected: &
         );
     }
 }
+
+/// Numbers of `tests/golden/resampled.py`.
+#[cfg(test)]
+pub(crate) fn golden(part: &str, name: &str) -> Vec<f64> {
+    let text = include_str!("../../tests/golden/resampled.json");
+    let all: serde_json::Value = serde_json::from_str(text).unwrap();
+    match &all[part][name] {
+        serde_json::Value::Array(numbers) => numbers.iter().filter_map(|n| n.as_f64()).collect(),
+        number => number.as_f64().into_iter().collect(),
+    }
+}

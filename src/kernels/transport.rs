@@ -111,12 +111,11 @@ fn range(values: &[f32]) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::reference::golden;
 
     #[test]
     fn values_become_those_of_equal_rank() {
-        let text = include_str!("../../tests/golden/resampled.json");
-        let golden: serde_json::Value = serde_json::from_str(text).unwrap();
-        let expected = golden["transport"]["transported"].as_array().unwrap();
+        let expected = golden("transport", "transported");
         let values: Vec<f32> = (0..2000)
             .map(f64::from)
             .map(|i| ((0.37 * i).sin() + 0.3 * (1.7 * i).cos()) as f32)
@@ -133,10 +132,8 @@ mod tests {
         // either.
         let wrong = transported
             .iter()
-            .zip(expected)
-            .filter(|(found, expected)| {
-                (f64::from(**found) - expected.as_f64().unwrap()).abs() > 0.01
-            });
+            .zip(&expected)
+            .filter(|(found, expected)| (f64::from(**found) - **expected).abs() > 0.01);
         assert!(wrong.count() <= 4);
 
         // The same target in two parts: alike to rounding.

@@ -1,13 +1,12 @@
 //! VGG-16, VGG-19 and AlexNet: which layers they have, and what those see of an image.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::layer::{self, Layer};
 use super::stages::{Operation, Stage, stages};
-use crate::error::{Error, Result, by_name};
+use crate::error::{Error, Result, unknown_name};
 use crate::imaging::Size;
 use crate::kernels::{Padding, Pooling};
 
@@ -17,9 +16,22 @@ use crate::kernels::{Padding, Pooling};
 /// Large-Scale Image Recognition" (ICLR 2015), table 1, columns D and E. AlexNet is that of
 /// Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), section 5,
 /// as torchvision builds it: without local response normalisation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Architecture {
     /// 13 convolutions and 3 fully connected layers.
     Vgg16,
@@ -200,18 +212,8 @@ impl fmt::Display for Architecture {
     }
 }
 
-impl FromStr for Architecture {
-    type Err = Error;
-
-    /// Reads a name: `vgg16`, `vgg19` or `alexnet`.
-    fn from_str(name: &str) -> Result<Self> {
-        let names = [
-            ("vgg16", Self::Vgg16),
-            ("vgg19", Self::Vgg19),
-            ("alexnet", Self::AlexNet),
-        ];
-        by_name("network", name, &names)
-    }
+fn unknown(name: &str) -> Error {
+    unknown_name::<Architecture>("network", name)
 }
 
 /// Whether every stage has an input it can be computed from, starting at an image of `side`.

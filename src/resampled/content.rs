@@ -120,8 +120,7 @@ fn mean(values: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::reference::assert_near;
-    use crate::resampled::golden;
+    use crate::kernels::reference::{assert_near, golden};
 
     #[test]
     fn distance_and_gradient_are_those_of_another_program() {

@@ -268,9 +268,9 @@ fn smoothed(planes: &Planes) -> Planes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::reference::assert_near;
+    use crate::kernels::reference::{assert_near, golden};
     use crate::random::{Purpose, stream};
-    use crate::resampled::{coloured, golden};
+    use crate::resampled::coloured;
 
     fn planes(guide: &Guide) -> Vec<f32> {
         let planes = &guide.planes;

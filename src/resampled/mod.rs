@@ -136,18 +136,7 @@ pub(crate) fn planes(raster: &Raster) -> Planes {
     Planes::from_pixels(raster.channels(), height, width, raster.values())
 }
 
-/// Numbers of `tests/golden/resampled.py`.
-#[cfg(test)]
-pub(crate) fn golden(part: &str, name: &str) -> Vec<f64> {
-    let text = include_str!("../../tests/golden/resampled.json");
-    let all: serde_json::Value = serde_json::from_str(text).unwrap();
-    match &all[part][name] {
-        serde_json::Value::Array(numbers) => numbers.iter().filter_map(|n| n.as_f64()).collect(),
-        number => number.as_f64().into_iter().collect(),
-    }
-}
-
-/// A picture of that program: `0.5 + 0.4 sin(across x + down y + c) cos(0.2 x)`.
+/// A picture of `tests/golden/resampled.py`: `0.5 + 0.4 sin(across x + down y + c) cos(0.2 x)`.
 #[cfg(test)]
 pub(crate) fn coloured(height: usize, width: usize, across: f64, down: f64) -> Planes {
     let mut planes = Planes::new(3, height, width);

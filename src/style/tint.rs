@@ -98,8 +98,8 @@ mod tests {
     use super::*;
     use crate::exemplars::Exemplars;
     use crate::imaging::Size;
-    use crate::kernels::reference::assert_near;
-    use crate::resampled::{coloured, golden};
+    use crate::kernels::reference::{assert_near, golden};
+    use crate::resampled::coloured;
 
     fn raster(height: usize, width: usize, across: f64, down: f64) -> Raster {
         let pixels = coloured(height, width, across, down).to_pixels();
