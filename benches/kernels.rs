@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
 
-use ranvgg::LayerBench;
+use ranvgg::{LayerBench, device};
 
 /// Channels in, channels out, side of the map.
 const LAYERS: [(&str, usize, usize, usize); 9] = [
@@ -25,12 +25,13 @@ const LAYERS: [(&str, usize, usize, usize); 9] = [
 ];
 
 fn layers(criterion: &mut Criterion) {
-    for (way, direct) in [("", false), (", direct", true)] {
+    let device = device::by_name("flex").expect("a CPU");
+    for (way, plain) in [("", false), (", direct", true)] {
         let mut group = criterion.benchmark_group(format!("layers at 256x256{way}"));
         group.sample_size(20);
         group.measurement_time(Duration::from_secs(2));
         for (name, channels_in, channels_out, side) in LAYERS {
-            let layer = LayerBench::new(channels_in, channels_out, side, direct);
+            let layer = LayerBench::new(channels_in, channels_out, side, plain, &device);
             group.throughput(Throughput::Elements(layer.operations()));
             group.bench_function(BenchmarkId::new(name, "forward"), |bencher| {
                 bencher.iter(|| layer.forward());

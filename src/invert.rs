@@ -150,7 +150,7 @@ pub fn reconstruction_error(
     picture: Tensor<4>,
     layer: Layer,
 ) -> Result<f64> {
-    let features = |image| Raster::from_tensor(vgg.map(image, layer)?);
+    let features = |image| Raster::from_tensor(vgg.features_at(image, layer)?);
     let (found, wanted) = (features(image)?, features(picture)?);
     let (mut apart, mut size) = (0.0, 0.0);
     for (wanted, found) in wanted.values().iter().zip(found.values()) {

@@ -5,13 +5,13 @@
 
 mod backend;
 pub mod device;
+mod engine;
 mod error;
 mod exemplars;
 mod file;
 mod greedy;
 pub mod imaging;
 mod invert;
-mod kernels;
 pub mod loss;
 pub mod metrics;
 mod network;
@@ -28,14 +28,14 @@ mod texture;
 #[doc(no_inline)]
 pub use {burn, image};
 
+#[doc(hidden)]
+pub use engine::{DeviceLayerBench, LayerBench, LayerWay};
+pub use engine::{Padding, Pooling, Precision};
 pub use error::{Error, Result};
 pub use exemplars::Exemplars;
 pub use greedy::{Candidate, GreedyStack, GreedyStackBuilder};
 pub use imaging::{Picture, Scales, Size};
 pub use invert::{InvertOptions, invert, invert_observed, reconstruction_error};
-#[doc(hidden)]
-pub use kernels::{DeviceLayerBench, LayerBench, LayerWay};
-pub use kernels::{Padding, Pooling, Precision};
 pub use loss::Gram;
 pub use network::{
     Architecture, Extent, Features, Layer, LayerNormalizer, Preprocessing, RandomVgg, Trace, Vgg,

@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::Tensor;
 
 use crate::backend::is_in_host_memory;
+use crate::engine::{FeatureMap, Padding};
 use crate::error::{Error, Result, not_negative};
 use crate::imaging::Halving;
-use crate::kernels::Padding;
 use crate::loss::{Gradient, Loss, Observation};
 use crate::network::{Layer, LayerNormalizer, Vgg};
 
@@ -317,21 +317,21 @@ impl Objective {
             return Ok(None);
         }
         let recomputed = self.recomputed(&taps, image);
-        let kept: Vec<Layer> = taps
+        let taps: Vec<(Layer, bool)> = taps
             .into_iter()
-            .filter(|layer| Some(*layer) != recomputed)
+            .map(|layer| (layer, Some(layer) != recomputed))
             .collect();
-        let (mut features, trace) = self.vgg.forward(image.clone(), &kept)?;
+        let (mut features, trace) = self.vgg.forward_maps(image.clone(), &taps)?;
         // Each layer's losses are measured when the backward pass gets there, and its features freed:
         // at the shallow layers each gradient is as large as all the deep layers together.
-        let measure = |layer: Layer| -> Result<Option<Tensor<4>>> {
+        let measure = |layer: Layer| -> Result<Option<FeatureMap>> {
             let map = if Some(layer) == recomputed {
-                self.vgg.features(image.clone(), &[layer])?.take(layer)
+                self.vgg.feature_map(image.clone(), layer)?
             } else {
-                features.take(layer)
-            };
-            let Some(map) = map else {
-                return Ok(None);
+                match features.pop_if(|(at, _)| *at == layer) {
+                    Some((_, map)) => map,
+                    None => return Ok(None),
+                }
             };
             let mut observation = Observation::from(map);
             let mut gradient = Gradient::default();
@@ -342,7 +342,7 @@ impl Objective {
                     gradient = gradient.plus(measured.gradient);
                 }
             }
-            gradient.at(observation).map(Some)
+            gradient.multiplied_out(observation).map(Some)
         };
         self.vgg.backward_from(&trace, measure).map(Some)
     }

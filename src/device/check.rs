@@ -3,14 +3,16 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::{info_of, name_of};
 use crate::backend::{guarded, read};
-use crate::error::{Error, Result};
-use crate::kernels::{
-    Case, Convolution, Engine, Padding, Parameters, Pool, Pooling, Precision, gate,
+use crate::engine::reference::{Case, gate};
+use crate::engine::{
+    FeatureMap, LazyParameters, Padding, Parameters, Pool, Pooling, Precision, Tap, Weighted,
+    compile, map_of,
 };
+use crate::error::{Error, Result};
 
 /// Channels of the maps that are computed: more than a vector.
 const CHANNELS: usize = 32;
@@ -92,6 +94,14 @@ impl Known {
             parameters,
             pooled,
         }
+    }
+
+    fn layers(&self) -> Vec<Weighted> {
+        let parameters = Arc::clone(&self.parameters);
+        let parameters = LazyParameters::new(move || Arc::clone(&parameters));
+        let mut layers = vec![Weighted::Convolution(self.case.shape, parameters)];
+        layers.extend(self.pool().map(Weighted::Pool));
+        layers
     }
 
     fn pool(&self) -> Option<Pool> {
@@ -183,44 +193,29 @@ fn through(
     precision: Precision,
     broken: bool,
 ) -> Result<(Tensor<4>, Tensor<4>)> {
-    let engine = Engine::new(device, precision);
-    let enter = |values: Vec<f32>, (height, width): (usize, usize), channels: usize| {
-        let data = TensorData::new(values, [1, height, width, channels]);
-        engine.enter(Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2]))
-    };
     let (input, gradient) = ends(chain, broken);
     let (bottom, top) = (&chain[0].case, &chain[chain.len() - 1]);
-    let mut map = enter(input, bottom.size, bottom.shape.channels_in)?;
-    let mut layers = Vec::new();
-    let mut steps = Vec::new();
-    for layer in chain {
-        let parameters = Arc::clone(&layer.parameters);
-        let source = Arc::new(move || Arc::clone(&parameters));
-        let convolution = Convolution::new(layer.case.shape, precision, source);
-        let (next, step) = engine.convolve(&convolution, &map, layer.pooled, true);
-        steps.extend(step);
-        if layer.pooled {
-            steps.push(engine.pooled(&next, layer.case.size));
-        }
-        layers.push((convolution, layer.pool()));
-        map = next;
-    }
-    let gradient = enter(gradient, top.output(), CHANNELS)?;
-    let Some(mut step) = steps.pop() else {
-        unreachable!("a chain has layers, and their backward pass is kept")
+    let layers: Vec<Weighted> = chain.iter().flat_map(Known::layers).collect();
+    let last = layers.len() - 1;
+    let tap = Tap {
+        place: last,
+        kept: true,
     };
-    let mut gradient = engine.start(gradient, &step);
-    for (convolution, pool) in layers.iter().rev() {
-        if let Some(pool) = pool {
-            let below = steps.pop();
-            gradient = engine.pool_gradient(pool, gradient, &step, None, below.as_ref());
-            step = below.unwrap_or(step);
-        }
-        let below = steps.pop();
-        gradient = engine.convolve_gradient(convolution, gradient, &step, None, below.as_ref());
-        step = below.unwrap_or(step);
+    let map = |values: Vec<f32>, (height, width): (usize, usize), channels: usize| {
+        FeatureMap::from(map_of(values, [height, width, channels], device))
+    };
+    let input = map(input, bottom.size, bottom.shape.channels_in);
+    let mut forward = compile(device, precision, &layers).forward(input, &[tap], true)?;
+    let mut gradient = Some(map(gradient, top.output(), CHANNELS));
+    let lower = match &forward.tape {
+        Some(tape) => tape.backward(&mut |_| Ok(gradient.take()))?,
+        None => None,
+    };
+    let features = forward.features.pop().map(|(_, map)| map);
+    match (features, lower) {
+        (Some(features), Some(lower)) => Ok((features.into_tensor(), lower.into_tensor())),
+        _ => Err(Error::device("no features, or no gradient")),
     }
-    Ok((engine.leave(map), engine.leave(gradient)))
 }
 
 /// A part of what is compared: its name, where it is, and the largest error that is allowed. In a part

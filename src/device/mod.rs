@@ -142,7 +142,7 @@ pub fn best() -> Result<Device> {
 /// ([`Precision::Half`](crate::Precision::Half)).
 #[must_use]
 pub fn has_half(device: &Device) -> bool {
-    crate::kernels::has_half(device)
+    crate::engine::has_half(device)
 }
 
 /// Every device that answers, grouped by backend. Opens none of them.

@@ -1,8 +1,10 @@
 //! The content loss: distance of features from given features.
 
+use std::sync::Arc;
+
 use super::{Gradient, Loss, Measured, Observation};
+use crate::engine::FeatureMap;
 use crate::error::{Error, Result};
-use crate::kernels::Held;
 
 /// Distance of a map from a target map, position by position.
 ///
@@ -15,7 +17,7 @@ use crate::kernels::Held;
 /// (He, Wang and Hopcroft, NIPS 2016, eq. 1, without the layer weight.)
 #[derive(Clone, Debug)]
 pub struct Content {
-    target: Held,
+    target: Arc<FeatureMap>,
 }
 
 impl Content {
@@ -25,8 +27,10 @@ impl Content {
     ///
     /// [`Error::Device`] if the map cannot be read.
     pub fn of(map: impl Into<Observation>) -> Result<Self> {
-        let target = Held::new(map.into().into_map())?;
-        Ok(Self { target })
+        let target = map.into().into_feature_map().settled()?;
+        Ok(Self {
+            target: Arc::new(target),
+        })
     }
 }
 
@@ -41,10 +45,10 @@ impl Loss for Content {
             });
         }
         let count = shape.iter().product::<usize>() as f64;
-        let squares = observation.lend(|map| self.target.squared_distance(map))?;
+        let squares = observation.feature_map().squared_distance(&self.target)?;
         Ok(Measured {
             value: squares.mul_scalar(weight / (2.0 * count)),
-            gradient: Gradient::pull(self.target.clone(), weight / count),
+            gradient: Gradient::pull(Arc::clone(&self.target), weight / count),
         })
     }
 }

@@ -1,10 +1,12 @@
 //! Gradients with respect to features, kept small where they are a function of the features.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
 
 use super::Observation;
+use crate::engine::{Affine, FeatureMap, add_maps};
 use crate::error::Result;
-use crate::kernels::{Affine, Held, mix};
 
 /// The gradient of a loss with respect to a map `F`, `[1, N, H, W]`: the sum of up to four parts,
 ///
@@ -60,7 +62,7 @@ impl Gradient {
     }
 
     /// `factor (F - target)`.
-    pub(super) fn pull(target: Held, factor: f64) -> Self {
+    pub(super) fn pull(target: Arc<FeatureMap>, factor: f64) -> Self {
         Self::affine(Affine {
             pulls: vec![(target, factor)],
             ..Affine::default()
@@ -71,7 +73,7 @@ impl Gradient {
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
-            map: sum(self.map, other.map, sum_of_maps),
+            map: sum(self.map, other.map, add_maps),
             rest: sum(self.rest, other.rest, |mut a, b| {
                 a.pulls.extend(b.pulls);
                 Affine {
@@ -90,23 +92,23 @@ impl Gradient {
     ///
     /// [`Error::Device`](crate::Error::Device) if the device fails.
     pub fn at(self, observation: Observation) -> Result<Tensor<4>> {
-        Ok(match (self.map, self.rest) {
-            (Some(map), None) => map,
-            (map, rest) => {
-                let mixed = mix(observation.into_map(), rest.unwrap_or_default())?;
-                match map {
-                    Some(map) => sum_of_maps(map, mixed),
-                    None => mixed,
-                }
-            }
-        })
+        Ok(self.multiplied_out(observation)?.into_tensor())
     }
-}
 
-/// The sum of two maps in the order of their memory, channels last: any other makes copies.
-pub(crate) fn sum_of_maps(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
-    let last = |map: Tensor<4>| map.permute([0, 2, 3, 1]);
-    (last(a) + last(b)).permute([0, 3, 1, 2])
+    /// The same in the form in which the engine computes it.
+    pub(crate) fn multiplied_out(self, observation: Observation) -> Result<FeatureMap> {
+        match (self.map, self.rest) {
+            (Some(map), None) => Ok(map.into()),
+            (None, rest) => {
+                let map = observation.into_feature_map();
+                map.affine(rest.unwrap_or_default())
+            }
+            (Some(map), Some(rest)) => {
+                let mixed = observation.into_feature_map().affine(rest)?;
+                mixed.plus(map.into())
+            }
+        }
+    }
 }
 
 fn sum<T>(a: Option<T>, b: Option<T>, add: impl FnOnce(T, T) -> T) -> Option<T> {

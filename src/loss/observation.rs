@@ -1,41 +1,45 @@
-//! A map as losses see it.
+//! A feature map as losses see it.
 
 use burn::tensor::Tensor;
 
+use crate::engine::{FeatureMap, Moments};
 use crate::error::Result;
-use crate::kernels::{Moments, moments};
 
-/// A map `[1, N, H, W]` to be measured, and what several losses of it share: the means of its
+/// A feature map `[1, N, H, W]` to be measured, and what several losses share of it: the means of its
 /// channels and of their products over positions, computed when first asked for.
 ///
 /// Losses of style differ in what they do with these moments, which cost far more than the losses
-/// themselves.
+/// themselves. The map stays in the form in which the network computed it until a loss asks for the
+/// [tensor](Self::map).
 #[derive(Clone, Debug)]
 pub struct Observation {
-    map: Option<Tensor<4>>,
+    map: FeatureMap,
     moments: Option<Moments>,
 }
 
 impl From<Tensor<4>> for Observation {
     fn from(map: Tensor<4>) -> Self {
-        Self {
-            map: Some(map),
-            moments: None,
-        }
+        FeatureMap::from(map).into()
+    }
+}
+
+impl From<FeatureMap> for Observation {
+    fn from(map: FeatureMap) -> Self {
+        Self { map, moments: None }
     }
 }
 
 impl Observation {
     /// The map itself.
     #[must_use]
-    pub fn map(&self) -> Tensor<4> {
-        self.held().clone()
+    pub fn map(&mut self) -> Tensor<4> {
+        self.map.as_tensor()
     }
 
     /// The map's shape, `[1, N, H, W]`.
     #[must_use]
     pub fn dims(&self) -> [usize; 4] {
-        self.held().dims()
+        self.map.dims()
     }
 
     /// The mean of each channel over positions, `[1, N]`.
@@ -69,36 +73,22 @@ impl Observation {
     /// Gives the map back.
     #[must_use]
     pub fn into_map(self) -> Tensor<4> {
-        match self.map {
-            Some(map) => map,
-            None => unreachable!("the map is only away while it is lent"),
-        }
+        self.map.into_tensor()
     }
 
-    fn held(&self) -> &Tensor<4> {
-        match &self.map {
-            Some(map) => map,
-            None => unreachable!("the map is only away while it is lent"),
-        }
+    /// Gives the map back as it is.
+    pub(crate) fn into_feature_map(self) -> FeatureMap {
+        self.map
     }
 
-    /// Lends the map to `work` alone, so that its memory can be read without a copy.
-    pub(super) fn lend<T>(
-        &mut self,
-        work: impl FnOnce(Tensor<4>) -> Result<(Tensor<4>, T)>,
-    ) -> Result<T> {
-        let Some(map) = self.map.take() else {
-            unreachable!("the map is only away while it is lent");
-        };
-        let (map, result) = work(map)?;
-        self.map = Some(map);
-        Ok(result)
+    pub(super) fn feature_map(&self) -> &FeatureMap {
+        &self.map
     }
 
     fn moments(&mut self) -> Result<&Moments> {
         let moments = match self.moments.take() {
             Some(moments) => moments,
-            None => self.lend(moments)?,
+            None => self.map.moments()?,
         };
         Ok(self.moments.insert(moments))
     }

@@ -2,11 +2,12 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::positions::Positions;
 use super::{Gradient, Loss, Measured, Observation};
 use crate::backend::read;
+use crate::engine::FeatureMap;
 use crate::error::{Error, Result};
 use crate::imaging::is_white;
-use crate::kernels::Positions;
 
 /// A part of maps of one size: the positions that a mask chooses.
 ///
@@ -97,7 +98,8 @@ pub struct Restricted<L> {
 
 impl<L: Loss> Loss for Restricted<L> {
     fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
-        let mut gathered = Observation::from(self.region.gather(observation.map())?);
+        let gathered = FeatureMap::from(self.region.gather(observation.map())?);
+        let mut gathered = Observation::from(gathered.settled()?);
         let Measured { value, gradient } = self.loss.measure(&mut gathered, weight)?;
         let gradient = self.region.positions.scatter(gradient.at(gathered)?);
         Ok(Measured {

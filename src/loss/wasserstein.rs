@@ -3,9 +3,9 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rayon::prelude::*;
 
+use super::quantiles::{along, subtract_quantiles};
 use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
 use crate::error::{Result, at_least_one};
-use crate::kernels::{along, subtract_quantiles};
 use crate::random::{self, Purpose};
 
 /// Distance of the distribution of a map's features over positions from that of another.
@@ -76,7 +76,7 @@ impl Wasserstein {
         let mut columns: Option<Tensor<2>> = None;
         let mut rows: Vec<Vec<Part>> = (0..directions).map(|_| Vec::new()).collect();
         for (map, share) in parts {
-            let observation = map.into();
+            let mut observation = map.into();
             let [_, channels, height, width] = observation.dims();
             let columns = columns.get_or_insert_with(|| {
                 let map = observation.map();

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::layer::{self, Layer};
-use super::stages::{Operation, Stage, stages};
+use super::stages::{Stage, stages};
+use crate::engine::{Operation, Padding, Pooling};
 use crate::error::{Error, Result, unknown_name};
 use crate::imaging::Size;
-use crate::kernels::{Padding, Pooling};
 
 /// A network's plan, without weights.
 ///

@@ -21,17 +21,18 @@ impl Vgg {
         let within = self.architecture().up_to(deepest)?;
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
         let convolutions = self.convolutions();
-        for (layer, convolution) in convolutions.filter(|(layer, _)| within.contains(layer)) {
+        for (layer, shape, parameters) in convolutions.filter(|(layer, ..)| within.contains(layer))
+        {
             let key = self.key(layer);
-            let parameters = convolution.parameters();
+            let parameters = parameters.get();
             tensors.push((
                 format!("{key}.weight"),
-                weight_shape(layer, convolution.shape),
+                weight_shape(layer, *shape),
                 to_bytes(&parameters.weight),
             ));
             tensors.push((
                 format!("{key}.bias"),
-                vec![convolution.shape.channels_out],
+                vec![shape.channels_out],
                 to_bytes(&parameters.bias),
             ));
         }

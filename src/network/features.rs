@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::Layer;
-use crate::loss::sum_of_maps;
+use crate::engine::add_maps;
 
 /// Feature maps, or gradients at them, by layer.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ impl Features {
             .find(|(candidate, _)| *candidate == layer)
         {
             Some((_, sum)) => {
-                *sum = sum_of_maps(sum.clone(), map);
+                *sum = add_maps(sum.clone(), map);
             }
             None => self.maps.push((layer, map)),
         }

@@ -2,9 +2,14 @@
 
 use burn::tensor::Tensor;
 
-use super::vgg::Weighted;
+use super::trace::check_gradient;
 use super::{Features, Layer, Trace, Vgg};
+use crate::engine::{FeatureMap, Forward, Tap};
 use crate::error::{Error, Result};
+
+/// A layer that a forward pass is asked for, and whether its features are kept. Of one whose features
+/// are computed again later only the gradient is taken.
+pub(crate) type LayerTap = (Layer, bool);
 
 impl Vgg {
     /// The features of `image`, `[1, 3, H, W]`, at each of `taps`.
@@ -19,18 +24,21 @@ impl Vgg {
     /// [`Error::InvalidOption`] without taps, or for [`Precision::Half`](crate::Precision::Half) at
     /// a layer without kernels for it.
     pub fn features(&self, image: Tensor<4>, taps: &[Layer]) -> Result<Features> {
-        self.walk(image, taps, false).map(|(features, _)| features)
+        let (maps, _) = self.walk(image, &kept(taps), false)?;
+        Ok(tensors(maps, taps))
     }
 
     /// The features of `image` at one layer.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`features`](Self::features).
-    pub(crate) fn map(&self, image: Tensor<4>, layer: Layer) -> Result<Tensor<4>> {
-        match self.features(image, &[layer])?.take(layer) {
-            Some(map) => Ok(map),
-            None => unreachable!("every tap has features"),
+    pub(crate) fn features_at(&self, image: Tensor<4>, layer: Layer) -> Result<Tensor<4>> {
+        Ok(self.feature_map(image, layer)?.into_tensor())
+    }
+
+    /// The same as the engine computed them.
+    pub(crate) fn feature_map(&self, image: Tensor<4>, layer: Layer) -> Result<FeatureMap> {
+        let (mut maps, _) = self.walk(image, &kept(&[layer]), false)?;
+        match maps.pop() {
+            Some((_, map)) => Ok(map),
+            None => Err(Error::option("taps", "empty", "at least one layer")),
         }
     }
 
@@ -40,84 +48,75 @@ impl Vgg {
     ///
     /// Those of [`features`](Self::features).
     pub fn forward(&self, image: Tensor<4>, taps: &[Layer]) -> Result<(Features, Trace)> {
+        let (maps, trace) = self.walk(image, &kept(taps), true)?;
+        Ok((tensors(maps, taps), trace))
+    }
+
+    /// As [`forward`](Self::forward), with features as the engine computed them, from the image up.
+    pub(crate) fn forward_maps(
+        &self,
+        image: Tensor<4>,
+        taps: &[LayerTap],
+    ) -> Result<(Vec<(Layer, FeatureMap)>, Trace)> {
         self.walk(image, taps, true)
     }
 
-    fn walk(&self, image: Tensor<4>, taps: &[Layer], traced: bool) -> Result<(Features, Trace)> {
-        let deepest = self.check_taps(&image, taps)?;
-        let engine = &self.inner.engine;
-        let input = self.inner.plan.preprocessing.apply(image, engine.device());
-        let mut map = engine.enter(input)?;
-        let mut features = Features::default();
-        let mut trace = Trace::of(&self.inner, engine.is_watched(&map));
-        let mut place = 0;
-        while place <= deepest {
-            let stages = &self.inner.stages[place..=deepest];
-            let input = map.shape();
-            let (next, pooled) = match stages {
-                [
-                    (layer, Weighted::Convolution(convolution)),
-                    (_, Weighted::Pool(pool)),
-                    ..,
-                ] if !taps.contains(layer) && engine.can_pool(convolution, pool, &map) => {
-                    let (next, step) = engine.convolve(convolution, &map, true, traced);
-                    trace.steps.extend(step);
-                    let [_, _, height, width] = input;
-                    let (height, width) = convolution.shape.output(height, width);
-                    trace
-                        .shapes
-                        .push([1, convolution.shape.channels_out, height, width]);
-                    trace
-                        .steps
-                        .extend(traced.then(|| engine.pooled(&next, (height, width))));
-                    (next, true)
-                }
-                [(_, Weighted::Convolution(convolution)), ..] => {
-                    let (next, step) = engine.convolve(convolution, &map, false, traced);
-                    trace.steps.extend(step);
-                    (next, false)
-                }
-                [(_, Weighted::Pool(pool)), ..] => {
-                    let (next, step) = engine.pool(pool, &map, traced);
-                    trace.steps.extend(step);
-                    (next, false)
-                }
-                [] => unreachable!("a stage is left"),
-            };
-            trace.shapes.push(next.shape());
-            // The map below is free as soon as this one exists, unless it is asked for.
-            let below = std::mem::replace(&mut map, next);
-            match place.checked_sub(1).map(|below| self.inner.stages[below].0) {
-                Some(layer) if taps.contains(&layer) => features.add(layer, engine.leave(below)),
-                _ => engine.recycle(below),
-            }
-            place += if pooled { 2 } else { 1 };
+    fn walk(
+        &self,
+        image: Tensor<4>,
+        taps: &[LayerTap],
+        saves: bool,
+    ) -> Result<(Vec<(Layer, FeatureMap)>, Trace)> {
+        let layers: Vec<Layer> = taps.iter().map(|(layer, _)| *layer).collect();
+        self.check_taps(&image, &layers)?;
+        let mut places = Vec::new();
+        for &(layer, kept) in taps {
+            let place = self.place(layer)?;
+            places.push(Tap { place, kept });
         }
-        features.add(self.inner.stages[deepest].0, engine.leave(map));
-        features.arrange(taps);
-        Ok((features, trace))
+        let inner = &self.inner;
+        let watched = image.is_autodiff();
+        let image = inner.plan.preprocessing.apply(image, self.device());
+        let trunk = if watched {
+            inner.differentiable()
+        } else {
+            &inner.trunk
+        };
+        let saves = saves && !watched;
+        let Forward { features, tape } =
+            std::sync::Arc::clone(trunk).forward(image.into(), &places, saves)?;
+        let named = features
+            .into_iter()
+            .map(|(place, map)| (inner.layers[place].0, map));
+        Ok((named.collect(), Trace::of(inner, tape)))
     }
 
     /// The gradient at the image, `[1, 3, H, W]`, from gradients at features.
     ///
-    /// Any layer up to the deepest of the forward pass may carry a gradient, tapped or not.
+    /// Every layer that the forward pass was asked for may have one.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if a gradient has not the shape of its layer's features, for a layer above
-    /// the forward pass, or if there is no gradient; [`Error::DeviceMismatch`];
+    /// [`Error::Shape`] if a gradient has not the shape of its layer's features, for a layer that the
+    /// forward pass was not asked for, or if there is no gradient; [`Error::DeviceMismatch`];
     /// [`Error::UnknownLayer`] and [`Error::MissingTensor`] for a layer that the network has not;
     /// [`Error::InvalidOption`] for a trace of another network, or of an image that Burn's autodiff
     /// watches: its graph has the gradient.
     pub fn backward(&self, gradients: Features, trace: &Trace) -> Result<Tensor<4>> {
-        let mut gradients = gradients;
+        let mut places = Vec::new();
         for (layer, gradient) in gradients.iter() {
-            trace.check(layer, self.place(layer)?, gradient)?;
+            places.push((layer, self.place(layer)?, gradient.dims()));
         }
-        self.backward_from(trace, |layer| Ok(gradients.take(layer)))
+        let tape = trace.tape(&self.inner)?;
+        for (layer, place, dims) in places {
+            check_gradient(tape, layer, place, dims)?;
+        }
+        let mut gradients = gradients;
+        let arriving = |layer| Ok(gradients.take(layer).map(|map| map.inner().into()));
+        self.backward_from(trace, arriving)
     }
 
-    /// As [`backward`](Self::backward), with each gradient asked for when the way down gets there,
+    /// As [`backward`](Self::backward), with each gradient asked for when the backward pass gets there,
     /// so that those of several layers need not exist at once.
     ///
     /// # Errors
@@ -126,52 +125,40 @@ impl Vgg {
     pub(crate) fn backward_from(
         &self,
         trace: &Trace,
-        mut arriving: impl FnMut(Layer) -> Result<Option<Tensor<4>>>,
+        mut arriving: impl FnMut(Layer) -> Result<Option<FeatureMap>>,
     ) -> Result<Tensor<4>> {
-        trace.check_network(&self.inner)?;
-        let engine = &self.inner.engine;
-        let mut arriving = |place: usize| {
-            let layer = self.inner.stages[place].0;
+        let tape = trace.tape(&self.inner)?;
+        let gradient = tape.backward(&mut |place| {
+            let layer = self.inner.layers[place].0;
             let Some(gradient) = arriving(layer)? else {
                 return Ok(None);
             };
-            trace.check(layer, place, &gradient)?;
-            self.check_device(&format!("the gradient at {layer}"), &gradient)?;
-            engine.enter(gradient.inner()).map(Some)
-        };
-        let mut top = None;
-        for place in (0..trace.steps.len()).rev() {
-            if let Some(gradient) = arriving(place)? {
-                top = Some((place, gradient));
-                break;
-            }
-        }
-        let Some((deepest, top)) = top else {
+            check_gradient(tape, layer, place, gradient.dims())?;
+            self.check_device(|| format!("the gradient at {layer}"), &gradient.device())?;
+            Ok(Some(gradient))
+        })?;
+        let Some(gradient) = gradient else {
             return Err(Error::Shape {
                 what: "the list of gradients".into(),
                 found: vec![0],
                 expected: "at least one".into(),
             });
         };
-        let mut gradient = engine.start(top, &trace.steps[deepest]);
-        for place in (0..=deepest).rev() {
-            let step = &trace.steps[place];
-            let (below, added) = match place.checked_sub(1) {
-                Some(below) => (Some(&trace.steps[below]), arriving(below)?),
-                None => (None, None),
-            };
-            gradient = match &self.inner.stages[place].1 {
-                Weighted::Convolution(convolution) => {
-                    engine.convolve_gradient(convolution, gradient, step, added, below)
-                }
-                Weighted::Pool(pool) => engine.pool_gradient(pool, gradient, step, added, below),
-            };
-        }
-        let gradient = engine.leave(gradient);
-        Ok(self
-            .inner
-            .plan
-            .preprocessing
-            .gradient(gradient, engine.device()))
+        let preprocessing = &self.inner.plan.preprocessing;
+        Ok(preprocessing.gradient(gradient.into_tensor(), self.device()))
     }
+}
+
+fn kept(taps: &[Layer]) -> Vec<LayerTap> {
+    taps.iter().map(|layer| (*layer, true)).collect()
+}
+
+/// Features as tensors, in the order in which they were asked for.
+fn tensors(maps: Vec<(Layer, FeatureMap)>, taps: &[Layer]) -> Features {
+    let maps = maps
+        .into_iter()
+        .map(|(layer, map)| (layer, map.into_tensor()));
+    let mut features = Features::from_iter(maps);
+    features.arrange(taps);
+    features
 }

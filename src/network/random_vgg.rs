@@ -6,11 +6,13 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::stages::{Operation, stages};
+use super::stages::stages;
 use super::vgg::Plan;
 use super::{Architecture, Layer, Preprocessing, Vgg};
+use crate::engine::{
+    ConvolutionShape, LazyParameters, Operation, Padding, Parameters, Pooling, Precision,
+};
 use crate::error::{Error, Result, not_negative, positive};
-use crate::kernels::{ConvolutionShape, Padding, Parameters, Pooling, Precision};
 use crate::random::{self, Purpose};
 
 /// The description of a VGG network with random weights: a few bytes from which the same network
@@ -214,7 +216,7 @@ impl RandomVgg {
                 let seed = self.layer_seeds.get(&layer).copied().unwrap_or(self.seed);
                 let stream = index;
                 index += 1;
-                Arc::new(move || Arc::new(draw(shape, seed, stream, bias_sigma)))
+                LazyParameters::new(move || Arc::new(draw(shape, seed, stream, bias_sigma)))
             },
         ))
     }

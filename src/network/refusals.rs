@@ -1,12 +1,12 @@
 //! What a network refuses, before its device gets any work.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
-use super::vgg::Weighted;
 use super::{Layer, Vgg};
+use crate::backend::largest_buffer;
 use crate::device::name_of;
+use crate::engine::{ConvolutionShape, Precision, Weighted, has_half_kernel};
 use crate::error::{Error, Result};
-use crate::kernels::{ConvolutionShape, Precision};
 
 impl Vgg {
     /// Refuses an image, called `what` in messages, that a layer cannot be computed from.
@@ -31,8 +31,8 @@ impl Vgg {
         self.check_memory(what, size, deepest)
     }
 
-    /// Refuses an image or layers that a forward pass cannot take; returns the place of the deepest.
-    pub(super) fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<usize> {
+    /// Refuses an image or layers that a forward pass cannot take.
+    pub(super) fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<()> {
         let [batch, channels, height, width] = image.dims();
         if batch != 1 || channels != self.channels() {
             return Err(Error::Shape {
@@ -41,7 +41,7 @@ impl Vgg {
                 expected: format!("[1, {}, height, width]", self.channels()),
             });
         }
-        self.check_device("the image", image)?;
+        self.check_device(|| "the image".into(), &image.device())?;
         let mut deepest = None;
         for &tap in taps {
             deepest = deepest.max(Some(self.place(tap)?));
@@ -50,35 +50,34 @@ impl Vgg {
         }
         let deepest =
             deepest.ok_or_else(|| Error::option("taps", "empty", "at least one layer"))?;
-        self.check_stages("the image", [width, height], deepest)?;
-        Ok(deepest)
+        self.check_stages("the image", [width, height], deepest)
     }
 
-    pub(super) fn check_device(&self, what: &str, tensor: &Tensor<4>) -> Result<()> {
-        let (found, expected) = (tensor.device(), self.device());
+    pub(super) fn check_device(&self, what: impl FnOnce() -> String, found: &Device) -> Result<()> {
+        let expected = self.device();
         if found.clone().inner() == *expected {
             return Ok(());
         }
         Err(Error::DeviceMismatch {
-            what: what.into(),
-            found: name_of(&found),
+            what: what(),
+            found: name_of(found),
             expected: name_of(expected),
         })
     }
 
     /// Refuses an image with a map that no buffer of the device holds.
     fn check_memory(&self, what: &str, [width, height]: [usize; 2], deepest: usize) -> Result<()> {
-        let Some(largest) = self.inner.engine.largest_buffer() else {
+        let Some(largest) = largest_buffer(self.device()) else {
             return Ok(());
         };
         let (mut rows, mut columns) = (height, width);
-        for (layer, weighted) in &self.inner.stages[..=deepest] {
+        for (layer, weighted) in &self.inner.layers[..=deepest] {
             (rows, columns) = weighted.output(rows, columns);
-            let Weighted::Convolution(convolution) = weighted else {
+            let Weighted::Convolution(shape, _) = weighted else {
                 continue;
             };
             // In half precision too: gradients that meet at a layer are added in f32.
-            let values = convolution.shape.channels_out as u64 * rows as u64 * columns as u64;
+            let values = shape.channels_out as u64 * rows as u64 * columns as u64;
             let map = 4 * values;
             if map > largest {
                 return Err(Error::ImageTooLarge {
@@ -96,15 +95,15 @@ impl Vgg {
 
     /// Refuses layers that have no kernels in half precision.
     fn check_half(&self, deepest: usize) -> Result<()> {
-        for (layer, weighted) in &self.inner.stages[..=deepest] {
+        for (layer, weighted) in &self.inner.layers[..=deepest] {
             match weighted {
-                Weighted::Convolution(convolution) if !convolution.has_half() => {
+                Weighted::Convolution(shape, _) if !has_half_kernel(*shape) => {
                     let ConvolutionShape {
                         channels_in,
                         channels_out,
                         kernel,
                         ..
-                    } = convolution.shape;
+                    } = *shape;
                     let allowed = format!(
                         "single or plain: no kernel for {layer}, of {channels_in} to {channels_out} \
                          channels by filters of {kernel}x{kernel}"

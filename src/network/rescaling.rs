@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 
 use super::{Layer, Vgg};
 use crate::backend::read;
+use crate::engine::{ConvolutionShape, LazyParameters, Parameters};
 use crate::error::{Error, Result, all_finite};
-use crate::kernels::{ConvolutionShape, Parameters};
 
 impl Vgg {
     /// The same network with the weights of all layers up to `deepest` rescaled so that the mean of
@@ -33,17 +33,14 @@ impl Vgg {
     pub fn rescaled(&self, images: &[Tensor<4>], deepest: Layer) -> Result<Self> {
         let mut means = self.means(images, deepest)?;
         let mut below = None;
-        Ok(self.with_sources(|layer, shape| {
+        Ok(self.with_parameters(|layer, shape, own| {
             let outputs = means.remove(&layer).map(Arc::new);
             let inputs = std::mem::replace(&mut below, outputs.clone());
-            let network = self.clone();
-            Arc::new(move || {
-                let own = network.parameters(layer);
-                match (&inputs, &outputs) {
-                    (None, None) => own,
-                    (inputs, outputs) => Arc::new(rescaled(&own, shape, inputs, outputs)),
-                }
-            })
+            if inputs.is_none() && outputs.is_none() {
+                return Arc::clone(own);
+            }
+            let own = Arc::clone(own);
+            LazyParameters::new(move || Arc::new(rescaled(own.get(), shape, &inputs, &outputs)))
         }))
     }
 
@@ -56,8 +53,8 @@ impl Vgg {
         }
         let mut taps = Vec::new();
         let convolutions = self.convolutions();
-        for (layer, convolution) in convolutions.filter(|(layer, _)| within.contains(layer)) {
-            if !convolution.shape.relu {
+        for (layer, shape, _) in convolutions.filter(|(layer, ..)| within.contains(layer)) {
+            if !shape.relu {
                 let allowed = "layers with a ReLU";
                 return Err(Error::option(
                     "the deepest layer to rescale",

@@ -1,24 +1,7 @@
 //! What the layers of each architecture do, and what their weights are called in files.
 
 use super::{Architecture, Layer};
-use crate::kernels::{ConvolutionShape, Padding, Pool, Pooling};
-
-/// What a layer does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Convolution(ConvolutionShape),
-    Pool(Pool),
-}
-
-impl Operation {
-    /// Height and width of what it makes of a map of such.
-    pub(super) fn output(&self, height: usize, width: usize) -> (usize, usize) {
-        match self {
-            Self::Convolution(shape) => shape.output(height, width),
-            Self::Pool(pool) => pool.output(height, width),
-        }
-    }
-}
+use crate::engine::{ConvolutionShape, Operation, Padding, Pool, Pooling};
 
 /// A layer and what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,18 +1,18 @@
 //! A network with weights, on a device, and others of the same weights.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::Device;
 
-use super::stages::{Operation, Stage, stages};
+use super::stages::{Stage, stages};
 use super::{Architecture, Layer, Preprocessing, RandomVgg};
 use crate::device::{check_half, name_of};
-use crate::error::{Error, Result};
-use crate::kernels::{
-    Convolution, ConvolutionShape, Engine, Padding, ParameterSource, Parameters, Pool, Pooling,
-    Precision, has_half,
+use crate::engine::{
+    ConvolutionShape, LazyParameters, Operation, Padding, Pool, Pooling, Precision, Trunk,
+    Weighted, compile, compile_differentiable, has_half,
 };
+use crate::error::{Error, Result};
 
 /// A VGG network, or AlexNet, on a device. Cloning shares it.
 ///
@@ -47,9 +47,30 @@ pub struct Vgg {
 
 pub(super) struct Inner {
     pub(super) plan: Plan,
-    pub(super) stages: Vec<(Layer, Weighted)>,
-    pub(super) engine: Engine,
+    pub(super) layers: Vec<(Layer, Weighted)>,
+    pub(super) trunk: Arc<dyn Trunk>,
+    /// The same layers for images that autodiff watches.
+    differentiable: OnceLock<Arc<dyn Trunk>>,
+    device: Device,
     recipe: Option<RandomVgg>,
+}
+
+impl Inner {
+    fn weighted(&self) -> Vec<Weighted> {
+        weighted(&self.layers)
+    }
+
+    pub(super) fn differentiable(&self) -> &Arc<dyn Trunk> {
+        let make = || compile_differentiable(&self.device, &self.weighted());
+        self.differentiable.get_or_init(make)
+    }
+}
+
+fn weighted(layers: &[(Layer, Weighted)]) -> Vec<Weighted> {
+    layers
+        .iter()
+        .map(|(_, weighted)| weighted.clone())
+        .collect()
 }
 
 /// What a network is apart from its weights.
@@ -69,23 +90,8 @@ impl Plan {
     }
 }
 
-pub(super) enum Weighted {
-    Convolution(Box<Convolution>),
-    Pool(Pool),
-}
-
-impl Weighted {
-    /// Height and width of what it makes of a map of these.
-    pub(super) fn output(&self, height: usize, width: usize) -> (usize, usize) {
-        match self {
-            Self::Convolution(convolution) => convolution.shape.output(height, width),
-            Self::Pool(pool) => pool.output(height, width),
-        }
-    }
-}
-
 impl Vgg {
-    /// A network whose convolutions get their parameters from `source`, when first used.
+    /// A network whose convolutions get their parameters from `source`.
     ///
     /// `depth` limits the stages that have weights; deeper layers are refused.
     pub(super) fn new(
@@ -93,37 +99,37 @@ impl Vgg {
         device: &Device,
         recipe: Option<RandomVgg>,
         depth: usize,
-        mut source: impl FnMut(Layer, ConvolutionShape) -> ParameterSource,
+        mut source: impl FnMut(Layer, ConvolutionShape) -> Arc<LazyParameters>,
     ) -> Self {
-        let stages = plan
-            .stages()
-            .into_iter()
-            .take(depth)
-            .map(
-                |Stage {
-                     layer, operation, ..
-                 }| {
-                    let weighted = match operation {
-                        Operation::Pool(pool) => Weighted::Pool(pool),
-                        Operation::Convolution(shape) => {
-                            let source = source(layer, shape);
-                            Weighted::Convolution(Box::new(Convolution::new(
-                                shape,
-                                plan.precision,
-                                source,
-                            )))
-                        }
-                    };
-                    (layer, weighted)
-                },
-            )
-            .collect();
-        let engine = Engine::new(device, plan.precision);
+        let stages = plan.stages().into_iter().take(depth);
+        let layers = stages.map(|stage| {
+            let weighted = match stage.operation {
+                Operation::Pool(pool) => Weighted::Pool(pool),
+                Operation::Convolution(shape) => {
+                    Weighted::Convolution(shape, source(stage.layer, shape))
+                }
+            };
+            (stage.layer, weighted)
+        });
+        let layers: Vec<_> = layers.collect();
+        let trunk = compile(device, plan.precision, &weighted(&layers));
+        Self::of(plan, layers, trunk, device.clone().inner(), recipe)
+    }
+
+    fn of(
+        plan: Plan,
+        layers: Vec<(Layer, Weighted)>,
+        trunk: Arc<dyn Trunk>,
+        device: Device,
+        recipe: Option<RandomVgg>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 plan,
-                stages,
-                engine,
+                layers,
+                trunk,
+                differentiable: OnceLock::new(),
+                device,
                 recipe,
             }),
         }
@@ -147,7 +153,14 @@ impl Vgg {
             }
             check_half(self.device())?;
         }
-        Ok(self.changed(|plan| plan.precision = precision, |recipe| recipe))
+        let inner = &self.inner;
+        let plan = Plan {
+            precision,
+            ..inner.plan.clone()
+        };
+        let trunk = compile(&inner.device, precision, &inner.weighted());
+        let (layers, device) = (inner.layers.clone(), inner.device.clone());
+        Ok(Self::of(plan, layers, trunk, device, inner.recipe.clone()))
     }
 
     /// The same network with convolutions that continue their input in another way.
@@ -156,56 +169,42 @@ impl Vgg {
     /// texture is made through one that wraps.
     #[must_use]
     pub fn with_padding(&self, padding: Padding) -> Self {
-        let recipe = |recipe: RandomVgg| recipe.with_padding(padding);
-        self.changed(|plan| plan.padding = padding, recipe)
+        let recipe = self.inner.recipe.clone();
+        let recipe = recipe.map(|recipe| recipe.with_padding(padding));
+        self.with_geometry(padding, self.pooling(), recipe)
     }
 
     /// The same network with pooling that summarises in another way.
     #[must_use]
     pub fn with_pooling(&self, pooling: Pooling) -> Self {
-        let recipe = |recipe: RandomVgg| recipe.with_pooling(pooling);
-        self.changed(|plan| plan.pooling = pooling, recipe)
+        let recipe = self.inner.recipe.clone();
+        let recipe = recipe.map(|recipe| recipe.with_pooling(pooling));
+        self.with_geometry(self.padding(), pooling, recipe)
     }
 
-    /// The same weights in a plan, and of a recipe, that differ in something.
-    fn changed(
-        &self,
-        plan: impl FnOnce(&mut Plan),
-        recipe: impl FnOnce(RandomVgg) -> RandomVgg,
-    ) -> Self {
-        let mut changed = self.inner.plan.clone();
-        plan(&mut changed);
-        self.remade(changed, self.inner.recipe.clone().map(recipe))
-    }
-
-    /// The same weights in another plan of the same architecture.
-    fn remade(&self, plan: Plan, recipe: Option<RandomVgg>) -> Self {
-        let stages = self.inner.stages.iter().map(|(layer, weighted)| {
+    /// The same weights, as they are packed, with other padding and pooling.
+    fn with_geometry(&self, padding: Padding, pooling: Pooling, recipe: Option<RandomVgg>) -> Self {
+        let inner = &self.inner;
+        let plan = Plan {
+            padding,
+            pooling,
+            ..inner.plan.clone()
+        };
+        let layers = inner.layers.iter().map(|(layer, weighted)| {
             let weighted = match weighted {
-                Weighted::Convolution(convolution) => {
+                Weighted::Convolution(shape, parameters) => {
                     let shape = ConvolutionShape {
-                        mode: plan.padding,
-                        ..convolution.shape
+                        mode: padding,
+                        ..*shape
                     };
-                    Weighted::Convolution(Box::new(convolution.remade(shape, plan.precision)))
+                    Weighted::Convolution(shape, Arc::clone(parameters))
                 }
-                Weighted::Pool(pool) => Weighted::Pool(Pool {
-                    pooling: plan.pooling,
-                    ..*pool
-                }),
+                Weighted::Pool(pool) => Weighted::Pool(Pool { pooling, ..*pool }),
             };
             (*layer, weighted)
         });
-        let stages = stages.collect();
-        let engine = Engine::new(self.device(), plan.precision);
-        Self {
-            inner: Arc::new(Inner {
-                plan,
-                stages,
-                engine,
-                recipe,
-            }),
-        }
+        let trunk = inner.trunk.with(padding, pooling);
+        Self::of(plan, layers.collect(), trunk, inner.device.clone(), recipe)
     }
 
     /// The network's plan.
@@ -248,7 +247,7 @@ impl Vgg {
     /// Where it computes.
     #[must_use]
     pub fn device(&self) -> &Device {
-        self.inner.engine.device()
+        &self.inner.device
     }
 
     /// How it was drawn, if it was: the same recipe yields the same network anywhere.
@@ -268,25 +267,28 @@ impl Vgg {
 
     /// Frees the buffers that evaluations reuse.
     pub fn release_buffers(&self) {
-        self.inner.engine.release();
+        self.inner.trunk.release();
     }
 
-    /// The same plan, as deep, with parameters from elsewhere.
-    pub(super) fn with_sources(
+    /// The same layers with parameters made from their own.
+    pub(super) fn with_parameters(
         &self,
-        source: impl FnMut(Layer, ConvolutionShape) -> ParameterSource,
+        mut make: impl FnMut(Layer, ConvolutionShape, &Arc<LazyParameters>) -> Arc<LazyParameters>,
     ) -> Self {
-        let depth = self.inner.stages.len();
-        Self::new(self.inner.plan.clone(), self.device(), None, depth, source)
-    }
-
-    /// The parameters of a convolution that the network has.
-    pub(super) fn parameters(&self, layer: Layer) -> Arc<Parameters> {
-        let mut convolutions = self.convolutions();
-        match convolutions.find(|(candidate, _)| *candidate == layer) {
-            Some((_, convolution)) => Arc::clone(convolution.parameters()),
-            None => unreachable!("{layer} is a convolution of the network"),
-        }
+        let inner = &self.inner;
+        let layers = inner.layers.iter().map(|(layer, weighted)| {
+            let weighted = match weighted {
+                Weighted::Convolution(shape, own) => {
+                    Weighted::Convolution(*shape, make(*layer, *shape, own))
+                }
+                Weighted::Pool(pool) => Weighted::Pool(*pool),
+            };
+            (*layer, weighted)
+        });
+        let layers: Vec<_> = layers.collect();
+        let trunk = compile(&inner.device, inner.plan.precision, &weighted(&layers));
+        let (plan, device) = (inner.plan.clone(), inner.device.clone());
+        Self::of(plan, layers, trunk, device, None)
     }
 
     /// The key of a layer's weights in torchvision's files.
@@ -297,12 +299,14 @@ impl Vgg {
     }
 
     /// The convolutions, from the image up.
-    pub(super) fn convolutions(&self) -> impl Iterator<Item = (Layer, &Convolution)> {
+    pub(super) fn convolutions(
+        &self,
+    ) -> impl Iterator<Item = (Layer, &ConvolutionShape, &Arc<LazyParameters>)> {
         self.inner
-            .stages
+            .layers
             .iter()
             .filter_map(|(layer, weighted)| match weighted {
-                Weighted::Convolution(convolution) => Some((*layer, &**convolution)),
+                Weighted::Convolution(shape, parameters) => Some((*layer, shape, parameters)),
                 Weighted::Pool(_) => None,
             })
     }
@@ -311,7 +315,7 @@ impl Vgg {
         self.architecture().check(layer)?;
         let place = self
             .inner
-            .stages
+            .layers
             .iter()
             .position(|(candidate, _)| *candidate == layer);
         place.ok_or_else(|| Error::MissingTensor {
@@ -323,8 +327,8 @@ impl Vgg {
     #[must_use]
     pub fn parameters_in_memory(&self) -> usize {
         self.convolutions()
-            .filter(|(_, convolution)| convolution.is_drawn())
-            .map(|(_, convolution)| convolution.shape.weights() + convolution.shape.channels_out)
+            .filter(|(.., parameters)| parameters.is_made())
+            .map(|(_, shape, _)| shape.weights() + shape.channels_out)
             .sum()
     }
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use burn::tensor::Device;
 
 use super::checkpoint::Checkpoint;
-use super::stages::{Operation, Stage};
+use super::stages::Stage;
 use super::vgg::Plan;
 use super::{Architecture, Layer, Preprocessing, Vgg};
+use crate::engine::{ConvolutionShape, LazyParameters, Operation, Padding, Parameters, Pooling};
 use crate::error::{Error, Result, all_finite};
 use crate::file;
-use crate::kernels::{ConvolutionShape, Padding, Parameters, Pooling};
 
 /// A network whose weights lie in a file, safetensors or PyTorch's.
 ///
@@ -163,7 +163,7 @@ impl WeightFile {
             let Some(read) = parameters.remove(&layer) else {
                 unreachable!("the network ends below the first absent layer");
             };
-            Arc::new(move || Arc::clone(&read))
+            LazyParameters::new(move || Arc::clone(&read))
         }))
     }
 

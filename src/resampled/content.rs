@@ -4,9 +4,9 @@ use super::Resampled;
 use super::distance::deviation;
 use super::draw::{self, BANK};
 use super::guide::luminance;
+use super::planes::Planes;
 use super::positions::{Mask, Positions};
 use crate::imaging::{Raster, luma_weights};
-use crate::kernels::Planes;
 use crate::random::{self, Purpose};
 
 /// A picture whose luminance responds as it is to, position by position.
@@ -120,7 +120,7 @@ fn mean(values: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::reference::{assert_near, golden};
+    use crate::engine::reference::{assert_near, golden};
 
     #[test]
     fn distance_and_gradient_are_those_of_another_program() {

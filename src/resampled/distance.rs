@@ -4,10 +4,12 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use super::draw::{self, BANK};
+use super::filters::FilterBank;
 use super::guide::{Guide, Split};
+use super::planes::Planes;
 use super::positions::{Mask, Positions};
+use super::transport::{Share, transport};
 use super::{BANKS, Part, Resampled, SIDE};
-use crate::kernels::{FilterBank, Planes, Share, transport};
 use crate::random::{self, Purpose};
 
 /// Below this many standard deviations of the exemplar's responses a difference counts in proportion
@@ -23,7 +25,7 @@ impl Resampled {
     /// ```
     ///
     /// with `R_f` the responses of filter `f` at `M` positions, `T_f` their
-    /// [transport](crate::kernels::transport) onto the exemplar's, class by class where there is a
+    /// [transport](super::transport::transport) onto the exemplar's, class by class where there is a
     /// guide, and `s_f` the standard deviation of those. Where nearest patches pull, their responses are
     /// a second target for each `R_f(p)`, with its weight. The gradient is that of `K M D`, the modulus
     /// rounded off near zero (`SOFT`): an optimiser that scales gradients by their own size is to see the

@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt as _};
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::kernels::FilterBank;
+use super::filters::FilterBank;
 
 /// Filters that are computed together.
 pub(super) const BANK: usize = 8;

@@ -4,9 +4,9 @@
 use rand::{Rng, RngExt as _};
 use rand_distr::{Distribution, StandardNormal};
 
+use super::planes::Planes;
 use super::positions::{Mask, listed};
 use crate::imaging::luma_weights;
-use crate::kernels::Planes;
 
 /// Classes into which positions are split at each bank of filters.
 const CLASSES: usize = 6;
@@ -268,7 +268,7 @@ fn smoothed(planes: &Planes) -> Planes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::reference::{assert_near, golden};
+    use crate::engine::reference::{assert_near, golden};
     use crate::random::{Purpose, stream};
     use crate::resampled::coloured;
 

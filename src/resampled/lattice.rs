@@ -1,7 +1,7 @@
 //! Exemplars that repeat themselves: rows of bricks, tiles, weaves.
 
+use super::planes::Planes;
 use crate::imaging::{Raster, Size};
-use crate::kernels::Planes;
 use crate::metrics::Autocorrelation;
 
 /// The exemplar is reduced until its shorter side has at most so many pixels before its periods are

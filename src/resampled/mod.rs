@@ -7,21 +7,24 @@
 mod content;
 mod distance;
 mod draw;
+mod filters;
 mod guide;
 mod lattice;
 mod nearest;
 mod painting;
+mod planes;
 mod positions;
+mod transport;
 
 pub(crate) use self::content::Content;
 pub(crate) use self::guide::Guide;
 pub(crate) use self::lattice::Lattice;
 use self::nearest::Nearest;
 pub(crate) use self::painting::Painting;
+pub(crate) use self::planes::Planes;
 use self::positions::Mask;
 use crate::exemplars::Sources;
 use crate::imaging::{Raster, Size};
-use crate::kernels::Planes;
 
 /// Rows and columns of a filter.
 pub(crate) const SIDE: usize = 7;

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::draw::{self, BANK};
-use crate::kernels::{FilterBank, Planes};
+use super::filters::FilterBank;
+use super::planes::Planes;
 use crate::random::{self, Purpose};
 
 /// Banks of filters along which patches are compared.

@@ -1,7 +1,7 @@
 //! A picture painted in a style: both terms together.
 
+use super::planes::Planes;
 use super::{BANKS, Content, Resampled};
-use crate::kernels::Planes;
 
 /// The target of style transfer at one size.
 pub(crate) struct Painting {

@@ -1,7 +1,7 @@
 //! Which patches count, and which are compared with which.
 
+use super::planes::Planes;
 use crate::imaging::{Raster, is_white};
-use crate::kernels::Planes;
 
 /// Pixels that count.
 pub(super) struct Mask {

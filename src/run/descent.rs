@@ -9,9 +9,9 @@ use super::{
     enlarged, noise_image,
 };
 use crate::backend::guarded;
+use crate::engine::Padding;
 use crate::error::{Error, Result};
 use crate::imaging::{Raster, Size};
-use crate::kernels::Padding;
 use crate::network::Vgg;
 use crate::objective::Objective;
 use crate::optim::{Lbfgs, Next, StopReason};

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::imaging::{Format, Raster, Size};
-use crate::kernels::Planes;
 use crate::optim::{Adam, AdamOptions, StopReason, falling_rate};
 use crate::random::{self, Purpose};
+use crate::resampled::Planes;
 
 /// The rates of the first steps of a size, and of its last one, in units of the colour range.
 const RATES: (f64, f64) = (0.02, 0.004);

@@ -2,10 +2,10 @@
 
 use super::tint::tinted;
 use super::{Motif, StyleOptions, StyleStart};
+use crate::engine::Padding;
 use crate::error::Result;
 use crate::exemplars::Sources;
 use crate::imaging::Size;
-use crate::kernels::Padding;
 use crate::network::Vgg;
 use crate::resampled::{Content, Guide, Painting, Resampled, planes};
 use crate::run::{

@@ -96,9 +96,9 @@ mod tests {
     use image::{DynamicImage, Rgb32FImage};
 
     use super::*;
+    use crate::engine::reference::{assert_near, golden};
     use crate::exemplars::Exemplars;
     use crate::imaging::Size;
-    use crate::kernels::reference::{assert_near, golden};
     use crate::resampled::coloured;
 
     fn raster(height: usize, width: usize, across: f64, down: f64) -> Raster {

@@ -4,10 +4,10 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{map_size, region};
+use crate::engine::Padding;
 use crate::error::{Error, Result, unknown_name};
 use crate::exemplars::{Given, GivenPart};
 use crate::imaging::{Raster, Size};
-use crate::kernels::Padding;
 use crate::loss::{Gram, Loss, Region, Wasserstein, moments_of_mixture};
 use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
@@ -157,7 +157,7 @@ impl Style<'_> {
         };
         let mut maps = Vec::new();
         for part in &group.parts {
-            let map = reader.map(part.picture.clone(), layer)?;
+            let map = reader.features_at(part.picture.clone(), layer)?;
             maps.extend(part.counted(map, margin)?);
         }
         if maps.is_empty() {

@@ -1,10 +1,10 @@
 //! Textures by resampled filters.
 
 use super::TextureOptions;
+use crate::engine::Padding;
 use crate::error::{Error, Result};
 use crate::exemplars::Sources;
 use crate::imaging::Size;
-use crate::kernels::Padding;
 use crate::network::Vgg;
 use crate::random::{self, Purpose};
 use crate::resampled::{Lattice, Resampled};

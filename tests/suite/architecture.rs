@@ -134,16 +134,16 @@ fn imports_point_downwards() {
     );
 }
 
-/// Only the kernels may name a backend or contain `unsafe`.
+/// Only the engine may contain `unsafe`.
 #[test]
-fn unsafe_code_stays_in_the_kernels() {
+fn unsafe_code_stays_in_the_engine() {
     let mut files = Vec::new();
     rust_files(&root().join("src"), &mut files);
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         let blocks = text.matches("unsafe {").count() + text.matches("unsafe impl").count();
         if blocks > 0 {
-            assert_eq!(room_of(&file), "kernels", "{}", file.display());
+            assert_eq!(room_of(&file), "engine", "{}", file.display());
             assert!(
                 text.matches("// SAFETY:").count() >= blocks,
                 "{}",

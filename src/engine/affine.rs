@@ -1,0 +1,55 @@
+//! Affine functions of the channels at each position: what gradients of statistics are.
+
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+
+use super::FeatureMap;
+use super::layout::{channels_last, channels_second, positions_by_channels};
+
+/// A function of the channels `f` of a position,
+///
+/// ```text
+/// f A + b + sum over targets of c (f - f0)
+/// ```
+///
+/// of parts any of which may be missing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Affine {
+    /// `A`, `[N, N]`.
+    pub(crate) matrix: Option<Tensor<2>>,
+    /// `b`, `[1, N]`.
+    pub(crate) offset: Option<Tensor<2>>,
+    /// Target maps `f0`, each with its factor `c`.
+    pub(crate) pulls: Vec<(Arc<FeatureMap>, f64)>,
+}
+
+impl Affine {
+    /// The function at each position of a map, by Burn's operations. `pulls` are those of this
+    /// function on the device of the map.
+    pub(super) fn apply(self, map: Tensor<4>, pulls: Vec<(Tensor<4>, f64)>) -> Tensor<4> {
+        let [_, channels, height, width] = map.dims();
+        let mut sum: Option<Tensor<4>> = None;
+        let mut add = |part: Tensor<4>| {
+            sum = Some(match sum.take() {
+                Some(sum) => sum + part,
+                None => part,
+            });
+        };
+        if let Some(matrix) = self.matrix {
+            let mixed = positions_by_channels(map.clone()).matmul(matrix);
+            add(mixed.reshape([1, height, width, channels]));
+        }
+        for (target, factor) in pulls {
+            add((channels_last(map.clone()) - channels_last(target)).mul_scalar(factor));
+        }
+        if let Some(offset) = self.offset {
+            let offset = offset.reshape([1, 1, 1, channels]);
+            add(offset.expand([1, height, width, channels]));
+        }
+        match sum {
+            Some(sum) => channels_second(sum),
+            None => map.zeros_like(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Some positions of a map, taken out and put back.
+
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+
+use crate::engine::positions_by_channels;
+
+/// Positions of maps of one size, at least one.
+#[derive(Clone, Debug)]
+pub(crate) struct Positions {
+    indices: Tensor<1, Int>,
+    count: usize,
+    size: [usize; 2],
+}
+
+impl Positions {
+    /// Those of a map of `size`, height and width, that are chosen, row by row; none if none is.
+    pub(crate) fn of(chosen: &[bool], size: [usize; 2], device: &Device) -> Option<Self> {
+        let indices: Vec<i32> = (0..)
+            .zip(chosen)
+            .filter_map(|(index, chosen)| chosen.then_some(index))
+            .collect();
+        let count = indices.len();
+        (count > 0).then(|| Self {
+            indices: Tensor::from_data(TensorData::new(indices, [count]), device),
+            count,
+            size,
+        })
+    }
+
+    /// How many they are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Height and width of the maps they are positions of.
+    pub(crate) fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    /// The values at these positions, `[1, N, 1, count]`, of a map `[1, N, H, W]`.
+    pub(crate) fn gather(&self, map: Tensor<4>) -> Tensor<4> {
+        let channels = map.dims()[1];
+        positions_by_channels(map)
+            .select(0, self.indices.clone())
+            .reshape([1, 1, self.count, channels])
+            .permute([0, 3, 1, 2])
+    }
+
+    /// The map that has these values, `[1, N, 1, count]`, at these positions and zero elsewhere.
+    pub(crate) fn scatter(&self, values: Tensor<4>) -> Tensor<4> {
+        let channels = values.dims()[1];
+        let [height, width] = self.size;
+        let options = (&values.device(), values.dtype());
+        Tensor::<2>::zeros([height * width, channels], options)
+            .select_assign(
+                0,
+                self.indices.clone(),
+                positions_by_channels(values),
+                IndexingUpdateOp::Add,
+            )
+            .reshape([1, height, width, channels])
+            .permute([0, 3, 1, 2])
+    }
+}
