@@ -32,16 +32,29 @@ fn suits_cpu(map: &Tensor<4>) -> bool {
 }
 
 impl FeatureMap {
-    /// The form that its device computes with. No copy is made where nobody else holds the tensor.
-    pub(crate) fn settled(self) -> Result<Self> {
+    /// Brings the map into the form that its device computes with. No copy is made where nobody else
+    /// holds the tensor. A map whose device fails to give it out is empty afterwards.
+    pub(crate) fn settle(&mut self) -> Result<()> {
         match self {
-            Self::Tensor(map) if suits_cpu(&map) => {
-                let device = map.device();
-                let map = cpu::Map::from_tensor(map)?;
-                Ok(Self::Host { map, device })
+            Self::Tensor(tensor) if suits_cpu(tensor) => {
+                let device = tensor.device();
+                let empty = Self::Host {
+                    map: cpu::Map::default(),
+                    device: device.clone(),
+                };
+                let tensor = std::mem::replace(self, empty).into_tensor();
+                let map = cpu::Map::from_tensor(tensor)?;
+                *self = Self::Host { map, device };
             }
-            settled => Ok(settled),
+            _ => {}
         }
+        Ok(())
+    }
+
+    /// The map in the form that its device computes with.
+    pub(crate) fn settled(mut self) -> Result<Self> {
+        self.settle()?;
+        Ok(self)
     }
 
     pub(crate) fn dims(&self) -> [usize; 4] {
@@ -68,7 +81,7 @@ impl FeatureMap {
     /// The map as a tensor, which it is from now on.
     pub(crate) fn as_tensor(&mut self) -> Tensor<4> {
         let tensor = match self {
-            Self::Host { map, device } => map.take_out().into_tensor(device),
+            Self::Host { map, device } => std::mem::take(map).into_tensor(device),
             Self::Tensor(map) => map.clone(),
         };
         *self = Self::Tensor(tensor.clone());

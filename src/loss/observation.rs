@@ -88,7 +88,10 @@ impl Observation {
     fn moments(&mut self) -> Result<&Moments> {
         let moments = match self.moments.take() {
             Some(moments) => moments,
-            None => self.map.moments()?,
+            None => {
+                self.map.settle()?;
+                self.map.moments()?
+            }
         };
         Ok(self.moments.insert(moments))
     }

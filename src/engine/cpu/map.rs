@@ -7,7 +7,7 @@ use crate::engine::layout::{channels_last, map_of};
 use crate::error::{Error, Result};
 
 /// `[height, width, channels]` values, channels last.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Map {
     pub(super) data: Vec<f32>,
     pub(super) height: usize,
@@ -76,14 +76,6 @@ impl Map {
 
     pub(crate) fn width(&self) -> usize {
         self.width
-    }
-
-    /// Takes the values out and leaves an empty map.
-    pub(crate) fn take_out(&mut self) -> Self {
-        Self {
-            data: std::mem::take(&mut self.data),
-            ..*self
-        }
     }
 
     pub(super) fn recycle(self, buffers: &Buffers) {
