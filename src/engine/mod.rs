@@ -29,6 +29,7 @@ mod padding;
 mod pooling;
 mod precision;
 pub(crate) mod reference;
+mod winograd;
 
 use std::sync::Arc;
 

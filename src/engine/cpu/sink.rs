@@ -4,9 +4,7 @@ use pulp::Simd;
 
 use super::epilogue::{Epilogue, WORD, words};
 use super::shared::Shared;
-
-/// Side of a tile.
-pub(super) const TILE: usize = 4;
+use crate::engine::winograd::TILE;
 
 /// One word of channels of the 16 pixels of a tile, in rows.
 pub(super) type Block = [[f32; WORD]; TILE * TILE];

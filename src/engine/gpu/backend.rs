@@ -17,9 +17,10 @@ use cubecl::prelude::*;
 use super::row_blocks::{RowBlock, row_blocks};
 use super::tiling::Axis;
 use super::winograd::TilesLaunch;
-use super::winograd_matrices::ELEMENTS;
+
 use super::{first_layer, winograd};
 use crate::engine::Padding;
+use crate::engine::winograd::ELEMENTS;
 
 /// What a pass of a convolution over a map is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

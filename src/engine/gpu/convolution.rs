@@ -7,12 +7,13 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::backend::{Convolutions, Pass};
 use super::tiling::Axis;
-use super::{first_layer, winograd, winograd_matrices};
+use super::{first_layer, winograd};
 use crate::engine::burn_ops::{fold, pad};
 use crate::engine::layout::{channels_last, channels_second};
 use crate::engine::operation::{ConvolutionShape, LazyParameters};
 use crate::engine::padding::Padding;
 use crate::engine::precision::Precision;
+use crate::engine::winograd::{ELEMENTS, transform_filter};
 
 /// Most bytes of a transformed map.
 ///
@@ -151,7 +152,7 @@ impl KernelConvolution {
         let parameters = self.weights.parameters.get();
         let (inputs, outputs) = (self.shape.channels_in, self.shape.channels_out);
         let elements = match self.algorithm {
-            Algorithm::Winograd => winograd_matrices::ELEMENTS,
+            Algorithm::Winograd => ELEMENTS,
             Algorithm::FirstLayer => 9,
         };
         let stride = inputs * outputs;
@@ -169,7 +170,7 @@ impl KernelConvolution {
                     }
                 };
                 match self.algorithm {
-                    Algorithm::Winograd => put(&winograd_matrices::transform_filter(&filter)),
+                    Algorithm::Winograd => put(&transform_filter(&filter)),
                     Algorithm::FirstLayer => put(&filter),
                 }
             }

@@ -54,7 +54,7 @@ mod tests {
         let layers = shallow.iter().chain(&deep).chain(&deepest);
         let count = layers.map(|(channels, smaller)| {
             let tiles = side / smaller / 4;
-            let row = super::super::winograd_matrices::ELEMENTS * tiles * channels * 4;
+            let row = crate::engine::winograd::ELEMENTS * tiles * channels * 4;
             let ways = [false, true].map(|around| row_blocks(tiles, row, 128 << 20, around).len());
             ways[0] + ways[1]
         });

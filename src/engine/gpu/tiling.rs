@@ -3,8 +3,8 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::winograd_matrices::{TILE, WINDOW};
 use crate::engine::Padding;
+use crate::engine::winograd::{TILE, WINDOW};
 
 /// An axis of a map cut into tiles of four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

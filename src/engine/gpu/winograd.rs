@@ -13,8 +13,9 @@ use cubecl::prelude::*;
 
 use super::relu::relu;
 use super::tiling::{exists, gather, sample};
-use super::winograd_matrices::{ELEMENTS, Matrix, TILE, WINDOW, transform, transform_line};
+use super::winograd_matrices::{Matrix, transform, transform_line};
 use crate::engine::Padding;
+use crate::engine::winograd::{ELEMENTS, TILE, WINDOW};
 
 /// Channels that one unit of work transforms.
 pub(super) const LANES: usize = 2;

@@ -3,21 +3,9 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-/// Rows and columns of a transformed tile.
-pub(super) const WINDOW: usize = 6;
-
-/// Rows and columns of the outputs of a tile.
-pub(super) const TILE: usize = 4;
-
-/// The elements of a transformed tile.
-pub(super) const ELEMENTS: usize = WINDOW * WINDOW;
+use crate::engine::winograd::{INPUT, OUTPUT, TILE, WINDOW};
 
 /// What is done to the lines of a tile, on the left and transposed on the right.
-///
-/// The transform evaluates at 0, 1, -1, 1/2, -2 and infinity, which rounds a third less than
-/// 0, 1, -1, 2, -2 and infinity (Barabasz et al., "Error analysis and improving the accuracy of
-/// Winograd convolution for deep neural networks", ACM Transactions on Mathematical Software 46,
-/// 2020).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Matrix {
     /// `B'`: six inputs to six elements.
@@ -29,24 +17,6 @@ pub(super) enum Matrix {
     /// `B`: gradients at six elements to those at six inputs.
     InputGradient,
 }
-
-/// Eighths of `B'`.
-const INPUT: [[i32; WINDOW]; WINDOW] = [
-    [8, -12, -16, 12, 8, 0],
-    [0, -8, 4, 20, 8, 0],
-    [0, 8, -20, 4, 8, 0],
-    [0, -16, -8, 16, 8, 0],
-    [0, 4, -8, -4, 8, 0],
-    [0, 8, -12, -16, 12, 8],
-];
-
-/// Eighths of `A'`.
-const OUTPUT: [[i32; WINDOW]; TILE] = [
-    [8, 8, 8, 8, 8, 0],
-    [0, 8, -8, 4, -16, 0],
-    [0, 8, 8, 2, 32, 0],
-    [0, 8, -8, 1, -64, 8],
-];
 
 impl Matrix {
     pub(super) fn rows(self) -> usize {
@@ -71,31 +41,6 @@ impl Matrix {
             Self::InputGradient => INPUT[column][row],
         }
     }
-}
-
-/// `G g G'` of a filter in rows.
-pub(super) fn transform_filter(filter: &[f32; 9]) -> [f32; ELEMENTS] {
-    // In f64, since it happens once for each network and its error would stay in every result.
-    let column = |g: [f64; 3]| {
-        [
-            g[0],
-            (g[0] + g[1] + g[2]) / 3.0,
-            (g[1] - g[0] - g[2]) / 3.0,
-            -(16.0 * g[0] + 8.0 * g[1] + 4.0 * g[2]) / 15.0,
-            (g[0] - 2.0 * g[1] + 4.0 * g[2]) / 15.0,
-            g[2],
-        ]
-    };
-    let g = filter.map(f64::from);
-    let columns: [[f64; WINDOW]; 3] = std::array::from_fn(|x| column([g[x], g[3 + x], g[6 + x]]));
-    let mut out = [0.0; ELEMENTS];
-    for y in 0..WINDOW {
-        let row = column([columns[0][y], columns[1][y], columns[2][y]]);
-        for x in 0..WINDOW {
-            out[y * WINDOW + x] = row[x] as f32;
-        }
-    }
-    out
 }
 
 /// One element of a matrix times a line: the values at `first`, `first + step`, ...
@@ -168,46 +113,4 @@ pub(super) fn transform<N: Size>(
         }
     }
     whole
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The transforms compute the correlation of six inputs with three taps, exactly in rationals
-    /// of small numerators, which f64 holds.
-    #[test]
-    fn the_matrices_compute_a_correlation() {
-        let filter = [3.0, -5.0, 7.0];
-        let input = [2.0, -3.0, 5.0, 11.0, -13.0, 4.0];
-        let mut nine = [0.0; 9];
-        nine[..3].copy_from_slice(&filter.map(|tap| tap as f32));
-        // A filter of one row: its transform's first row is the filter's own transform.
-        let transformed = transform_filter(&nine);
-        for output in 0..TILE {
-            let sum: f64 = (0..WINDOW)
-                .map(|element| {
-                    let value: f64 = (0..WINDOW)
-                        .map(|k| f64::from(Matrix::Input.eighths(element, k)) / 8.0 * input[k])
-                        .sum();
-                    let weight = (0..3)
-                        .map(|tap| f64::from(one_dimension(tap, element)) * filter[tap])
-                        .sum::<f64>();
-                    f64::from(Matrix::Output.eighths(output, element)) / 8.0 * value * weight
-                })
-                .sum();
-            let expected: f64 = (0..3).map(|tap| filter[tap] * input[output + tap]).sum();
-            // Filters are rounded to f32.
-            assert!((sum - expected).abs() < 1e-4, "{sum} {expected}");
-        }
-        assert!(transformed.iter().all(|value| value.is_finite()));
-    }
-
-    /// `G` in one dimension: the transform of a filter whose only column is this tap's, in its
-    /// first column, where `G` is one.
-    fn one_dimension(tap: usize, element: usize) -> f32 {
-        let mut filter = [0.0; 9];
-        filter[tap * 3] = 1.0;
-        transform_filter(&filter)[element * WINDOW]
-    }
 }

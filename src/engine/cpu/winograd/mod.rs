@@ -1,15 +1,9 @@
 //! Convolution 3x3 with stride 1 by Winograd's minimal filtering F(4x4, 3x3).
 //!
-//! An output tile of 4x4 pixels needs an input tile of 6x6. With the matrices `A`, `B`, `G` of
-//! Lavin and Gray ("Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.3)
-//!
-//! ```text
-//! Y = A' [ (G g G') . (B' d B) ] A          g filter 3x3, d input tile 6x6, Y output tile 4x4
-//! ```
-//!
-//! where `.` multiplies element by element. Over all channels each of the 36 elements is a matrix
-//! product `[tiles, channels in] * [channels in, channels out]`, so the work is 36 products for
-//! 144 multiplications of the direct form: four times less.
+//! An output tile of 4x4 pixels needs an input tile of 6x6; the matrices are in `engine/winograd.rs`.
+//! Over all channels each of the 36 elements is a matrix product `[tiles, channels in] * [channels in,
+//! channels out]`, so the work is 36 products for 144 multiplications of the direct form: four times
+//! less.
 //!
 //! The gradient with respect to the input is the same kernel with each filter turned by 180
 //! degrees and its channels exchanged.
@@ -21,18 +15,14 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use self::transform::{TransformInput, TransformOutput, transform_filter};
+use self::transform::{TransformInput, TransformOutput};
 use super::buffers::Buffers;
 use super::epilogue::WORD;
 use super::packed_gemm::{Left, Panels, multiply, step_rows};
 use super::shared::Shared;
-use super::sink::{Sink, TILE};
+use super::sink::Sink;
 use super::source::Source;
-
-/// Elements of an input tile.
-const ELEMENTS: usize = 36;
-/// Side of an input tile.
-const WINDOW: usize = 6;
+use crate::engine::winograd::{ELEMENTS, TILE, transform_filter};
 
 /// Channels whose products are finished before the next ones are begun, where each thread works on
 /// its own.

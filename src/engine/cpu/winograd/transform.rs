@@ -1,39 +1,13 @@
-//! The three transforms of F(4x4, 3x3), on filters, input tiles and products.
+//! The transforms of input tiles and of products.
 
 use pulp::{Simd, WithSimd};
 
-use super::{ELEMENTS, Grid, WINDOW};
+use super::Grid;
 use crate::engine::cpu::epilogue::WORD;
 use crate::engine::cpu::shared::Shared;
-use crate::engine::cpu::sink::{Block, Sink, TILE};
+use crate::engine::cpu::sink::{Block, Sink};
 use crate::engine::cpu::source::{Source, View, vector};
-
-/// `G g G'` of a filter in rows.
-pub(super) fn transform_filter(filter: &[f32; 9]) -> [f32; ELEMENTS] {
-    // In f64, since it happens once for each network and its error would stay in every result.
-    let column = |g: [f64; 3]| {
-        let (sum, odd) = (g[0] + g[2], g[1]);
-        let (wide, wide_odd) = (g[0] + 4.0 * g[2], 2.0 * g[1]);
-        [
-            g[0] / 4.0,
-            -(sum + odd) / 6.0,
-            -(sum - odd) / 6.0,
-            (wide + wide_odd) / 24.0,
-            (wide - wide_odd) / 24.0,
-            g[2],
-        ]
-    };
-    let g = filter.map(f64::from);
-    let columns: [[f64; 6]; 3] = std::array::from_fn(|x| column([g[x], g[3 + x], g[6 + x]]));
-    let mut out = [0.0; ELEMENTS];
-    for y in 0..WINDOW {
-        let row = column([columns[0][y], columns[1][y], columns[2][y]]);
-        for x in 0..WINDOW {
-            out[y * WINDOW + x] = row[x] as f32;
-        }
-    }
-    out
-}
+use crate::engine::winograd::{ELEMENTS, TILE, WINDOW};
 
 /// Transforms the tiles `first .. first + tiles` of a source.
 pub(super) struct TransformInput<'a, T> {
@@ -139,27 +113,20 @@ fn store<S: Simd>(values: &mut [f32], lane: usize, value: S::f32s) {
     S::as_mut_simd_f32s(&mut values[lane..][..S::F32_LANES]).0[0] = value;
 }
 
-/// `B' d` of six values.
+/// `B' d` of six values: the rows of [`INPUT`](crate::engine::winograd::INPUT).
 #[inline(always)]
 fn transform_six<S: Simd>(simd: S, d: [S::f32s; WINDOW]) -> [S::f32s; WINDOW] {
     let add = |a, b| simd.add_f32s(a, b);
     let sub = |a, b| simd.sub_f32s(a, b);
-    let two = simd.splat_f32s(2.0);
-    let four = simd.splat_f32s(4.0);
-    let minus_four = simd.splat_f32s(-4.0);
-    let minus_five = simd.splat_f32s(-5.0);
-    let fma = |a, b, c| simd.mul_add_e_f32s(a, b, c);
-    let even = fma(minus_four, d[2], d[4]);
-    let odd = fma(minus_four, d[1], d[3]);
-    let near = sub(d[4], d[2]);
-    let far = sub(d[3], d[1]);
+    let fma = |a: f32, b, c| simd.mul_add_e_f32s(simd.splat_f32s(a), b, c);
+    let (far, near) = (sub(d[3], d[1]), sub(d[4], d[2]));
     [
-        fma(four, d[0], fma(minus_five, d[2], d[4])),
-        add(even, odd),
-        sub(even, odd),
-        fma(two, far, near),
-        sub(near, simd.mul_f32s(two, far)),
-        fma(four, d[1], fma(minus_five, d[3], d[5])),
+        add(d[0], fma(1.5, far, fma(-2.0, d[2], d[4]))),
+        fma(2.5, d[3], fma(0.5, d[2], sub(d[4], d[1]))),
+        fma(-2.5, d[2], fma(0.5, d[3], add(d[4], d[1]))),
+        fma(2.0, far, near),
+        fma(-0.5, far, near),
+        add(d[1], fma(1.5, near, fma(-2.0, d[3], d[5]))),
     ]
 }
 
@@ -232,18 +199,37 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
     }
 }
 
-/// `A' m` of six values.
+/// `A' m` of six values: the rows of [`OUTPUT`](crate::engine::winograd::OUTPUT).
 #[inline(always)]
 fn transform_four<S: Simd>(simd: S, m: [S::f32s; WINDOW]) -> [S::f32s; TILE] {
     let add = |a, b| simd.add_f32s(a, b);
     let sub = |a, b| simd.sub_f32s(a, b);
     let fma = |a: f32, b, c| simd.mul_add_e_f32s(simd.splat_f32s(a), b, c);
-    let (near, near_odd) = (add(m[1], m[2]), sub(m[1], m[2]));
-    let (far, far_odd) = (add(m[3], m[4]), sub(m[3], m[4]));
+    let (even, odd) = (add(m[1], m[2]), sub(m[1], m[2]));
     [
-        add(m[0], add(near, far)),
-        fma(2.0, far_odd, near_odd),
-        fma(4.0, far, near),
-        add(m[5], fma(8.0, far_odd, near_odd)),
+        add(add(m[0], even), add(m[3], m[4])),
+        fma(-2.0, m[4], fma(0.5, m[3], odd)),
+        fma(4.0, m[4], fma(0.25, m[3], even)),
+        add(m[5], fma(-8.0, m[4], fma(0.125, m[3], odd))),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::*;
+    use crate::engine::winograd::{INPUT, OUTPUT};
+
+    #[test]
+    fn transforms_are_those_of_the_matrices() {
+        for column in 0..WINDOW {
+            let mut unit = [0.0; WINDOW];
+            unit[column] = 8.0;
+            let expected = INPUT.map(|row| row[column] as f32);
+            assert_eq!(transform_six(Scalar::new(), unit), expected);
+            let expected = OUTPUT.map(|row| row[column] as f32);
+            assert_eq!(transform_four(Scalar::new(), unit), expected);
+        }
+    }
 }
