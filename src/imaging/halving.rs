@@ -5,8 +5,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Lobes of Lanczos' kernel on each side.
-const LOBES: f64 = 3.0;
+use super::resampling::{AxisWeights, Border};
 
 /// Shrinks images `[1, C, H, W]` of one size to half of it, odd sizes rounded down.
 ///
@@ -49,34 +48,9 @@ impl Halving {
 /// `[1, 1, length / 2, length]`: one output sample a row.
 fn matrix(length: usize, wraps: bool, device: &Device) -> Tensor<4> {
     let half = length / 2;
-    let spacing = length as f64 / half as f64;
-    let mut values = Vec::with_capacity(half * length);
-    for output in 0..half {
-        let centre = (output as f64 + 0.5) * spacing - 0.5;
-        let at = |place: f64| lanczos((place - centre) / spacing);
-        // Of a period below the kernel's width more than one repetition is in reach.
-        let periods = if wraps { (2.0 * LOBES) as i32 } else { 0 };
-        let weights: Vec<f64> = (0..length)
-            .map(|input| {
-                let repeated = (-periods..=periods)
-                    .map(|period| at(input as f64 + f64::from(period) * length as f64));
-                repeated.sum()
-            })
-            .collect();
-        let sum: f64 = weights.iter().sum();
-        values.extend(weights.into_iter().map(|weight| (weight / sum) as f32));
-    }
-    Tensor::from_data(TensorData::new(values, [1, 1, half, length]), device)
-}
-
-fn lanczos(x: f64) -> f64 {
-    let sinc = |x: f64| if x.abs() < 1e-9 { 1.0 } else { x.sin() / x };
-    if x.abs() < LOBES {
-        let angle = std::f64::consts::PI * x;
-        sinc(angle) * sinc(angle / LOBES)
-    } else {
-        0.0
-    }
+    let weights = AxisWeights::new(length, half, Border::new(wraps));
+    let data = TensorData::new(weights.to_matrix(), [1, 1, half, length]);
+    Tensor::from_data(data, device)
 }
 
 #[cfg(all(test, feature = "flex"))]

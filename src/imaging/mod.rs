@@ -8,6 +8,7 @@ mod convert;
 mod halving;
 mod io;
 mod raster;
+mod resampling;
 mod scales;
 
 pub(crate) use self::colour::{luma, luma_weights, matched, with_luma};

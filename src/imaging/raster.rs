@@ -1,10 +1,10 @@
 //! Pictures on the host: numbers of any number of channels.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use image::imageops::{self, FilterType};
-use image::{ImageBuffer, Luma, Rgb32FImage};
+use image::Rgb32FImage;
 
 use super::Size;
+use super::resampling::{AxisWeights, Border, resample};
 use crate::backend::read;
 use crate::error::Result;
 
@@ -15,9 +15,6 @@ pub(crate) struct Raster {
     channels: usize,
     values: Vec<f32>,
 }
-
-/// One channel.
-type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
 
 /// Whether a value of a mask counts as white.
 pub(crate) fn is_white(value: f32) -> bool {
@@ -175,35 +172,28 @@ impl Raster {
     }
 
     /// Resampled by Lanczos' kernel with three lobes, widened when shrinking so that nothing
-    /// aliases.
+    /// aliases. The kernel overshoots at edges; values are clipped to 0..=1.
     pub(crate) fn resized(&self, size: Size) -> Self {
-        self.resampled(size, resize)
+        self.resampled(size, Border::Renormalised)
     }
 
-    /// As [`resized`](Self::resized), of a picture that repeats without end: what was seamless
-    /// stays so.
+    /// As [`resized`](Self::resized), of a picture that repeats without end: the result repeats
+    /// without a seam, too.
     pub(crate) fn resized_periodic(&self, size: Size) -> Self {
-        self.resampled(size, resize_periodic)
+        self.resampled(size, Border::Periodic)
     }
 
-    fn resampled(&self, size: Size, resample: fn(&Plane, u32, u32) -> Plane) -> Self {
+    fn resampled(&self, size: Size, border: Border) -> Self {
         if self.size == size {
             return self.clone();
         }
-        let (width, height) = (size.width as u32, size.height as u32);
-        let planes: Vec<Self> = (0..self.channels)
-            .map(|channel| {
-                let plane = resample(&self.plane(channel), width, height);
-                Self::new(size, 1, plane.into_raw())
-            })
-            .collect();
-        Self::stacked(&planes)
-    }
-
-    fn plane(&self, channel: usize) -> Plane {
-        let values = self.pixels().map(|pixel| pixel[channel]).collect();
-        let (width, height) = (self.size.width as u32, self.size.height as u32);
-        Plane::from_raw(width, height, values).unwrap_or_default()
+        let rows = AxisWeights::new(self.size.height, size.height, border);
+        let columns = AxisWeights::new(self.size.width, size.width, border);
+        let mut values = resample(&self.values, self.channels, &rows, &columns);
+        for value in &mut values {
+            *value = value.clamp(0.0, 1.0);
+        }
+        Self::new(size, self.channels, values)
     }
 
     /// The first three channels as colours; of one or two channels the first, as a grey.
@@ -222,46 +212,6 @@ impl From<Rgb32FImage> for Raster {
     fn from(image: Rgb32FImage) -> Self {
         let size = Size::new(image.width() as usize, image.height() as usize);
         Self::new(size, 3, image.into_raw())
-    }
-}
-
-fn resize(plane: &Plane, width: u32, height: u32) -> Plane {
-    imageops::resize(plane, width, height, FilterType::Lanczos3)
-}
-
-/// Pixels of the other side that an enlarged picture sees beyond its border, at least: the reach of
-/// the kernel.
-const REACH: u32 = 4;
-
-fn resize_periodic(plane: &Plane, to_width: u32, to_height: u32) -> Plane {
-    let (from_width, from_height) = plane.dimensions();
-    // Margins that become whole pixels, too.
-    let (left, to_left) = margin(from_width, to_width);
-    let (top, to_top) = margin(from_height, to_height);
-    let repeated = Plane::from_fn(from_width + 2 * left, from_height + 2 * top, |x, y| {
-        let wrapped =
-            |place: u32, margin: u32, length: u32| (place + length - margin % length) % length;
-        *plane.get_pixel(wrapped(x, left, from_width), wrapped(y, top, from_height))
-    });
-    let (wide, high) = (to_width + 2 * to_left, to_height + 2 * to_top);
-    let resized = imageops::resize(&repeated, wide, high, FilterType::Lanczos3);
-    imageops::crop_imm(&resized, to_left, to_top, to_width, to_height).to_image()
-}
-
-/// A margin for an axis of `from` pixels, and what it becomes when they become `to`.
-fn margin(from: u32, to: u32) -> (u32, u32) {
-    let common = greatest_common_divisor(from, to);
-    let (from, to) = (from / common, to / common);
-    // Enough on both sides of a resize that shrinks as well.
-    let times = REACH.div_ceil(from).max(REACH.div_ceil(to));
-    (from * times, to * times)
-}
-
-fn greatest_common_divisor(a: u32, b: u32) -> u32 {
-    if b == 0 {
-        a
-    } else {
-        greatest_common_divisor(b, a % b)
     }
 }
 
