@@ -12,6 +12,7 @@ mod greedy;
 pub mod imaging;
 mod invert;
 mod kernels;
+mod linear_algebra;
 pub mod loss;
 pub mod metrics;
 mod network;

@@ -1,8 +1,9 @@
 //! Colours as a whole: brought to those of another picture, or taken apart into light and hue.
 
-use nalgebra::{Matrix3, SymmetricEigen, Vector3};
+use nalgebra::{DMatrix, Matrix3, Vector3};
 
 use super::Raster;
+use crate::linear_algebra::symmetric_power;
 
 /// Variance of colours below which a direction counts as flat: a twentieth of a step of 8 bits,
 /// squared.
@@ -23,9 +24,9 @@ const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 pub(crate) fn matched(picture: &Raster, like: &Raster) -> Raster {
     let (mean, covariance) = moments(picture);
     let (target_mean, target) = moments(like);
-    let root = power(covariance, 0.5);
-    let inverse = power(covariance, -0.5);
-    let map = inverse * power(root * target * root, 0.5) * inverse;
+    let root = power(&covariance, 0.5);
+    let inverse = power(&covariance, -0.5);
+    let map = inverse * power(&(root * target * root), 0.5) * inverse;
     picture.mapped(|pixel| -> [f32; 3] {
         let moved = target_mean + map * (colour(pixel) - mean);
         moved.map(|value| value as f32).into()
@@ -78,14 +79,11 @@ fn moments(picture: &Raster) -> (Vector3<f64>, Matrix3<f64>) {
     (mean, products.sum::<Matrix3<f64>>() / count)
 }
 
-/// A power of a covariance; of flat directions as if they had the least variance that counts.
-fn power(matrix: Matrix3<f64>, exponent: f64) -> Matrix3<f64> {
-    let SymmetricEigen {
-        eigenvectors,
-        eigenvalues,
-    } = matrix.symmetric_eigen();
-    let powers = eigenvalues.map(|value| value.max(FLAT).powf(exponent));
-    eigenvectors * Matrix3::from_diagonal(&powers) * eigenvectors.transpose()
+/// A power of a covariance; directions with a variance below [`FLAT`] count as if they had that.
+fn power(covariance: &Matrix3<f64>, exponent: f64) -> Matrix3<f64> {
+    let matrix = DMatrix::from_column_slice(3, 3, covariance.as_slice());
+    let power = symmetric_power(matrix, FLAT, exponent);
+    power.fixed_view::<3, 3>(0, 0).into_owned()
 }
 
 #[cfg(test)]
