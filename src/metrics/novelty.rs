@@ -140,13 +140,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// The largest correlation coefficient over shifts.
 fn correlation(exemplar: &Plane, result: &Plane) -> f64 {
-    let luminance = |plane: &Plane| -> Vec<f64> {
-        let pixels = plane.values.chunks(3);
-        pixels
-            .map(|p| 0.299 * f64::from(p[0]) + 0.587 * f64::from(p[1]) + 0.114 * f64::from(p[2]))
-            .collect()
-    };
-    let (a, b) = (luminance(exemplar), luminance(result));
+    let (a, b) = (exemplar.luma(), result.luma());
     let (width, height) = (exemplar.width as i64, exemplar.height as i64);
     (1 - height..height)
         .into_par_iter()

@@ -62,21 +62,10 @@ struct Map {
 
 impl Map {
     fn luminance(plane: &Plane) -> Self {
-        let mut values = Vec::with_capacity(plane.width * plane.height);
-        for y in 0..plane.height {
-            let pixels = plane.row(y).chunks_exact(3);
-            values.extend(pixels.map(|pixel| {
-                let weights = [0.299, 0.587, 0.114].into_iter();
-                weights
-                    .zip(pixel)
-                    .map(|(weight, value)| weight * f64::from(*value))
-                    .sum::<f64>()
-            }));
-        }
         Self {
             width: plane.width,
             height: plane.height,
-            values,
+            values: plane.luma(),
         }
     }
 

@@ -5,6 +5,9 @@ use image::Rgb32FImage;
 /// Weights of the binomial filter that shrinks a level.
 const BINOMIAL: [f32; 5] = [1.0 / 16.0, 4.0 / 16.0, 6.0 / 16.0, 4.0 / 16.0, 1.0 / 16.0];
 
+/// Luma of red, green and blue, by ITU-R BT.601.
+const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
+
 /// An image, `[height, width, 3]`.
 pub(super) struct Plane {
     pub(super) width: usize,
@@ -32,6 +35,18 @@ impl Plane {
             let values = self.values.iter().skip(channel).step_by(3);
             values.copied().collect()
         })
+    }
+
+    /// The luma of each pixel (ITU-R BT.601), `[height, width]`.
+    pub(super) fn luma(&self) -> Vec<f64> {
+        let pixels = self.values.chunks_exact(3);
+        let luma = pixels.map(|pixel| {
+            let products = LUMA.iter().zip(pixel);
+            products
+                .map(|(weight, value)| weight * f64::from(*value))
+                .sum()
+        });
+        luma.collect()
     }
 
     /// Every second pixel of the image filtered by the binomial, mirrored at its border.
