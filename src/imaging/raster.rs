@@ -1,4 +1,4 @@
-//! Pictures on the host: numbers of any number of channels.
+//! Pictures in host memory, with any number of channels.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::Rgb32FImage;
@@ -8,7 +8,7 @@ use super::resampling::{AxisWeights, Border, resample};
 use crate::backend::read;
 use crate::error::Result;
 
-/// A picture's values, row by row, pixel by pixel, channel by channel.
+/// A picture, `[H, W, C]`: values of interleaved channels, row by row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Raster {
     size: Size,
@@ -16,13 +16,13 @@ pub(crate) struct Raster {
     values: Vec<f32>,
 }
 
-/// Whether a value of a mask counts as white.
+/// Whether a mask is white at a pixel with this value.
 pub(crate) fn is_white(value: f32) -> bool {
     value >= 0.5
 }
 
 impl Raster {
-    /// Of values in order, as many as `size` and `channels` ask for.
+    /// A picture of `values` in the order `[H, W, C]`.
     pub(crate) fn new(size: Size, channels: usize, values: Vec<f32>) -> Self {
         debug_assert_eq!(values.len(), size.pixels() * channels);
         Self {
@@ -32,7 +32,7 @@ impl Raster {
         }
     }
 
-    /// The raster whose values at pixel number `i`, counted row by row, are `pixel(i)`.
+    /// The picture whose channels at pixel number `i`, counted row by row, are `pixel(i)`.
     pub(crate) fn from_pixels<P: IntoIterator<Item = f32>>(
         size: Size,
         pixel: impl FnMut(usize) -> P,
@@ -42,7 +42,7 @@ impl Raster {
         Self::new(size, channels, values)
     }
 
-    /// The raster whose pixels are `change` of this one's.
+    /// The picture with `change` applied to each pixel.
     pub(crate) fn mapped<P: IntoIterator<Item = f32>>(
         &self,
         mut change: impl FnMut(&[f32]) -> P,
@@ -53,7 +53,7 @@ impl Raster {
         })
     }
 
-    /// `[1, C, H, W]` from a device.
+    /// Reads a tensor `[1, C, H, W]`.
     pub(crate) fn from_tensor(tensor: Tensor<4>) -> Result<Self> {
         let [_, channels, height, width] = tensor.dims();
         let data = tensor.permute([0, 2, 3, 1]).inner();
@@ -61,7 +61,7 @@ impl Raster {
         Ok(Self::new(Size::new(width, height), channels, values))
     }
 
-    /// `[1, C, H, W]` on a device.
+    /// A tensor `[1, C, H, W]` on a device.
     pub(crate) fn to_tensor(&self, device: &Device) -> Tensor<4> {
         let shape = [1, self.size.height, self.size.width, self.channels];
         let data = TensorData::new(self.values.clone(), shape);
@@ -93,15 +93,15 @@ impl Raster {
             .chunks_exact_mut(self.channels * self.size.width)
     }
 
-    /// The standard deviation of all values from their channel's mean.
+    /// The root of the variance of all channels together, each about its own mean.
     pub(crate) fn deviation(&self) -> f64 {
         let mean = self.mean();
         let squares = self.pixels().flat_map(|pixel| {
-            let away = pixel
+            let deviations = pixel
                 .iter()
                 .zip(&mean)
                 .map(|(value, mean)| f64::from(value - mean));
-            away.map(|away| away * away)
+            deviations.map(|deviation| deviation * deviation)
         });
         (squares.sum::<f64>() / self.values.len().max(1) as f64).sqrt()
     }
@@ -111,10 +111,10 @@ impl Raster {
         self.mean_of(self.pixels())
     }
 
-    /// The mean of each channel where a mask of this size is white.
+    /// The mean of each channel over the pixels where a mask of the same size is white.
     pub(crate) fn mean_where(&self, mask: &Self) -> Vec<f32> {
         let pixels = self.pixels().zip(&mask.values);
-        self.mean_of(pixels.filter_map(|(pixel, light)| is_white(*light).then_some(pixel)))
+        self.mean_of(pixels.filter_map(|(pixel, mask)| is_white(*mask).then_some(pixel)))
     }
 
     fn mean_of<'a>(&self, pixels: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
@@ -128,13 +128,13 @@ impl Raster {
         sums.into_iter().map(|sum| (sum / count) as f32).collect()
     }
 
-    /// Some of the channels, from `first` on.
+    /// `count` channels from channel `first` on.
     pub(crate) fn narrow(&self, first: usize, count: usize) -> Self {
         let values = self.pixels().flat_map(|pixel| &pixel[first..first + count]);
         Self::new(self.size, count, values.copied().collect())
     }
 
-    /// The channels of several rasters of one size, side by side.
+    /// A picture of the channels of several pictures of one size.
     pub(crate) fn stacked(rasters: &[Self]) -> Self {
         let size = rasters.first().map_or(Size::square(0), Self::size);
         Self::from_pixels(size, |pixel| {
@@ -147,38 +147,38 @@ impl Raster {
         })
     }
 
-    /// What of the picture lies in a rectangle; beyond the border its nearest pixels.
+    /// A rectangle of the picture. Beyond the border it repeats the nearest pixels.
     pub(crate) fn window(&self, (left, top): (isize, isize), size: Size) -> Self {
-        let inside = |place: isize, length: usize| place.clamp(0, length as isize - 1) as usize;
+        let nearest = |index: isize, length: usize| index.clamp(0, length as isize - 1) as usize;
         Self::from_pixels(size, |pixel| {
-            let row = inside((pixel / size.width) as isize + top, self.size.height);
-            let column = inside((pixel % size.width) as isize + left, self.size.width);
+            let row = nearest((pixel / size.width) as isize + top, self.size.height);
+            let column = nearest((pixel % size.width) as isize + left, self.size.width);
             let first = (row * self.size.width + column) * self.channels;
             self.values[first..first + self.channels].iter().copied()
         })
     }
 
-    /// With `margin` pixels on every side, copies of the nearest ones.
+    /// Adds `margin` pixels on every side, copies of the nearest ones.
     pub(crate) fn with_margin(&self, margin: usize) -> Self {
         let before = -(margin as isize);
         self.window((before, before), self.size.with_margin(margin))
     }
 
-    /// Without `margin` pixels on every side.
+    /// Removes `margin` pixels on every side.
     pub(crate) fn without_margin(&self, margin: usize) -> Self {
         let Size { width, height } = self.size;
         let inner = Size::new(width - 2 * margin, height - 2 * margin);
         self.window((margin as isize, margin as isize), inner)
     }
 
-    /// Resampled by Lanczos' kernel with three lobes, widened when shrinking so that nothing
-    /// aliases. The kernel overshoots at edges; values are clipped to 0..=1.
+    /// Resamples by Lanczos' kernel with three lobes, which is widened when shrinking to prevent aliasing.
+    /// The kernel overshoots at edges, so the result is clipped to 0..=1.
     pub(crate) fn resized(&self, size: Size) -> Self {
         self.resampled(size, Border::Renormalised)
     }
 
-    /// As [`resized`](Self::resized), of a picture that repeats without end: the result repeats
-    /// without a seam, too.
+    /// Resamples as [`resized`](Self::resized) does, but as a periodic image. If the picture tiles without a
+    /// seam, so does the result.
     pub(crate) fn resized_periodic(&self, size: Size) -> Self {
         self.resampled(size, Border::Periodic)
     }
@@ -196,7 +196,7 @@ impl Raster {
         Self::new(size, self.channels, values)
     }
 
-    /// The first three channels as colours; of one or two channels the first, as a grey.
+    /// The first three channels as colours. With fewer channels the first one becomes a grey.
     pub(crate) fn to_rgb(&self) -> Rgb32FImage {
         let colours = self.pixels().flat_map(|pixel| match *pixel {
             [red, green, blue, ..] => [red, green, blue],
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_margin_repeats_the_border_and_goes_again() {
+    fn a_margin_repeats_the_border_and_can_be_removed() {
         let picture = Raster::from_pixels(Size::new(2, 2), |pixel| [pixel as f32]);
         let wide = picture.with_margin(1);
         let expected = [
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_taken_apart_and_put_together() {
+    fn channels_are_split_and_stacked() {
         let whole = Raster::from_pixels(Size::new(2, 1), |pixel| {
             [0.0, 1.0, 2.0, 3.0].map(|channel| channel + 10.0 * pixel as f32)
         });

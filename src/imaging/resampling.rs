@@ -1,4 +1,4 @@
-//! Resampling along one axis by Lanczos' kernel, and of whole pictures in host memory.
+//! Resampling by Lanczos' kernel: the weights of an axis, and pictures in host memory.
 
 use std::f64::consts::PI;
 
@@ -7,17 +7,17 @@ use rayon::prelude::*;
 /// Lobes of Lanczos' kernel on each side.
 const LOBES: f64 = 3.0;
 
-/// What lies beyond the border of an axis.
+/// The border condition of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Border {
-    /// Nothing: the weights of the samples inside are divided by their sum.
+    /// There are no samples outside. The weights of those inside are divided by their sum.
     Renormalised,
-    /// The samples of the other side: the signal repeats without end.
+    /// The signal repeats without end.
     Periodic,
 }
 
 impl Border {
-    /// The border of a picture that repeats without end (`wraps`), or of one that does not.
+    /// Periodic for a picture that `wraps`.
     pub(super) fn new(wraps: bool) -> Self {
         if wraps {
             Self::Periodic
@@ -35,8 +35,8 @@ impl Border {
 /// L(t) = sinc(t) sinc(t / 3) for |t| < 3, else 0        sinc(t) = sin(pi t) / (pi t)
 /// ```
 ///
-/// An axis that shrinks widens the kernel by `s`, so that nothing aliases. This is the definition of
-/// `FilterType::Lanczos3` in the crate `image`, which has it in f32.
+/// `s` widens the kernel of an axis that shrinks, which prevents aliasing. `FilterType::Lanczos3` of the crate
+/// `image` has the same definition, computed in f32.
 #[derive(Clone, Debug)]
 pub(super) struct AxisWeights {
     from: usize,
@@ -46,10 +46,10 @@ pub(super) struct AxisWeights {
 /// The weights of one output sample.
 #[derive(Clone, Debug)]
 struct OutputWeights {
-    /// The input sample of the first weight. On a periodic axis it can be negative.
+    /// The index of the input sample with the first weight. On a periodic axis it can be negative.
     first: isize,
-    /// Weights of consecutive input samples. On a periodic axis they can go beyond its end, and of a
-    /// period shorter than the kernel more than once around.
+    /// Weights of consecutive input samples. On a periodic axis they can go beyond the end, and several times
+    /// around a period that is shorter than the kernel.
     weights: Vec<f32>,
 }
 
@@ -91,12 +91,12 @@ impl AxisWeights {
         matrix
     }
 
-    /// The sample inside the axis that `input` means on a periodic one.
+    /// The index inside the axis of the sample `input` of a periodic signal.
     fn wrapped(&self, input: isize) -> usize {
         input.rem_euclid(self.from as isize) as usize
     }
 
-    /// How many samples weights reach beyond the first and the last one.
+    /// How many samples the weights extend before the first sample and after the last one.
     fn overhang(&self) -> [usize; 2] {
         let before = self.outputs.iter().map(|output| -output.first);
         let after = self.outputs.iter().map(|output| {
@@ -136,7 +136,8 @@ pub(super) fn resample(
     if values.is_empty() || resampled.is_empty() {
         return resampled;
     }
-    // One row between both passes, with copies of the other side around it where weights overhang.
+    // A row after the vertical pass. Before and after it are copies of the other side, for weights that extend
+    // beyond it.
     let [before, after] = columns.overhang();
     let scratch = || vec![0.0; (before + columns.from + after) * channels];
     resampled
@@ -151,10 +152,11 @@ pub(super) fn resample(
                     *sum += weight * value;
                 }
             }
-            let outside = (0..before).chain(before + columns.from..before + columns.from + after);
-            for place in outside {
-                let inside = before + columns.wrapped(place as isize - before as isize);
-                scratch.copy_within(inside * channels..(inside + 1) * channels, place * channels);
+            let end = before + columns.from;
+            for copy in (0..before).chain(end..end + after) {
+                let original = before + columns.wrapped(copy as isize - before as isize);
+                let original = original * channels..(original + 1) * channels;
+                scratch.copy_within(original, copy * channels);
             }
             for (pixel, output) in resampled.chunks_exact_mut(channels).zip(&columns.outputs) {
                 let first = (output.first + before as isize) as usize;
@@ -165,11 +167,11 @@ pub(super) fn resample(
     resampled
 }
 
-/// The weighted sum of consecutive pixels.
+/// Writes the weighted sum of consecutive pixels to `sums`, which are zero.
 fn weigh(pixels: &[f32], weights: &[f32], sums: &mut [f32]) {
     match sums.len() {
         1 => sums[0] = pixels.iter().zip(weights).map(|(p, w)| p * w).sum(),
-        // A number of channels known to the compiler keeps the sums in registers.
+        // With a constant number of channels the compiler keeps the sums in registers.
         3 => sums.copy_from_slice(&weighed::<3>(pixels, weights)),
         channels => {
             for (pixel, weight) in pixels.chunks_exact(channels).zip(weights) {
@@ -181,6 +183,7 @@ fn weigh(pixels: &[f32], weights: &[f32], sums: &mut [f32]) {
     }
 }
 
+/// The weighted sum of consecutive pixels.
 fn weighed<const CHANNELS: usize>(pixels: &[f32], weights: &[f32]) -> [f32; CHANNELS] {
     let mut sums = [0.0; CHANNELS];
     for (pixel, weight) in pixels.as_chunks::<CHANNELS>().0.iter().zip(weights) {
