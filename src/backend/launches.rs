@@ -51,7 +51,7 @@ pub fn launches<T>(timed: bool, work: impl FnOnce() -> T) -> (T, Vec<Launches>) 
     (result, launches)
 }
 
-/// What was launched so far.
+/// The launches so far.
 struct Record {
     #[cfg_attr(not(feature = "cube"), allow(dead_code))]
     timed: bool,

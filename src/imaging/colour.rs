@@ -18,8 +18,9 @@ const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 /// x -> m + A (x - n)        A = T^(-1/2) (T^(1/2) S T^(1/2))^(1/2) T^(-1/2)
 /// ```
 ///
-/// `n` and `T` are the picture's mean and covariance, `m` and `S` those of the other picture. (Pitié and Kokaram, "The
-/// linear Monge-Kantorovitch colour mapping for example-based colour transfer", CVMP 2007, eq. 19.)
+/// `n` and `T` are the picture's mean and covariance, `m` and `S` those of the other picture. (Pitié and
+/// Kokaram, "The linear Monge-Kantorovitch colour mapping for example-based colour transfer", CVMP 2007,
+/// eq. 19.)
 pub(crate) fn matched(picture: &Raster, like: &Raster) -> Raster {
     let (mean, covariance) = moments(picture);
     let (target_mean, target) = moments(like);

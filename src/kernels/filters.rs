@@ -18,7 +18,7 @@ pub(crate) struct FilterBank {
 }
 
 impl FilterBank {
-    /// How many rows and columns responses have less than the picture: `side - 1`.
+    /// The rows and columns that the picture has and its responses do not: `side - 1` of each.
     pub(crate) fn reach(&self) -> usize {
         self.side - 1
     }

@@ -1,5 +1,5 @@
 //! Sliced Wasserstein distances of feature maps: projections on directions, and differences of quantiles.
-//! Values are sorted on the host, whatever the device is.
+//! Values are sorted on the host for every device.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
@@ -16,7 +16,7 @@ pub(crate) fn along(map: Tensor<4>, directions: &Tensor<2>) -> Result<Vec<f32>> 
 }
 
 /// Subtracts from each projection the quantile of the same rank of its direction's target, a sorted list.
-/// Returns the sum of squared differences. `values` are those of [`along`].
+/// Returns the sum of squared differences. `values` come from [`along`].
 pub(crate) fn subtract_quantiles(values: &mut [f32], targets: &[Vec<f32>]) -> f64 {
     let positions = values.len() / targets.len();
     let squares: Vec<f64> = values

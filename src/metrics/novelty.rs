@@ -23,8 +23,8 @@ pub struct Novelty {
     /// The largest correlation coefficient of the luminances over all shifts with at least half of the area in
     /// common: 1 for a shifted copy. It is high for any texture that repeats itself.
     pub correlation: f64,
-    /// The share of pairs of patches, side by side, whose nearest patches in the exemplar are side by side, too.
-    /// Such patches belong to a region that was copied in one piece.
+    /// The share of pairs of patches, side by side, whose nearest patches in the exemplar are side by side,
+    /// too. Such patches belong to a region that was copied in one piece.
     pub coherent: f64,
     /// The share of patches whose nearest patch in the exemplar has the same position. There the layout was
     /// copied.

@@ -22,8 +22,8 @@ const C2: f64 = 0.03 * 0.03;
 /// C1 = 0.01^2, C2 = 0.03^2
 /// ```
 ///
-/// The result is the mean over channels and over positions where the window lies inside the image. (Wang, Bovik, Sheikh
-/// and Simoncelli, IEEE Trans. Image Processing 13, 2004, eq. 13.)
+/// The result is the mean over channels and over positions where the window lies inside the image.
+/// (Wang, Bovik, Sheikh and Simoncelli, IEEE Trans. Image Processing 13, 2004, eq. 13.)
 ///
 /// # Errors
 ///

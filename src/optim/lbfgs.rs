@@ -13,7 +13,7 @@ use super::pairs::{Curvature, Pair, dot, times_inverse_hessian};
 use crate::backend::read;
 use crate::error::{Error, Result};
 
-/// What [`Lbfgs::tell`] wants next.
+/// The answer of [`Lbfgs::tell`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// An evaluation at [`Lbfgs::ask`]. The last one was a trial of the line search and was not accepted.
@@ -81,7 +81,7 @@ pub struct Lbfgs {
     pub(super) candidate: Option<(Point, Curvature)>,
     /// The history, oldest pair first.
     pub(super) pairs: VecDeque<Pair>,
-    /// The largest gradient component at the start.
+    /// The largest absolute component of the free gradient at the start.
     pub(super) first_gradient: f64,
     pub(super) counts: Counts,
     pub(super) stopped: Option<StopReason>,
@@ -94,7 +94,7 @@ pub(super) struct Point {
     pub(super) gradient: Option<Tensor<1>>,
     /// The terms of the value.
     pub(super) values: Vec<f64>,
-    /// The largest component of the free gradient; see [`Bounds::free`].
+    /// The largest absolute component of the free gradient; see [`Bounds::free`].
     pub(super) largest: f64,
     /// The Euclidean norm of the free gradient.
     pub(super) norm: f64,
@@ -411,7 +411,7 @@ struct Evaluation {
     slope: f64,
     /// The directional derivative at the accepted point.
     slope_before: f64,
-    /// Of the step from the accepted point to the trial.
+    /// Inner products of the step from the accepted point to the trial.
     curvature: Curvature,
 }
 

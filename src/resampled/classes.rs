@@ -99,11 +99,11 @@ mod tests {
             let mut generator = stream(3, Purpose::Resampled, index);
             let split = Split::draw(3, &mut generator);
             let classes = split.classes(&guide, (None, &responses, 6), &mut generator);
-            let mut places: Vec<u32> = classes.iter().flatten().copied().collect();
-            places.sort_unstable();
-            assert_eq!(places, indices_within(None, &responses, 6));
+            let mut indices: Vec<u32> = classes.iter().flatten().copied().collect();
+            indices.sort_unstable();
+            assert_eq!(indices, indices_within(None, &responses, 6));
             // A sixth each. The phase makes the outer two larger or smaller.
-            let share = |class: usize| classes[class].len() as f32 / places.len() as f32 * 6.0;
+            let share = |class: usize| classes[class].len() as f32 / indices.len() as f32 * 6.0;
             (1..5).for_each(|class| assert!((share(class) - 1.0).abs() < 0.02));
             assert!((share(0) + share(5) - 2.0).abs() < 0.02);
             assert!((share(0) - 1.0).abs() < PHASE + 0.02);
@@ -117,8 +117,8 @@ mod tests {
         let mut picture = Planes::new(1, 96, 96);
         for y in 0..96 {
             for (x, value) in picture.row_mut(0, y).iter_mut().enumerate() {
-                let along = if x < 48 { y } else { x } as f32;
-                *value = 0.1 * (0.8 * along).sin() + if y < 48 { 0.2 } else { 0.8 };
+                let coordinate = if x < 48 { y } else { x } as f32;
+                *value = 0.1 * (0.8 * coordinate).sin() + if y < 48 { 0.2 } else { 0.8 };
             }
         }
         let guide = Guide::of(&picture);
@@ -130,10 +130,10 @@ mod tests {
             };
             let mut generator = stream(3, Purpose::Resampled, 0);
             let classes = split.classes(&guide, (None, &responses, 6), &mut generator);
-            let in_half = |place: &&u32| {
-                let (y, x) = responses.position_of(**place as usize);
-                let along = if by_row { y } else { x };
-                along < 45
+            let in_half = |index: &&u32| {
+                let (y, x) = responses.position_of(**index as usize);
+                let coordinate = if by_row { y } else { x };
+                coordinate < 45
             };
             let share =
                 |class: &Vec<u32>| class.iter().filter(in_half).count() as f64 / class.len() as f64;

@@ -54,8 +54,8 @@ impl Lattice {
     }
 
     /// Cosines and sines of the phase along each period, `[2 or 4, H, W]`, for a picture of `size` with
-    /// `margin` pixels around it. One of its pixels is `1 / factor` pixels of those that the periods count
-    /// in. `offsets` are added to the phases, in periods.
+    /// `margin` pixels on every side. The picture has `factor` times the resolution of the picture that the
+    /// lattice was found in. `offsets` are the phases at the picture's corner, in periods.
     ///
     /// With `wraps` the periods change a little, so that a whole number of them fits into the picture.
     pub(super) fn phases(

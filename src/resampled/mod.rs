@@ -105,13 +105,12 @@ impl Resampled {
         self
     }
 
-    /// Compares distributions class by class, with classes of like phase in the lattice of the only
-    /// exemplar. `factor` is the size of the canvas's pixels in pixels that the lattice counts in;
-    /// `offsets` are the phases at the canvas's corner.
+    /// Compares distributions class by class, with classes of similar phase in the lattice of the only
+    /// exemplar. See [`Lattice::phases`] for the arguments, which are those of the canvas.
     pub(crate) fn repeating(
         mut self,
         lattice: &Lattice,
-        place: (Size, usize),
+        size_and_margin: (Size, usize),
         factor: f64,
         offsets: [f64; 2],
     ) -> Self {
@@ -120,7 +119,7 @@ impl Resampled {
             let phases = lattice.phases((size, 0), factor, [0.0; 2], false);
             exemplar.guide = Some(Guide::from_phases(phases));
         }
-        let phases = lattice.phases(place, factor, offsets, self.wraps);
+        let phases = lattice.phases(size_and_margin, factor, offsets, self.wraps);
         self.guide = Some(Guide::from_phases(phases));
         self
     }

@@ -154,7 +154,7 @@ impl Cells {
         y / CELL * self.columns + x / CELL
     }
 
-    /// What a patch of each cell pays, in proportion to the cell's use. Before the first search `uses` is
+    /// The price of the patches of each cell, in proportion to the cell's use. Before the first search `uses` is
     /// empty and the price is zero.
     fn prices(&self, uses: &[u32], mean_distance: f32) -> Vec<f32> {
         let price = PRICE * mean_distance * self.count() as f32;
@@ -166,8 +166,8 @@ impl Cells {
     }
 }
 
-/// The matches of all positions from those of every `STRIDE`-th one: a position between takes the match
-/// of the one above and to the left, shifted as it is itself.
+/// Extends the matches of every `STRIDE`-th position to all positions. A position between them takes the match
+/// of the position above and to the left, shifted by the same amount.
 fn spread(
     found: &[Vec<(u32, f32)>],
     candidates: &PatchFeatures,
