@@ -12,6 +12,7 @@ mod file;
 mod greedy;
 pub mod imaging;
 mod invert;
+mod linear_algebra;
 pub mod loss;
 pub mod metrics;
 mod network;

@@ -1,15 +1,14 @@
-//! Random numbers on the host: the same on every machine and device.
+//! Random streams. They are drawn on the host, and so they are the same on every machine and device.
 //!
-//! Every use has a stream of its own, addressed by a seed, a purpose and an index, so that drawing
-//! more in one place changes nothing in another. The generator is ChaCha with 8 rounds, whose
-//! output is fixed by its specification; normal deviates are drawn in f64 by the ziggurat method
-//! and rounded to f32.
+//! Every use has a stream of its own, addressed by a seed, a purpose and an index. Drawing more numbers in one
+//! place changes nothing in another. The generator is ChaCha with 8 rounds, whose output is fixed by its
+//! specification. Normal deviates are drawn in f64 by the ziggurat method and rounded to f32.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 
-/// What a stream is drawn for.
+/// The use of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Purpose {
@@ -21,23 +20,23 @@ pub(crate) enum Purpose {
     Noise = 3,
     /// The noise at which layer weights are measured.
     Measurement = 4,
-    /// Directions along which a metric projects.
+    /// Directions that a metric projects on.
     Direction = 5,
-    /// Filters that a metric applies; the index is the level.
+    /// Filters that a metric applies; the index is the pyramid level.
     Filter = 6,
-    /// Directions along which a loss projects.
+    /// Directions that a loss projects on.
     Slice = 7,
-    /// Filters that are drawn anew at every step; the index counts banks of them.
+    /// Filters that are drawn anew at every step; the index is the number of the filter bank.
     Resampled = 8,
     /// Noise that gives an enlarged picture its grain; the index is the scale.
     Grain = 9,
-    /// Filters of contours; the index is the step.
+    /// Filters of the content term of a painting; the index is the step.
     Contours = 10,
-    /// Noise on the ranks of luminance where a painting starts.
+    /// Noise on the luminance whose ranks give a painting its first colours.
     Dither = 11,
-    /// Phases of a texture's periods at its corner.
+    /// Phases of the periods at the corner of a texture.
     Phase = 12,
-    /// Filters along which nearest patches are looked for; the index counts banks of them.
+    /// Filters whose responses are the features of patches; the index is the number of the filter bank.
     Nearest = 13,
 }
 
@@ -62,8 +61,8 @@ pub(crate) fn normal(seed: u64, purpose: Purpose, index: u32, count: usize) -> V
         .collect()
 }
 
-/// `count` draws from the uniform distribution on -1..1: words of the generator, so that other
-/// programs can have the same ones.
+/// `count` draws from the uniform distribution on -1..1. Each is one 32-bit word of the generator, scaled,
+/// so that other programs can draw the same numbers.
 pub(crate) fn uniform(seed: u64, purpose: Purpose, index: u32, count: usize) -> Vec<f32> {
     let mut generator = stream(seed, purpose, index);
     (0..count)

@@ -1,13 +1,13 @@
-//! Panics of backends as errors.
+//! Turns panics of backends into errors.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Error, Result};
 
-/// Calls `compute`. Backends panic where a driver fails, a device is lost or memory runs out; that
-/// is [`Error::Device`] with what they say.
+/// Calls `compute`. Backends panic when a driver fails, a device is lost or memory runs out. Such a panic
+/// becomes [`Error::Device`] with the panic's message.
 ///
-/// Nothing that `compute` was changing may be used afterwards.
+/// Values that `compute` was changing must not be used after a panic.
 pub(crate) fn guarded<T>(compute: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

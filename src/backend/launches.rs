@@ -1,4 +1,4 @@
-//! What a computation costs a GPU: the kernels that are sent to it, and their times.
+//! Counts and times of the kernels that a computation launches on GPUs.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,33 +7,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Launches {
-    /// The kernel, as it names itself.
+    /// The kernel's own name.
     pub kernel: String,
-    /// How often it was sent.
+    /// The number of launches.
     pub count: u64,
-    /// Seconds that it took in all, if they were measured.
+    /// The total time in seconds, if it was measured.
     pub seconds: Option<f64>,
 }
 
-/// Runs `work` and tells which kernels it sent to GPUs, those that took longest or came most often
-/// first. Whatever else the process sends meanwhile is counted too.
+/// Runs `work` and returns the kernels that it launched on GPUs. They are sorted by time where times are
+/// measured, else by count, the largest first. On CPUs there are none.
 ///
-/// One such count at a time: a second one, of another thread, waits for the first to end, and `work`
-/// is not to begin one itself.
+/// Kernels that other threads launch meanwhile are counted, too. Only one count runs at a time: a second call
+/// from another thread waits for the first. `work` must not call this function itself.
 ///
-/// What is not read may not have been sent: let `work` end with a read. If `timed`, every kernel
-/// is waited for, so that times are those of kernels alone, and their sum more than that of a run
-/// which does not wait. On CPUs there are none.
+/// A computation may not be launched until its result is read, so let `work` end with a read. If `timed`,
+/// each kernel is waited for. The times are then those of single kernels, and their sum exceeds the time of
+/// a run that does not wait.
 pub fn launches<T>(timed: bool, work: impl FnOnce() -> T) -> (T, Vec<Launches>) {
-    // CubeCL has one place for an observer.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let seen = Arc::new(Seen {
+    // CubeCL takes one observer at a time.
+    static OBSERVER: Mutex<()> = Mutex::new(());
+    let _only_observer = OBSERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    let record = Arc::new(Record {
         timed,
         kernels: Mutex::default(),
     });
-    let result = observed(&seen, work);
-    let mut launches: Vec<Launches> = seen
+    let result = observed(&record, work);
+    let mut launches: Vec<Launches> = record
         .kernels()
         .iter()
         .map(|(kernel, (count, seconds))| Launches {
@@ -51,31 +51,32 @@ pub fn launches<T>(timed: bool, work: impl FnOnce() -> T) -> (T, Vec<Launches>) 
     (result, launches)
 }
 
-struct Seen {
+/// The launches so far.
+struct Record {
     #[cfg_attr(not(feature = "cube"), allow(dead_code))]
     timed: bool,
-    /// How often each kernel was launched, and its seconds.
+    /// The count and the seconds of each kernel.
     kernels: Mutex<BTreeMap<String, (u64, f64)>>,
 }
 
-impl Seen {
+impl Record {
     fn kernels(&self) -> MutexGuard<'_, BTreeMap<String, (u64, f64)>> {
         self.kernels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(not(feature = "cube"))]
-fn observed<T>(_: &Arc<Seen>, work: impl FnOnce() -> T) -> T {
+fn observed<T>(_: &Arc<Record>, work: impl FnOnce() -> T) -> T {
     work()
 }
 
 #[cfg(feature = "cube")]
-fn observed<T>(seen: &Arc<Seen>, work: impl FnOnce() -> T) -> T {
+fn observed<T>(record: &Arc<Record>, work: impl FnOnce() -> T) -> T {
     use burn_cubecl::cubecl::logging::LaunchObservation;
 
-    let watching = LaunchObservation::new(Arc::clone(seen) as _);
+    let observation = LaunchObservation::new(Arc::clone(record) as _);
     let result = work();
-    drop(watching);
+    drop(observation);
     result
 }
 
@@ -84,13 +85,13 @@ mod observer {
     use burn_cubecl::cubecl::config::{TypeNameFormatLevel, type_name_format};
     use burn_cubecl::cubecl::logging::{Duration, LaunchObserver, TimingMethod, TimingRequest};
 
-    use super::Seen;
+    use super::Record;
 
     fn name(kernel: &str) -> String {
         type_name_format(kernel, TypeNameFormatLevel::Balanced)
     }
 
-    impl LaunchObserver for Seen {
+    impl LaunchObserver for Record {
         fn launched(&self, kernel: &'static str) {
             self.kernels().entry(name(kernel)).or_default().0 += 1;
         }

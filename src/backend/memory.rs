@@ -1,8 +1,8 @@
-//! Where the values of tensors are.
+//! Where tensors lie, and how large they can be.
 
 use burn::tensor::Device;
 
-/// Whether tensors of `device` lie in host memory, so that kernels on slices can serve it.
+/// Whether tensors of `device` lie in host memory, where kernels on slices can compute.
 pub(crate) fn is_in_host_memory(device: &Device) -> bool {
     let inner = device.clone().inner();
     #[cfg(feature = "flex")]
@@ -13,12 +13,12 @@ pub(crate) fn is_in_host_memory(device: &Device) -> bool {
     if inner == ndarray() {
         return true;
     }
-    // Without a CPU backend there is nothing to compare with.
+    // Without a CPU backend nothing above uses it.
     let _ = inner;
     false
 }
 
-/// Bytes of the largest buffer that a device takes, where there is such a limit: of host memory none.
+/// The largest buffer of a device in bytes. Host memory has no such limit.
 pub(crate) fn largest_buffer(device: &Device) -> Option<u64> {
     #[cfg(feature = "cube")]
     if let burn::backend::DispatchDevice::Cube(device) = device.clone().inner().as_dispatch() {
@@ -28,7 +28,7 @@ pub(crate) fn largest_buffer(device: &Device) -> Option<u64> {
     None
 }
 
-/// Burn means to drop this backend one day; while it is there, it is a choice.
+/// Burn has deprecated this backend. It stays available here until Burn removes it.
 #[cfg(feature = "ndarray")]
 #[allow(deprecated)]
 pub(crate) fn ndarray() -> Device {

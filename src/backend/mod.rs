@@ -1,5 +1,5 @@
-//! What of Burn's backends everything above has to know: where memory lies, what a read costs, that
-//! they panic, what they send to a GPU.
+//! Properties of Burn's backends: where tensors lie, reads from devices, panics, kernel launches and
+//! autotuning.
 
 mod guard;
 mod launches;

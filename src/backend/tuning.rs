@@ -1,45 +1,45 @@
-//! Whether GPUs try out which kernels are the fastest.
+//! Autotuning of GPU kernels.
 
 use crate::error::Result;
 
-/// Keeps GPUs from trying out which of several kernels is the fastest for each size that they meet:
-/// a run starts seconds to minutes earlier, and then is slower. To be called before any device is
+/// Turns autotuning off, in which a GPU tries several kernels for each new size and keeps the fastest one. A
+/// run then starts seconds to minutes earlier and is slower afterwards. Call it before any device is
 /// opened.
 ///
-/// Matrix products of convolutions, which are most of the work, go by rules instead. For what else
-/// Burn computes it still tries out a few kernels for coarse classes of sizes.
+/// Matrix products of convolutions, which are most of the work, then choose their kernels by rules. For
+/// other operations Burn still tries a few kernels for coarse classes of sizes.
 ///
-/// With the crate's feature `tuning` GPUs do try, once for all sizes between two powers of two, and the
-/// results are kept for later processes: below `target/environment` of a Cargo project, elsewhere in
-/// the user's cache folder. Software adapters do not, unless `CUBECL_AUTOTUNE_LEVEL` asks for it.
-/// CubeCL's own settings (`cubecl.toml`, `CUBECL_AUTOTUNE_LEVEL` and others) hold too.
-/// Without the crate's features for GPUs nothing is done.
+/// With the crate's feature `tuning` GPUs tune once for all sizes between two powers of two. Later processes
+/// reuse the results, which lie below `target/environment` in a Cargo project and else in the user's cache
+/// folder. Software adapters tune only if `CUBECL_AUTOTUNE_LEVEL` asks for it. CubeCL's own settings
+/// (`cubecl.toml`, `CUBECL_AUTOTUNE_LEVEL` and others) apply, too. Without the crate's features for GPUs
+/// this function does nothing.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidOption`](crate::Error::InvalidOption) if a GPU was opened, or CubeCL's settings
-/// were read, before.
+/// [`Error::InvalidOption`](crate::Error::InvalidOption) if a GPU was opened before, or CubeCL's settings
+/// were read.
 pub fn without_tuning() -> Result<()> {
     #[cfg(feature = "cube")]
-    rules::apply()?;
+    settings::turn_off()?;
     Ok(())
 }
 
-/// Turns tuning off for a software adapter, on which trying kernels out takes minutes and tells
-/// nothing of GPUs, unless `CUBECL_AUTOTUNE_LEVEL` asks for it.
+/// Turns autotuning off for a software adapter, unless `CUBECL_AUTOTUNE_LEVEL` asks for it. On such an
+/// adapter tuning takes minutes and its results do not apply to GPUs.
 #[cfg(feature = "wgpu")]
 pub(crate) fn no_tuning_unless_asked() {
     if std::env::var_os("CUBECL_AUTOTUNE_LEVEL").is_none() {
-        // Settings that were read before stay: a GPU was opened first, and they are meant for it.
-        let _ = rules::apply();
+        // An error means that a GPU was opened before. The settings were made for it and stay.
+        let _ = settings::turn_off();
     }
 }
 
 #[cfg(feature = "cube")]
-pub(crate) use rules::tunes;
+pub(crate) use settings::tunes;
 
 #[cfg(feature = "cube")]
-mod rules {
+mod settings {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use burn_cubecl::cubecl::config::autotune::AutotuneLevel;
@@ -47,14 +47,14 @@ mod rules {
 
     use crate::error::{Error, Result};
 
-    static RULES: AtomicBool = AtomicBool::new(false);
+    static TURNED_OFF: AtomicBool = AtomicBool::new(false);
 
-    /// Whether products are tried out.
+    /// Whether matrix products are tuned.
     pub(crate) fn tunes() -> bool {
-        !RULES.load(Ordering::Relaxed)
+        !TURNED_OFF.load(Ordering::Relaxed)
     }
 
-    pub(super) fn apply() -> Result<()> {
+    pub(super) fn turn_off() -> Result<()> {
         if !tunes() {
             return Ok(());
         }
@@ -67,7 +67,7 @@ mod rules {
                 "off before the first GPU is opened",
             ));
         }
-        RULES.store(true, Ordering::Relaxed);
+        TURNED_OFF.store(true, Ordering::Relaxed);
         Ok(())
     }
 }

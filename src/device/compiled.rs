@@ -1,4 +1,4 @@
-//! Backends with a runtime of their own.
+//! Backends with a runtime of their own: CUDA, ROCm and CubeCL's CPU compiler.
 
 use burn::tensor::{Device, DeviceType};
 
@@ -34,7 +34,7 @@ pub(super) fn list(backend: &str) -> Vec<DeviceInfo> {
         .collect()
 }
 
-/// The name under which [`open`] gives `device`.
+/// The name that [`open`] has for `device`.
 pub(super) fn name_of(device: &Device) -> Option<String> {
     ["cuda", "rocm", "cpu"].into_iter().find_map(|backend| {
         let index = devices(backend).iter().position(|other| other == device)?;

@@ -1,7 +1,7 @@
-//! Adapters behind wgpu.
+//! Adapters of wgpu.
 //!
-//! Vulkan, Metal, DirectX 12 and the browser's WebGPU count as GPUs. OpenGL is opened only by its own
-//! name: its shader compilers are allowed to drop NaN, and its contexts belong to one thread at a time.
+//! Vulkan, Metal, DirectX 12 and the browser's WebGPU count as GPUs. OpenGL is opened only by its own name,
+//! because its shader compilers may drop NaN and its contexts belong to one thread at a time.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use burn::tensor::{Device, DeviceKind};
 use super::{DeviceClass, DeviceInfo};
 use crate::error::{Error, Result};
 
-/// An adapter that an interface offers.
+/// An adapter of a graphics interface.
 #[derive(Clone)]
 pub(super) struct Adapter {
     interface: wgpu::Backend,
@@ -37,34 +37,35 @@ impl Adapter {
     }
 }
 
-/// Adapters that were asked for, by interface, and devices that were opened.
+/// The adapters of each backend that was enumerated, and the devices that were opened.
 ///
-/// Whoever holds the lock may talk to drivers: OpenGL's contexts cannot be made on two threads at
+/// Drivers are called only under the lock of this registry. Two threads cannot create OpenGL contexts at
 /// once (EGL answers `BadAccess`).
 #[derive(Default)]
-struct Known {
+struct Registry {
     adapters: BTreeMap<&'static str, Vec<Adapter>>,
     opened: Vec<Opened>,
 }
 
+/// A device that was opened, and its adapter.
 struct Opened {
     interface: wgpu::Backend,
     kind: DeviceKind,
     device: Device,
 }
 
-fn known() -> MutexGuard<'static, Known> {
-    static KNOWN: Mutex<Known> = Mutex::new(Known {
+fn registry() -> MutexGuard<'static, Registry> {
+    static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
         adapters: BTreeMap::new(),
         opened: Vec::new(),
     });
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The names of backends that this file opens, those of OpenGL last.
+/// Backends of this file, OpenGL last.
 const BACKENDS: [&str; 5] = ["wgpu", "vulkan", "metal", "webgpu", "opengl"];
 
-/// The graphics interfaces of a backend, in the order in which they are asked.
+/// The graphics interfaces of a backend, in the order in which they are tried.
 fn interfaces(backend: &str) -> &'static [wgpu::Backend] {
     match backend {
         "vulkan" => &[wgpu::Backend::Vulkan],
@@ -78,40 +79,41 @@ fn interfaces(backend: &str) -> &'static [wgpu::Backend] {
     }
 }
 
-impl Known {
-    /// The adapters of the first graphics interface that has a GPU, else of the first that has
-    /// anything, best first.
+impl Registry {
+    /// The adapters of the first graphics interface with a GPU, or else of the first interface with any
+    /// adapter. The best one comes first.
     fn adapters(&mut self, backend: &'static str) -> &[Adapter] {
         self.adapters.entry(backend).or_insert_with(|| {
-            let mut software = Vec::new();
+            let mut software_only = Vec::new();
             for &interface in interfaces(backend) {
-                let mut found = probe(interface);
+                let mut found = enumerate(interface);
                 found.sort_by_key(|adapter| adapter.class);
                 let is_hardware = |adapter: &Adapter| adapter.class != DeviceClass::SoftwareGpu;
                 if found.iter().any(is_hardware) {
                     return found;
                 }
-                if software.is_empty() {
-                    software = found;
+                if software_only.is_empty() {
+                    software_only = found;
                 }
             }
-            software
+            software_only
         })
     }
 
-    /// The device of an adapter, if it was opened here.
+    /// The device of an adapter, if it is open.
     fn opened(&self, adapter: &Adapter) -> Option<&Device> {
         let same = |it: &&Opened| it.interface == adapter.interface && it.kind == adapter.kind;
         self.opened.iter().find(same).map(|it| &it.device)
     }
 }
 
-/// The adapters of a backend, best first.
+/// The adapters of a backend, the best one first.
 pub(super) fn adapters(backend: &'static str) -> Vec<Adapter> {
-    known().adapters(backend).to_vec()
+    registry().adapters(backend).to_vec()
 }
 
-fn probe(interface: wgpu::Backend) -> Vec<Adapter> {
+/// All adapters of a graphics interface.
+fn enumerate(interface: wgpu::Backend) -> Vec<Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = interface.into();
     let instance = wgpu::Instance::new(descriptor);
@@ -159,7 +161,7 @@ fn probe(interface: wgpu::Backend) -> Vec<Adapter> {
         .collect()
 }
 
-/// The products that cooperative matrices offer.
+/// Shapes and types of the matrix products that the hardware computes (cooperative matrices).
 fn matrices(adapter: &wgpu::Adapter) -> Vec<String> {
     let shapes = adapter.cooperative_matrix_properties();
     let name = |shape: &wgpu::CooperativeMatrixProperties| {
@@ -171,14 +173,14 @@ fn matrices(adapter: &wgpu::Adapter) -> Vec<String> {
     shapes.iter().map(name).collect()
 }
 
-/// Opens an adapter of a backend, or gives the device that was opened before.
+/// Opens an adapter of a backend, or returns its device if it is open.
 pub(super) fn open(backend: &'static str, index: usize, name: &str) -> Result<Device> {
     let refused = |reason: String| Error::NoAdapter {
         name: name.into(),
         reason,
     };
-    let mut known = known();
-    let adapters = known.adapters(backend);
+    let mut registry = registry();
+    let adapters = registry.adapters(backend);
     let count = adapters.len();
     let Some(adapter) = adapters.get(index).cloned() else {
         return Err(refused(match count {
@@ -189,7 +191,7 @@ pub(super) fn open(backend: &'static str, index: usize, name: &str) -> Result<De
             _ => format!("there are {count} of this kind, counted from 0"),
         }));
     };
-    if let Some(device) = known.opened(&adapter) {
+    if let Some(device) = registry.opened(&adapter) {
         return Ok(device.clone());
     }
     if adapter.class == DeviceClass::SoftwareGpu {
@@ -200,13 +202,13 @@ pub(super) fn open(backend: &'static str, index: usize, name: &str) -> Result<De
         .graphics_api(pinned(adapter.interface));
     let device = match options.init() {
         Ok(device) => device,
-        // Somebody else opened it; under its pinned name it is the same runtime.
+        // The adapter was opened outside of this module. Burn's own constructor gives the same runtime.
         Err(WgpuInitError::Registration { message }) => {
             pinned_device(&adapter).ok_or_else(|| refused(message))?
         }
         Err(error) => return Err(refused(error.to_string())),
     };
-    known.opened.push(Opened {
+    registry.opened.push(Opened {
         interface: adapter.interface,
         kind: adapter.kind,
         device: device.clone(),
@@ -214,13 +216,13 @@ pub(super) fn open(backend: &'static str, index: usize, name: &str) -> Result<De
     Ok(device)
 }
 
-/// Names of interfaces for messages.
+/// The names of interfaces in a message.
 fn names(interfaces: &[wgpu::Backend]) -> String {
     let names: Vec<String> = interfaces.iter().map(ToString::to_string).collect();
     names.join(" or ")
 }
 
-/// The interface as Burn takes it: one that is named never falls back to another.
+/// Burn's name of the interface. With it Burn never falls back to another interface.
 fn pinned(interface: wgpu::Backend) -> WgpuBackend {
     match interface {
         wgpu::Backend::Vulkan => WgpuBackend::Vulkan,
@@ -232,7 +234,7 @@ fn pinned(interface: wgpu::Backend) -> WgpuBackend {
     }
 }
 
-/// The device that Burn's own constructors give for an adapter, where they are compiled in.
+/// The device that Burn's constructor of an interface makes for an adapter, if it is compiled in.
 fn pinned_device(adapter: &Adapter) -> Option<Device> {
     match adapter.interface {
         #[cfg(feature = "vulkan")]
@@ -245,14 +247,14 @@ fn pinned_device(adapter: &Adapter) -> Option<Device> {
     }
 }
 
-/// The name under which [`open`] gives `device`; of one that was opened by Burn's automatic choice,
-/// the name of the adapter that this choice takes.
+/// The name that [`open`] has for `device`. A device of Burn's automatic choice gets the name of the adapter
+/// that Burn chooses.
 pub(super) fn name_of(device: &Device) -> Option<String> {
-    let mut known = known();
+    let mut registry = registry();
     BACKENDS.into_iter().find_map(|backend| {
-        let adapters = known.adapters(backend).to_vec();
+        let adapters = registry.adapters(backend).to_vec();
         let is_this = |adapter: &Adapter| {
-            known.opened(adapter) == Some(device)
+            registry.opened(adapter) == Some(device)
                 || pinned_device(adapter).as_ref() == Some(device)
                 || backend == "wgpu" && *device == Device::wgpu(adapter.kind.clone())
         };

@@ -1,12 +1,12 @@
-//! Choosing a device: the fallible door in front of a framework that panics.
+//! Choosing and opening a device.
 //!
-//! Burn opens a device at its first use and panics when nothing answers. The functions here ask
-//! first, so that a missing adapter or a backend that was not compiled in is an [`Error`].
+//! Burn opens a device at its first use and panics if there is none. The functions here look first, so that a
+//! missing adapter, or a backend that was not compiled in, is an [`Error`].
 //!
-//! Names are a backend, optionally with an index: `flex`, `ndarray`, `wgpu`, `wgpu:1`, `vulkan:0`,
-//! `metal`, `webgpu`, `opengl`, `cuda:0`, `rocm`, `cpu`. Without an index a backend gives its best
-//! adapter. `wgpu` is Vulkan, Metal, DirectX 12 or the browser's WebGPU, whichever the platform has;
-//! OpenGL answers only to its own name.
+//! A name is a backend with an optional index: `flex`, `ndarray`, `wgpu`, `wgpu:1`, `vulkan:0`,
+//! `metal`, `webgpu`, `opengl`, `cuda:0`, `rocm`, `cpu`. Without an index it means the backend's
+//! best adapter. `wgpu` is Vulkan, Metal, DirectX 12 or the browser's WebGPU, whichever the platform has.
+//! OpenGL is opened only by its own name.
 
 mod check;
 #[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]
@@ -27,7 +27,7 @@ pub use crate::backend::reads;
 pub use crate::backend::{Launches, launches, without_tuning};
 use crate::error::{Error, Result};
 
-/// What computes.
+/// The kind of hardware of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DeviceClass {
@@ -35,13 +35,13 @@ pub enum DeviceClass {
     DiscreteGpu,
     /// A GPU that shares the processor's memory.
     IntegratedGpu,
-    /// A GPU lent to a virtual machine.
+    /// A GPU of a virtual machine.
     VirtualGpu,
-    /// Something else that a graphics driver offers.
+    /// Another device of a graphics driver.
     Other,
-    /// The processor, in compiled Rust.
+    /// The processor, by a CPU backend.
     Cpu,
-    /// The processor pretending to be a GPU (lavapipe, WARP): for tests.
+    /// The processor emulating a GPU (lavapipe, WARP), for tests.
     SoftwareGpu,
 }
 
@@ -64,22 +64,22 @@ impl std::fmt::Display for DeviceClass {
 pub struct DeviceInfo {
     /// The name to open it by.
     pub name: String,
-    /// What kind of hardware it is.
+    /// The kind of hardware.
     pub class: DeviceClass,
-    /// The adapter as its driver calls it.
+    /// The driver's name of the adapter.
     pub adapter: String,
-    /// The driver and graphics interface, or what the backend is.
+    /// The driver and graphics interface, or a description of the backend.
     pub driver: String,
-    /// The largest single buffer that kernels can read, in bytes, where the driver tells: a bound on
-    /// images, whose first maps take 256 bytes a pixel. How much memory an adapter has, graphics
-    /// interfaces do not say.
+    /// The largest buffer that kernels can read, in bytes, if the driver tells. It limits the size of images,
+    /// because the first feature maps take 256 bytes per pixel. Graphics interfaces do not tell the total
+    /// memory.
     pub largest_buffer: Option<u64>,
-    /// Shapes and types of the matrices that the hardware multiplies at once, as `m x n x k` and the
-    /// types of factors and sums; empty where there are none or none are told.
+    /// Shapes `m x n x k` of the matrix products that the hardware computes, with the types of factors and
+    /// sums. Empty if it has none, or the driver does not tell.
     pub matrices: Vec<String>,
 }
 
-/// A backend: its name, and the crate feature that brings it.
+/// A backend and the crate feature that enables it.
 struct Backend {
     name: &'static str,
     feature: &'static str,
@@ -111,13 +111,13 @@ const fn backend(name: &'static str, compiled: bool) -> Backend {
     }
 }
 
-/// The best device that answers and computes right: a GPU if there is one, else the CPU.
+/// Opens the best device that computes correctly: a GPU if there is one, else the CPU.
 ///
-/// A software GPU is never chosen where a CPU backend is compiled in, and OpenGL never at all.
+/// It never chooses OpenGL, and prefers a CPU backend to a software GPU.
 ///
 /// # Errors
 ///
-/// [`Error::NoAdapter`] if no backend was compiled in or none answers.
+/// [`Error::NoAdapter`] if no backend was compiled in, or no device can be opened.
 pub fn best() -> Result<Device> {
     let mut candidates = list();
     candidates.retain(|info| !info.name.starts_with("opengl"));
@@ -138,14 +138,14 @@ pub fn best() -> Result<Device> {
     })
 }
 
-/// Whether networks on a device can keep their maps in f16
+/// Whether networks on a device can store their feature maps in f16
 /// ([`Precision::Half`](crate::Precision::Half)).
 #[must_use]
 pub fn has_half(device: &Device) -> bool {
     crate::engine::has_half(device)
 }
 
-/// Every device that answers, grouped by backend. Opens none of them.
+/// Lists all devices, grouped by backend, without opening any.
 #[must_use]
 pub fn list() -> Vec<DeviceInfo> {
     BACKENDS
@@ -155,13 +155,13 @@ pub fn list() -> Vec<DeviceInfo> {
         .collect()
 }
 
-/// Opens the device of this name. GPUs are [checked](check) when they are opened for the first time.
+/// Opens the device of this name. The first time, it [checks](check) that a GPU computes correctly.
 ///
 /// # Errors
 ///
-/// [`Error::UnknownDevice`] for a name that no backend has, [`Error::BackendNotCompiled`] for a
-/// backend whose feature is off, [`Error::NoAdapter`] if nothing answers, [`Error::WrongResults`] for
-/// one that does not compute what it should.
+/// [`Error::UnknownDevice`] for a name that is no backend's, [`Error::BackendNotCompiled`] for a backend
+/// whose feature is off, [`Error::NoAdapter`] if there is no such device, [`Error::WrongResults`] if it
+/// computes incorrectly.
 pub fn by_name(name: &str) -> Result<Device> {
     let name = name.trim().to_lowercase();
     let (base, index) = match name.split_once(':') {
@@ -193,7 +193,7 @@ pub fn by_name(name: &str) -> Result<Device> {
     Ok(device)
 }
 
-/// The name of a device for messages: what [`by_name`] calls it where that is known.
+/// The name of a device in messages. It is the name for [`by_name`], if the device has one.
 #[must_use]
 pub fn name_of(device: &Device) -> String {
     let inner = device.clone().inner();
@@ -216,7 +216,7 @@ pub fn name_of(device: &Device) -> String {
     format!("{inner:?}")
 }
 
-/// What is known of a device, if it is one of those [listed](list).
+/// Information about a device, if it is one of those [listed](list).
 #[must_use]
 pub fn info_of(device: &Device) -> Option<DeviceInfo> {
     let name = name_of(device);

@@ -1,22 +1,22 @@
-//! What a convolution sees beyond the edge of its input.
+//! How a convolution extends its input beyond the border.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, unknown_name};
 
-/// How a convolution continues its input past the border.
+/// How a convolution extends its input beyond the border.
 ///
 /// For a row `a b c d` padded by one on both sides:
 ///
-/// | padding | row seen |
+/// | padding | padded row |
 /// |---|---|
 /// | [`Zero`](Padding::Zero) | `0 a b c d 0` |
 /// | [`Reflect`](Padding::Reflect) | `b a b c d c` |
 /// | [`Replicate`](Padding::Replicate) | `a a b c d d` |
 /// | [`Circular`](Padding::Circular) | `d a b c d a` |
 ///
-/// Zero padding is what VGG was published with; it tells every layer where the border is, so
-/// statistics of its features remember positions. The other three keep the input's own values.
+/// VGG was published with zero padding. Zeros mark the border for every layer, so that statistics of
+/// features depend on the position. The other three paddings use values of the input only.
 #[derive(
     Clone,
     Copy,
@@ -36,12 +36,12 @@ use crate::error::{Error, unknown_name};
 pub enum Padding {
     /// Zeros, as in the published VGG.
     Zero,
-    /// The input mirrored about its first and last sample (which are not repeated).
+    /// The input mirrored at its first and last sample, which are not repeated.
     #[default]
     Reflect,
-    /// The border sample repeated.
+    /// The first and last sample repeated.
     Replicate,
-    /// The input repeated periodically: a result made with it tiles without a seam.
+    /// The input repeated periodically. A result made with this padding tiles without a seam.
     Circular,
 }
 
@@ -49,14 +49,14 @@ fn unknown(name: &str) -> Error {
     unknown_name::<Padding>("padding", name)
 }
 
-/// Marks a padded position that holds zero instead of a sample of the input.
+/// The source of a padded position that holds zero instead of a sample of the input.
 pub(crate) const ZERO: i32 = -1;
 
 impl Padding {
     /// All kinds of padding.
     pub const ALL: [Self; 4] = [Self::Zero, Self::Reflect, Self::Replicate, Self::Circular];
 
-    /// The shortest axis that can be padded by `amount` on each side.
+    /// The length of the shortest axis that can be padded by `amount` on each side.
     #[must_use]
     pub fn smallest_axis(self, amount: usize) -> usize {
         match self {
@@ -66,8 +66,8 @@ impl Padding {
         }
     }
 
-    /// For each position of an axis of `length` samples padded by `amount` on both sides, the
-    /// sample it shows, or [`ZERO`].
+    /// For an axis of `length` samples padded by `amount` on both sides: the index of the input sample at
+    /// each padded position, or [`ZERO`].
     pub(crate) fn sources(self, length: usize, amount: usize) -> Vec<i32> {
         let n = length as i32;
         (-(amount as i32)..n + amount as i32)
@@ -83,7 +83,7 @@ impl Padding {
     }
 }
 
-/// An axis of `length` samples with `amount` zeros on both sides.
+/// The sources of an axis of `length` samples with `amount` zeros on both sides.
 pub(crate) fn zero_sources(length: usize, amount: usize) -> Vec<i32> {
     Padding::Zero.sources(length, amount)
 }

@@ -1,13 +1,13 @@
-//! Pooling: what halves a map between blocks of convolutions.
+//! Pooling layers, which halve feature maps between blocks of convolutions.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, unknown_name};
 
-/// How a pooling layer summarises its window.
+/// The operation of a pooling layer on its window.
 ///
 /// The method calls for averages; VGG was published with maxima. Averages pass a gradient to every
-/// pixel, so that images made through them are smoother and losses fall further.
+/// pixel. Images made through them are smoother, and losses fall further.
 #[derive(
     Clone,
     Copy,
@@ -36,7 +36,7 @@ fn unknown(name: &str) -> Error {
     unknown_name::<Pooling>("pooling", name)
 }
 
-/// A pooling layer's geometry. Windows that would reach beyond the input are dropped.
+/// The geometry of a pooling layer. A window that reaches beyond the input gives no output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pool {
     pub(crate) pooling: Pooling,
@@ -45,6 +45,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
+    /// Height and width of the output.
     pub(crate) fn output(&self, height: usize, width: usize) -> (usize, usize) {
         let axis = |length: usize| match length.checked_sub(self.kernel) {
             Some(rest) => rest / self.stride + 1,
@@ -53,7 +54,7 @@ impl Pool {
         (axis(height), axis(width))
     }
 
-    /// Whether it averages windows of 2x2 pixels side by side.
+    /// Whether this is average pooling over 2x2 pixels with stride 2.
     pub(super) fn halves(&self) -> bool {
         self.pooling == Pooling::Average && self.kernel == 2 && self.stride == 2
     }

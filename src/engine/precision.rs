@@ -1,10 +1,10 @@
-//! How much rounding a convolution may do.
+//! The precision of convolutions.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, unknown_name};
 
-/// In what numbers, and by which sums, convolutions compute.
+/// Number formats and algorithms of convolutions.
 #[derive(
     Clone,
     Copy,
@@ -22,16 +22,16 @@ use crate::error::{Error, unknown_name};
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Precision {
-    /// f32, with wide 3x3 layers through the Winograd transform, which multiplies four times less
-    /// than their definition and rounds a little more (figures in `docs/ACCURACY.md`). On CUDA devices
-    /// Burn's matrix products, which are part of it, round their factors to TF32.
+    /// f32. 3x3 layers with many channels use the Winograd transform. It takes a quarter of the
+    /// multiplications and rounds a little more (figures in `docs/ACCURACY.md`). Its matrix products are
+    /// Burn's, which round their factors to TF32 on CUDA devices.
     #[default]
     Single,
-    /// f32, with every output one sum of products, as the definition reads. Several times slower.
+    /// f32. Each output is a sum of products, as in the definition of a convolution. Several times slower.
     Plain,
-    /// The same as `Single` with the maps between layers in f16, on GPUs that have it: half their
-    /// memory. Sums, products and losses stay in f32, gradients are scaled into the range of f16 at
-    /// every layer with a loss. For layers with 3x3 filters, on images of up to four channels or an
+    /// As `Single`, but feature maps between layers are stored in f16, in half the memory, on GPUs that
+    /// have this format. Sums, products and losses stay in f32. Gradients are scaled into the range of f16
+    /// at every layer with a loss. All layers must have 3x3 filters, and images at most four channels or an
     /// even number of them.
     Half,
 }

@@ -1,54 +1,54 @@
-//! Colours as a whole: brought to those of another picture, or taken apart into light and hue.
+//! Transfer of colour statistics between pictures, and luma.
 
-use nalgebra::{Matrix3, SymmetricEigen, Vector3};
+use nalgebra::{DMatrix, Matrix3, Vector3};
 
 use super::Raster;
+use crate::linear_algebra::symmetric_power;
 
-/// Variance of colours below which a direction counts as flat: a twentieth of a step of 8 bits,
-/// squared.
+/// The least variance of colours in a direction: the square of a twentieth of a step of 8 bits.
 const FLAT: f64 = 4e-8;
 
-/// Luma of Rec. 601, the Y of YIQ.
+/// Weights of luma by ITU-R BT.601, the Y of YIQ.
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
-/// A picture with the mean and the covariance of the colours of another: of all affine maps of
-/// colours that do so, the one that moves them least,
+/// Gives a picture the mean and the covariance of another picture's colours, by the affine map of colours with
+/// the least mean squared displacement (optimal transport between normal distributions):
 ///
 /// ```text
 /// x -> m + A (x - n)        A = T^(-1/2) (T^(1/2) S T^(1/2))^(1/2) T^(-1/2)
 /// ```
 ///
-/// for colours with mean `n` and covariance `T` that become `m` and `S`. (Pitié and Kokaram, "The
-/// linear Monge-Kantorovitch colour mapping for example-based colour transfer", CVMP 2007, eq. 19.)
+/// `n` and `T` are the picture's mean and covariance, `m` and `S` those of the other picture. (Pitié and
+/// Kokaram, "The linear Monge-Kantorovitch colour mapping for example-based colour transfer", CVMP 2007,
+/// eq. 19.)
 pub(crate) fn matched(picture: &Raster, like: &Raster) -> Raster {
     let (mean, covariance) = moments(picture);
     let (target_mean, target) = moments(like);
-    let root = power(covariance, 0.5);
-    let inverse = power(covariance, -0.5);
-    let map = inverse * power(root * target * root, 0.5) * inverse;
+    let root = power(&covariance, 0.5);
+    let inverse = power(&covariance, -0.5);
+    let map = inverse * power(&(root * target * root), 0.5) * inverse;
     picture.mapped(|pixel| -> [f32; 3] {
         let moved = target_mean + map * (colour(pixel) - mean);
         moved.map(|value| value as f32).into()
     })
 }
 
-/// A picture's luma, in all three channels.
+/// The luma of a picture, in three equal channels.
 pub(crate) fn luma(picture: &Raster) -> Raster {
     picture.mapped(|pixel| [luma_of(pixel); 3])
 }
 
-/// A picture of the same size whose luma is that of `light`.
-pub(crate) fn with_luma(picture: &Raster, light: &Raster) -> Raster {
-    let mut lights = light.pixels().map(luma_of);
+/// A picture with the luma of `other`, a picture of the same size. Differences between channels stay.
+pub(crate) fn with_luma(picture: &Raster, other: &Raster) -> Raster {
+    let mut lumas = other.pixels().map(luma_of);
     picture.mapped(|pixel| {
         let own = luma_of(pixel);
-        let change = lights.next().map_or(0.0, |light| light - own);
+        let change = lumas.next().map_or(0.0, |luma| luma - own);
         [pixel[0] + change, pixel[1] + change, pixel[2] + change]
     })
 }
 
-/// The share of each channel in the luminance: luma, where there are three; all alike, where there are
-/// not.
+/// The weight of each channel in the luminance: luma for three channels, the mean for any other number.
 pub(crate) fn luma_weights(channels: usize) -> Vec<f32> {
     match channels {
         3 => LUMA.to_vec(),
@@ -60,7 +60,7 @@ fn luma_of(pixel: &[f32]) -> f32 {
     pixel
         .iter()
         .zip(LUMA)
-        .map(|(value, share)| value * share)
+        .map(|(value, weight)| value * weight)
         .sum()
 }
 
@@ -78,14 +78,11 @@ fn moments(picture: &Raster) -> (Vector3<f64>, Matrix3<f64>) {
     (mean, products.sum::<Matrix3<f64>>() / count)
 }
 
-/// A power of a covariance; of flat directions as if they had the least variance that counts.
-fn power(matrix: Matrix3<f64>, exponent: f64) -> Matrix3<f64> {
-    let SymmetricEigen {
-        eigenvectors,
-        eigenvalues,
-    } = matrix.symmetric_eigen();
-    let powers = eigenvalues.map(|value| value.max(FLAT).powf(exponent));
-    eigenvectors * Matrix3::from_diagonal(&powers) * eigenvectors.transpose()
+/// A power of a covariance; directions with a variance below [`FLAT`] count as if they had that.
+fn power(covariance: &Matrix3<f64>, exponent: f64) -> Matrix3<f64> {
+    let matrix = DMatrix::from_column_slice(3, 3, covariance.as_slice());
+    let power = symmetric_power(matrix, FLAT, exponent);
+    power.fixed_view::<3, 3>(0, 0).into_owned()
 }
 
 #[cfg(test)]
@@ -111,7 +108,7 @@ mod tests {
         let (expected_mean, expected) = moments(&to);
         assert!((mean - expected_mean).norm() < 1e-6);
         assert!((covariance - expected).norm() < 1e-6);
-        // A picture's own colours stay as they are.
+        // A picture matched to itself does not change.
         for (a, b) in matched(&from, &from).values().iter().zip(from.values()) {
             assert!((a - b).abs() < 1e-5);
         }

@@ -1,17 +1,15 @@
-//! Halving an image on its device, and the adjoint: two small matrix products each.
+//! Halving of images on a device, and its adjoint. Each is two small matrix products.
 //!
-//! Burn's own interpolation does not suppress what aliases and cannot be differentiated on every
-//! device, and means of four pixels leave their squares visible in what is optimised through them.
+//! Burn's own interpolation does not prevent aliasing and is not differentiable on every device. Means of four
+//! pixels are no alternative: images that are optimised through them show squares.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Lobes of Lanczos' kernel on each side.
-const LOBES: f64 = 3.0;
+use super::resampling::{AxisWeights, Border};
 
-/// Shrinks images `[1, C, H, W]` of one size to half of it, odd sizes rounded down.
+/// Shrinks images `[1, C, H, W]` of one size to half the size. Odd sides are rounded down.
 ///
-/// Each output sample is a mean of input samples weighted by Lanczos' kernel, widened to the
-/// output's spacing; beyond the border nothing counts, or, of images that wrap, the other side.
+/// The weights are those of [`AxisWeights`]. Images that wrap have a periodic border.
 #[derive(Clone, Debug)]
 pub(crate) struct Halving {
     /// `[1, 1, H / 2, H]`.
@@ -21,7 +19,7 @@ pub(crate) struct Halving {
 }
 
 impl Halving {
-    /// For images of this size, at least two pixels on each side.
+    /// A halving of images of this size. Each side has at least two pixels.
     pub(crate) fn new([height, width]: [usize; 2], wraps: bool, device: &Device) -> Self {
         Self {
             rows: matrix(height, wraps, device),
@@ -29,16 +27,17 @@ impl Halving {
         }
     }
 
-    /// The size it takes.
+    /// Height and width of the images.
     pub(crate) fn input(&self) -> [usize; 2] {
         [self.rows.dims()[3], self.columns.dims()[2]]
     }
 
+    /// The image `[1, C, H / 2, W / 2]`.
     pub(crate) fn apply(&self, image: Tensor<4>) -> Tensor<4> {
         self.rows.clone().matmul(image).matmul(self.columns.clone())
     }
 
-    /// The gradient at the image from that at its half.
+    /// The gradient at the image from the gradient at the halved image.
     pub(crate) fn gradient(&self, gradient: Tensor<4>) -> Tensor<4> {
         let rows = self.rows.clone().swap_dims(2, 3);
         rows.matmul(gradient)
@@ -46,37 +45,12 @@ impl Halving {
     }
 }
 
-/// `[1, 1, length / 2, length]`: one output sample a row.
+/// The weights of an axis, `[1, 1, length / 2, length]`.
 fn matrix(length: usize, wraps: bool, device: &Device) -> Tensor<4> {
     let half = length / 2;
-    let spacing = length as f64 / half as f64;
-    let mut values = Vec::with_capacity(half * length);
-    for output in 0..half {
-        let centre = (output as f64 + 0.5) * spacing - 0.5;
-        let at = |place: f64| lanczos((place - centre) / spacing);
-        // Of a period below the kernel's width more than one repetition is in reach.
-        let periods = if wraps { (2.0 * LOBES) as i32 } else { 0 };
-        let weights: Vec<f64> = (0..length)
-            .map(|input| {
-                let repeated = (-periods..=periods)
-                    .map(|period| at(input as f64 + f64::from(period) * length as f64));
-                repeated.sum()
-            })
-            .collect();
-        let sum: f64 = weights.iter().sum();
-        values.extend(weights.into_iter().map(|weight| (weight / sum) as f32));
-    }
-    Tensor::from_data(TensorData::new(values, [1, 1, half, length]), device)
-}
-
-fn lanczos(x: f64) -> f64 {
-    let sinc = |x: f64| if x.abs() < 1e-9 { 1.0 } else { x.sin() / x };
-    if x.abs() < LOBES {
-        let angle = std::f64::consts::PI * x;
-        sinc(angle) * sinc(angle / LOBES)
-    } else {
-        0.0
-    }
+    let weights = AxisWeights::new(length, half, Border::new(wraps));
+    let data = TensorData::new(weights.to_matrix(), [1, 1, half, length]);
+    Tensor::from_data(data, device)
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -90,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_image_stays_flat_and_a_ramp_a_ramp() {
+    fn flat_images_and_ramps_are_preserved() {
         let halving = Halving::new([9, 40], false, &Device::flex());
         assert_eq!(halving.input(), [9, 40]);
         let ramp: Vec<f32> = (0..9 * 40).map(|i| (i % 40) as f32).collect();
         let ramp = Tensor::from_data(TensorData::new(ramp, [1, 1, 9, 40]), &Device::flex());
         let half = halving.apply(ramp).to_data().try_into_vec::<f32>().unwrap();
         assert_eq!(half.len(), 4 * 20);
-        // Away from the border, sample i is the mean of samples 2 i and 2 i + 1.
+        // Away from the border a halved ramp has the means of samples 2 i and 2 i + 1.
         for (i, value) in half[..20].iter().enumerate().skip(3).take(14) {
             assert!(
                 (value - (2.0 * i as f32 + 0.5)).abs() < 1e-4,
@@ -124,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_wraps_may_be_shifted_before_or_after() {
+    fn halving_a_periodic_image_commutes_with_shifts() {
         let halving = Halving::new([4, 12], true, &Device::flex());
         let image = numbers([1, 3, 4, 12], 0.0);
         let shift = |image: Tensor<4>, by: usize| {

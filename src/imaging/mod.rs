@@ -1,13 +1,14 @@
-//! Images outside of networks: files, colours, sizes.
+//! Images outside of networks: files, colours, sizes, resampling.
 //!
-//! The convention everywhere in the crate: an image is a tensor `[1, 3, H, W]` of sRGB values, as
-//! files hold them, in 0..=1; a stack of maps likewise, `[1, C, H, W]`.
+//! In all of the crate an image is a tensor `[1, 3, H, W]` of sRGB values as in files, scaled to 0..=1. A stack of
+//! maps is such a tensor with more channels, `[1, C, H, W]`.
 
 mod colour;
 mod convert;
 mod halving;
 mod io;
 mod raster;
+mod resampling;
 mod scales;
 
 pub(crate) use self::colour::{luma, luma_weights, matched, with_luma};

@@ -1,14 +1,14 @@
-//! Pictures on the host: numbers of any number of channels.
+//! Pictures in host memory, with any number of channels.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use image::imageops::{self, FilterType};
-use image::{ImageBuffer, Luma, Rgb32FImage};
+use image::Rgb32FImage;
 
 use super::Size;
+use super::resampling::{AxisWeights, Border, resample};
 use crate::backend::read;
 use crate::error::Result;
 
-/// A picture's values, row by row, pixel by pixel, channel by channel.
+/// A picture, `[H, W, C]`: values of interleaved channels, row by row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Raster {
     size: Size,
@@ -16,16 +16,13 @@ pub(crate) struct Raster {
     values: Vec<f32>,
 }
 
-/// One channel.
-type Plane = ImageBuffer<Luma<f32>, Vec<f32>>;
-
-/// Whether a value of a mask counts as white.
+/// Whether a mask is white at a pixel with this value.
 pub(crate) fn is_white(value: f32) -> bool {
     value >= 0.5
 }
 
 impl Raster {
-    /// Of values in order, as many as `size` and `channels` ask for.
+    /// A picture of `values` in the order `[H, W, C]`.
     pub(crate) fn new(size: Size, channels: usize, values: Vec<f32>) -> Self {
         debug_assert_eq!(values.len(), size.pixels() * channels);
         Self {
@@ -35,7 +32,7 @@ impl Raster {
         }
     }
 
-    /// The raster whose values at pixel number `i`, counted row by row, are `pixel(i)`.
+    /// The picture whose channels at pixel number `i`, counted row by row, are `pixel(i)`.
     pub(crate) fn from_pixels<P: IntoIterator<Item = f32>>(
         size: Size,
         pixel: impl FnMut(usize) -> P,
@@ -45,7 +42,7 @@ impl Raster {
         Self::new(size, channels, values)
     }
 
-    /// The raster whose pixels are `change` of this one's.
+    /// The picture with `change` applied to each pixel.
     pub(crate) fn mapped<P: IntoIterator<Item = f32>>(
         &self,
         mut change: impl FnMut(&[f32]) -> P,
@@ -56,7 +53,7 @@ impl Raster {
         })
     }
 
-    /// `[1, C, H, W]` from a device.
+    /// Reads a tensor `[1, C, H, W]`.
     pub(crate) fn from_tensor(tensor: Tensor<4>) -> Result<Self> {
         let [_, channels, height, width] = tensor.dims();
         let data = tensor.permute([0, 2, 3, 1]).inner();
@@ -64,7 +61,7 @@ impl Raster {
         Ok(Self::new(Size::new(width, height), channels, values))
     }
 
-    /// `[1, C, H, W]` on a device.
+    /// A tensor `[1, C, H, W]` on a device.
     pub(crate) fn to_tensor(&self, device: &Device) -> Tensor<4> {
         let shape = [1, self.size.height, self.size.width, self.channels];
         let data = TensorData::new(self.values.clone(), shape);
@@ -96,15 +93,15 @@ impl Raster {
             .chunks_exact_mut(self.channels * self.size.width)
     }
 
-    /// The standard deviation of all values from their channel's mean.
+    /// The root of the variance of all channels together, each about its own mean.
     pub(crate) fn deviation(&self) -> f64 {
         let mean = self.mean();
         let squares = self.pixels().flat_map(|pixel| {
-            let away = pixel
+            let deviations = pixel
                 .iter()
                 .zip(&mean)
                 .map(|(value, mean)| f64::from(value - mean));
-            away.map(|away| away * away)
+            deviations.map(|deviation| deviation * deviation)
         });
         (squares.sum::<f64>() / self.values.len().max(1) as f64).sqrt()
     }
@@ -114,10 +111,10 @@ impl Raster {
         self.mean_of(self.pixels())
     }
 
-    /// The mean of each channel where a mask of this size is white.
+    /// The mean of each channel over the pixels where a mask of the same size is white.
     pub(crate) fn mean_where(&self, mask: &Self) -> Vec<f32> {
         let pixels = self.pixels().zip(&mask.values);
-        self.mean_of(pixels.filter_map(|(pixel, light)| is_white(*light).then_some(pixel)))
+        self.mean_of(pixels.filter_map(|(pixel, mask)| is_white(*mask).then_some(pixel)))
     }
 
     fn mean_of<'a>(&self, pixels: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
@@ -131,13 +128,13 @@ impl Raster {
         sums.into_iter().map(|sum| (sum / count) as f32).collect()
     }
 
-    /// Some of the channels, from `first` on.
+    /// `count` channels from channel `first` on.
     pub(crate) fn narrow(&self, first: usize, count: usize) -> Self {
         let values = self.pixels().flat_map(|pixel| &pixel[first..first + count]);
         Self::new(self.size, count, values.copied().collect())
     }
 
-    /// The channels of several rasters of one size, side by side.
+    /// A picture of the channels of several pictures of one size.
     pub(crate) fn stacked(rasters: &[Self]) -> Self {
         let size = rasters.first().map_or(Size::square(0), Self::size);
         Self::from_pixels(size, |pixel| {
@@ -150,63 +147,56 @@ impl Raster {
         })
     }
 
-    /// What of the picture lies in a rectangle; beyond the border its nearest pixels.
+    /// A rectangle of the picture. Beyond the border it repeats the nearest pixels.
     pub(crate) fn window(&self, (left, top): (isize, isize), size: Size) -> Self {
-        let inside = |place: isize, length: usize| place.clamp(0, length as isize - 1) as usize;
+        let nearest = |index: isize, length: usize| index.clamp(0, length as isize - 1) as usize;
         Self::from_pixels(size, |pixel| {
-            let row = inside((pixel / size.width) as isize + top, self.size.height);
-            let column = inside((pixel % size.width) as isize + left, self.size.width);
+            let row = nearest((pixel / size.width) as isize + top, self.size.height);
+            let column = nearest((pixel % size.width) as isize + left, self.size.width);
             let first = (row * self.size.width + column) * self.channels;
             self.values[first..first + self.channels].iter().copied()
         })
     }
 
-    /// With `margin` pixels on every side, copies of the nearest ones.
+    /// Adds `margin` pixels on every side, copies of the nearest ones.
     pub(crate) fn with_margin(&self, margin: usize) -> Self {
         let before = -(margin as isize);
         self.window((before, before), self.size.with_margin(margin))
     }
 
-    /// Without `margin` pixels on every side.
+    /// Removes `margin` pixels on every side.
     pub(crate) fn without_margin(&self, margin: usize) -> Self {
         let Size { width, height } = self.size;
         let inner = Size::new(width - 2 * margin, height - 2 * margin);
         self.window((margin as isize, margin as isize), inner)
     }
 
-    /// Resampled by Lanczos' kernel with three lobes, widened when shrinking so that nothing
-    /// aliases.
+    /// Resamples by Lanczos' kernel with three lobes, which is widened when shrinking to prevent aliasing.
+    /// The kernel overshoots at edges, so the result is clipped to 0..=1.
     pub(crate) fn resized(&self, size: Size) -> Self {
-        self.resampled(size, resize)
+        self.resampled(size, Border::Renormalised)
     }
 
-    /// As [`resized`](Self::resized), of a picture that repeats without end: what was seamless
-    /// stays so.
+    /// Resamples as [`resized`](Self::resized) does, but as a periodic image. If the picture tiles without a
+    /// seam, so does the result.
     pub(crate) fn resized_periodic(&self, size: Size) -> Self {
-        self.resampled(size, resize_periodic)
+        self.resampled(size, Border::Periodic)
     }
 
-    fn resampled(&self, size: Size, resample: fn(&Plane, u32, u32) -> Plane) -> Self {
+    fn resampled(&self, size: Size, border: Border) -> Self {
         if self.size == size {
             return self.clone();
         }
-        let (width, height) = (size.width as u32, size.height as u32);
-        let planes: Vec<Self> = (0..self.channels)
-            .map(|channel| {
-                let plane = resample(&self.plane(channel), width, height);
-                Self::new(size, 1, plane.into_raw())
-            })
-            .collect();
-        Self::stacked(&planes)
+        let rows = AxisWeights::new(self.size.height, size.height, border);
+        let columns = AxisWeights::new(self.size.width, size.width, border);
+        let mut values = resample(&self.values, self.channels, &rows, &columns);
+        for value in &mut values {
+            *value = value.clamp(0.0, 1.0);
+        }
+        Self::new(size, self.channels, values)
     }
 
-    fn plane(&self, channel: usize) -> Plane {
-        let values = self.pixels().map(|pixel| pixel[channel]).collect();
-        let (width, height) = (self.size.width as u32, self.size.height as u32);
-        Plane::from_raw(width, height, values).unwrap_or_default()
-    }
-
-    /// The first three channels as colours; of one or two channels the first, as a grey.
+    /// The first three channels as colours. With fewer channels the first one becomes a grey.
     pub(crate) fn to_rgb(&self) -> Rgb32FImage {
         let colours = self.pixels().flat_map(|pixel| match *pixel {
             [red, green, blue, ..] => [red, green, blue],
@@ -222,46 +212,6 @@ impl From<Rgb32FImage> for Raster {
     fn from(image: Rgb32FImage) -> Self {
         let size = Size::new(image.width() as usize, image.height() as usize);
         Self::new(size, 3, image.into_raw())
-    }
-}
-
-fn resize(plane: &Plane, width: u32, height: u32) -> Plane {
-    imageops::resize(plane, width, height, FilterType::Lanczos3)
-}
-
-/// Pixels of the other side that an enlarged picture sees beyond its border, at least: the reach of
-/// the kernel.
-const REACH: u32 = 4;
-
-fn resize_periodic(plane: &Plane, to_width: u32, to_height: u32) -> Plane {
-    let (from_width, from_height) = plane.dimensions();
-    // Margins that become whole pixels, too.
-    let (left, to_left) = margin(from_width, to_width);
-    let (top, to_top) = margin(from_height, to_height);
-    let repeated = Plane::from_fn(from_width + 2 * left, from_height + 2 * top, |x, y| {
-        let wrapped =
-            |place: u32, margin: u32, length: u32| (place + length - margin % length) % length;
-        *plane.get_pixel(wrapped(x, left, from_width), wrapped(y, top, from_height))
-    });
-    let (wide, high) = (to_width + 2 * to_left, to_height + 2 * to_top);
-    let resized = imageops::resize(&repeated, wide, high, FilterType::Lanczos3);
-    imageops::crop_imm(&resized, to_left, to_top, to_width, to_height).to_image()
-}
-
-/// A margin for an axis of `from` pixels, and what it becomes when they become `to`.
-fn margin(from: u32, to: u32) -> (u32, u32) {
-    let common = greatest_common_divisor(from, to);
-    let (from, to) = (from / common, to / common);
-    // Enough on both sides of a resize that shrinks as well.
-    let times = REACH.div_ceil(from).max(REACH.div_ceil(to));
-    (from * times, to * times)
-}
-
-fn greatest_common_divisor(a: u32, b: u32) -> u32 {
-    if b == 0 {
-        a
-    } else {
-        greatest_common_divisor(b, a % b)
     }
 }
 
@@ -298,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_margin_repeats_the_border_and_goes_again() {
+    fn a_margin_repeats_the_border_and_can_be_removed() {
         let picture = Raster::from_pixels(Size::new(2, 2), |pixel| [pixel as f32]);
         let wide = picture.with_margin(1);
         let expected = [
@@ -309,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_taken_apart_and_put_together() {
+    fn channels_are_split_and_stacked() {
         let whole = Raster::from_pixels(Size::new(2, 1), |pixel| {
             [0.0, 1.0, 2.0, 3.0].map(|channel| channel + 10.0 * pixel as f32)
         });

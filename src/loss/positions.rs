@@ -1,19 +1,21 @@
-//! Some positions of a map, taken out and put back.
+//! A region of a feature map: gathering the features at some positions, and scattering them back.
 
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
 use crate::engine::positions_by_channels;
 
-/// Positions of maps of one size, at least one.
+/// Positions of feature maps of one size. There is at least one.
 #[derive(Clone, Debug)]
 pub(crate) struct Positions {
+    /// Row-major indices.
     indices: Tensor<1, Int>,
     count: usize,
     size: [usize; 2],
 }
 
 impl Positions {
-    /// Those of a map of `size`, height and width, that are chosen, row by row; none if none is.
+    /// The positions that are true in `chosen`, row by row, for maps of `size`: height and width. Returns
+    /// nothing if there is none.
     pub(crate) fn of(chosen: &[bool], size: [usize; 2], device: &Device) -> Option<Self> {
         let indices: Vec<i32> = (0..)
             .zip(chosen)
@@ -27,17 +29,17 @@ impl Positions {
         })
     }
 
-    /// How many they are.
+    /// The number of positions.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// Height and width of the maps they are positions of.
+    /// Height and width of the maps.
     pub(crate) fn size(&self) -> [usize; 2] {
         self.size
     }
 
-    /// The values at these positions, `[1, N, 1, count]`, of a map `[1, N, H, W]`.
+    /// The features of a map `[1, N, H, W]` at these positions, `[1, N, 1, count]`.
     pub(crate) fn gather(&self, map: Tensor<4>) -> Tensor<4> {
         let channels = map.dims()[1];
         positions_by_channels(map)
@@ -46,7 +48,7 @@ impl Positions {
             .permute([0, 3, 1, 2])
     }
 
-    /// The map that has these values, `[1, N, 1, count]`, at these positions and zero elsewhere.
+    /// A map `[1, N, H, W]` with the features `[1, N, 1, count]` at these positions and zero elsewhere.
     pub(crate) fn scatter(&self, values: Tensor<4>) -> Tensor<4> {
         let channels = values.dims()[1];
         let [height, width] = self.size;

@@ -1,5 +1,5 @@
-//! The features of all positions in order, along one direction after the other. Sorting happens on
-//! the host, whatever the device.
+//! Sliced Wasserstein distances of feature maps: projections on directions, and differences of quantiles.
+//! Values are sorted on the host for every device.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
@@ -8,37 +8,37 @@ use crate::backend::read;
 use crate::engine::positions_by_channels;
 use crate::error::Result;
 
-/// The values of all positions of a map `[1, N, H, W]` along the columns of `directions`, `[N, K]`:
-/// those along the first, then those along the second.
+/// Projects the features at all positions of a map `[1, N, H, W]` on the columns of `directions`, `[N, K]`.
+/// The result is `[K, H W]`: all projections on the first direction, then those on the second, and so on.
 pub(crate) fn along(map: Tensor<4>, directions: &Tensor<2>) -> Result<Vec<f32>> {
-    let along = positions_by_channels(map).matmul(directions.clone());
-    read(along.transpose())
+    let projections = positions_by_channels(map).matmul(directions.clone());
+    read(projections.transpose())
 }
 
-/// Replaces each of the values [`along`] directions by its distance from the quantile of the same
-/// rank of the direction's target, a sorted list, and gives the sum of the squares.
+/// Subtracts from each projection the quantile of the same rank of its direction's target, a sorted list.
+/// Returns the sum of squared differences. `values` come from [`along`].
 pub(crate) fn subtract_quantiles(values: &mut [f32], targets: &[Vec<f32>]) -> f64 {
     let positions = values.len() / targets.len();
     let squares: Vec<f64> = values
         .par_chunks_mut(positions)
         .zip(targets)
-        .map(|(values, target)| subtract(values, target))
+        .map(|(values, target)| subtract_direction(values, target))
         .collect();
     squares.iter().sum()
 }
 
-/// Value and place in one word: integers sort several times faster than pairs.
+/// A value and its index in one word, because integers sort several times faster than pairs.
 ///
-/// A type of its own, since the compiler takes the sort of a common type from any crate below that has
-/// one, however little that crate was optimised.
+/// This is a type of its own for speed: for a common type the compiler reuses the sort that a dependency
+/// has already instantiated, and dependencies are compiled with less optimisation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u64);
 
-fn subtract(values: &mut [f32], target: &[f32]) -> f64 {
+fn subtract_direction(values: &mut [f32], target: &[f32]) -> f64 {
     let mut keys: Vec<Key> = values
         .iter()
         .zip(0u64..)
-        .map(|(value, place)| Key(u64::from(ordered(*value)) << 32 | place))
+        .map(|(value, index)| Key(u64::from(ordered_bits(*value)) << 32 | index))
         .collect();
     keys.sort_unstable();
     let step = target.len() as f64 / values.len() as f64;
@@ -47,7 +47,7 @@ fn subtract(values: &mut [f32], target: &[f32]) -> f64 {
         let quantile = if target.len() == values.len() {
             target[rank]
         } else {
-            between(target, (rank as f64 + 0.5) * step - 0.5)
+            interpolated(target, (rank as f64 + 0.5) * step - 0.5)
         };
         let value = &mut values[(key & u64::from(u32::MAX)) as usize];
         *value -= quantile;
@@ -56,17 +56,17 @@ fn subtract(values: &mut [f32], target: &[f32]) -> f64 {
     squares
 }
 
-/// A sorted list at a fractional place.
-fn between(sorted: &[f32], place: f64) -> f32 {
+/// The value of a sorted list at a fractional index.
+fn interpolated(sorted: &[f32], index: f64) -> f32 {
     let last = sorted.len() - 1;
-    let place = place.clamp(0.0, last as f64);
-    let below = place as usize;
-    let share = (place - below as f64) as f32;
-    sorted[below] * (1.0 - share) + sorted[(below + 1).min(last)] * share
+    let index = index.clamp(0.0, last as f64);
+    let below = index as usize;
+    let weight = (index - below as f64) as f32;
+    sorted[below] * (1.0 - weight) + sorted[(below + 1).min(last)] * weight
 }
 
-/// An integer that is ordered as the number is.
-fn ordered(value: f32) -> u32 {
+/// An integer with the same order as the number.
+fn ordered_bits(value: f32) -> u32 {
     let bits = value.to_bits();
     if bits >> 31 == 1 {
         !bits

@@ -5,6 +5,7 @@ use nalgebra::DMatrix;
 
 use crate::backend::read;
 use crate::error::Result;
+use crate::linear_algebra::symmetric_power;
 
 /// `(S / s + floor I)^exponent` for a covariance `S`, `[N, N]`, whose eigenvalues are `s` in the
 /// mean; nothing for one without any variance.
@@ -22,13 +23,9 @@ pub(super) fn power(
     }
     // The floor goes in first: of a matrix with many rows of zeros, those of channels that nothing
     // excites, the decomposition can come back with NaN.
-    let eigen = (own / mean + DMatrix::identity(count, count) * floor).symmetric_eigen();
-    let powers = eigen
-        .eigenvalues
-        // Rounding leaves some that should be the floor a little below it.
-        .map(|value| value.max(floor).powf(exponent));
-    let vectors = eigen.eigenvectors;
-    let matrix = &vectors * DMatrix::from_diagonal(&powers) * vectors.transpose();
+    let metric = own / mean + DMatrix::identity(count, count) * floor;
+    // Rounding leaves some eigenvalues that should be the floor a little below it.
+    let matrix = symmetric_power(metric, floor, exponent);
     let values: Vec<f32> = matrix.iter().map(|value| *value as f32).collect();
     let data = TensorData::new(values, [count, count]);
     let options = (&covariance.device(), covariance.dtype());

@@ -1,4 +1,4 @@
-//! Statistics of large linear filters: a judge that no loss of this crate is close to.
+//! Statistics of large linear filters: a metric unlike any loss of this crate.
 
 use image::Rgb32FImage;
 use nalgebra::DMatrix;
@@ -9,27 +9,25 @@ use super::plane::Plane;
 use crate::error::Result;
 use crate::random::{self, Purpose};
 
-/// Side of a filter.
+/// Side of a filter in pixels.
 const SIDE: usize = 11;
-/// Filters of each level.
+/// Filters on each pyramid level.
 const FILTERS: usize = 128;
-/// Levels of the pyramid.
+/// Pyramid levels.
 const LEVELS: u32 = 3;
 
 /// How differently large filters respond to two textures: 0 for equal images.
 ///
-/// On each of three levels of a Gaussian pyramid 128 random filters of 11x11 pixels with unit norm
-/// and mean zero are applied, and their responses `a` go through a ReLU; what is compared are the means of
-/// all products of two responses:
+/// 128 random filters of 11x11 pixels with unit norm and mean zero are applied on each of three levels of a
+/// Gaussian pyramid. `a` are the responses after a ReLU, and `G` is their Gram matrix:
 ///
 /// ```text
 /// d = |G(exemplar) - G(result)| / |G(exemplar)|        G = mean over positions of a a'
 /// ```
 ///
-/// averaged over levels. One layer of wide filters is what Ustyuzhaninov, Brendel, Gatys and
-/// Bethge, "What does it take to generate natural textures?", ICLR 2017, make textures with; here
-/// it judges those of a deep network of small filters, which has no such filters and is not
-/// optimised for these.
+/// The result is the mean over levels. Ustyuzhaninov, Brendel, Gatys and Bethge, "What does it take to
+/// generate natural textures?", ICLR 2017, synthesize textures with one layer of wide filters. Here such a
+/// layer judges textures of a deep network of small filters, which was not optimised for it.
 ///
 /// # Errors
 ///
@@ -41,14 +39,17 @@ pub fn filter_responses(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<
     let mut sum = 0.0;
     for level in 0..LEVELS {
         let filters = filters(level);
-        let (expected, found) = (products(&first, &filters), products(&second, &filters));
+        let (expected, found) = (
+            gram_matrix(&first, &filters),
+            gram_matrix(&second, &filters),
+        );
         sum += (&found - &expected).norm() / expected.norm().max(f64::MIN_POSITIVE);
         (first, second) = (first.half(), second.half());
     }
     Ok(sum / f64::from(LEVELS))
 }
 
-/// One filter a column, rows as patches are read.
+/// `[11 11 3, 128]`: one filter in each column, in the order of a patch's values.
 fn filters(level: u32) -> DMatrix<f32> {
     let length = SIDE * SIDE * 3;
     let numbers = random::uniform(0, Purpose::Filter, level, length * FILTERS);
@@ -61,14 +62,14 @@ fn filters(level: u32) -> DMatrix<f32> {
     filters
 }
 
-/// The mean over positions of the products of the activations.
-fn products(plane: &Plane, filters: &DMatrix<f32>) -> DMatrix<f64> {
+/// The Gram matrix of the activations, divided by the number of positions.
+fn gram_matrix(plane: &Plane, filters: &DMatrix<f32>) -> DMatrix<f64> {
     let (rows, columns) = (plane.height - SIDE + 1, plane.width - SIDE + 1);
     let sums: Vec<DMatrix<f32>> = (0..rows)
         .into_par_iter()
         .map(|y| {
-            let patches = DMatrix::from_fn(columns, SIDE * SIDE * 3, |x, place| {
-                let (dy, rest) = (place / (SIDE * 3), place % (SIDE * 3));
+            let patches = DMatrix::from_fn(columns, SIDE * SIDE * 3, |x, index| {
+                let (dy, rest) = (index / (SIDE * 3), index % (SIDE * 3));
                 plane.row(y + dy)[x * 3 + rest]
             });
             let responses = (patches * filters).map(|response| response.max(0.0));

@@ -1,4 +1,5 @@
-//! How alike two images are, how good a texture is, and whether it tiles: pure functions of images.
+//! Metrics: similarity of two images, quality and novelty of textures, seams of tilings. All are pure
+//! functions of images.
 
 mod autocorrelation;
 mod filter_responses;

@@ -9,33 +9,34 @@ use super::check_one;
 use super::plane::Plane;
 use crate::error::Result;
 
-/// Side to which both images are brought.
+/// Side in pixels that both images are resized to.
 const SIDE: u32 = 200;
-/// Side of a patch, of the images halved.
+/// Side of a patch in pixels of the halved images.
 const PATCH: usize = 8;
-/// Every so many pixels of the result a patch is looked for.
+/// Pixels between the patches of the result that are looked up.
 const STRIDE: usize = 4;
 
-/// How much of a texture is a copy of its exemplar: the counterweight to
-/// [`sliced_wasserstein`](super::sliced_wasserstein), by which a copy is perfect.
+/// How much of a texture is a copy of its exemplar. It complements
+/// [`sliced_wasserstein`](super::sliced_wasserstein), for which a copy is perfect.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Novelty {
-    /// The largest correlation coefficient of the two in luminance over all shifts that leave half
-    /// of the area in common: 1 for a shifted copy. Textures that repeat have much of it anyhow.
+    /// The largest correlation coefficient of the luminances over all shifts with at least half of the area in
+    /// common: 1 for a shifted copy. It is high for any texture that repeats itself.
     pub correlation: f64,
-    /// Share of patches whose nearest patch of the exemplar lies beside that of the patch to their
-    /// left: regions lifted in one piece.
+    /// The share of pairs of patches, side by side, whose nearest patches in the exemplar are side by side,
+    /// too. Such patches belong to a region that was copied in one piece.
     pub coherent: f64,
-    /// Share of patches whose nearest patch of the exemplar lies in the same place: the layout
-    /// itself was copied.
+    /// The share of patches whose nearest patch in the exemplar has the same position. There the layout was
+    /// copied.
     pub in_place: f64,
 }
 
 /// Measures how much of `result` is a copy of `exemplar`.
 ///
-/// Both are brought to 200x200 (shorter side by Lanczos' kernel, then the centre) and halved;
-/// patches are 8x8 there, every fourth pixel. Nearest is by squared distance of colours; "beside"
-/// allows one pixel, "the same place" two.
+/// Both images are resized to 200 pixels on the shorter side by Lanczos' kernel, cropped to the central 200x200
+/// pixels, and halved. Patches have 8x8 pixels, and one is taken at every fourth pixel. The nearest patch has
+/// the least squared distance of colours. Neighbours and equal positions have a tolerance of one and two
+/// pixels.
 ///
 /// # Errors
 ///
@@ -46,7 +47,7 @@ pub fn novelty(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<Novelty> 
     check_one("the result", result, 1)?;
     let exemplar = Plane::new(&prepared(exemplar)).half();
     let result = Plane::new(&prepared(result)).half();
-    let (coherent, in_place) = copied(&exemplar, &result);
+    let (coherent, in_place) = copied_shares(&exemplar, &result);
     Ok(Novelty {
         correlation: correlation(&exemplar, &result),
         coherent,
@@ -54,6 +55,7 @@ pub fn novelty(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<Novelty> 
     })
 }
 
+/// The central 200x200 pixels, after resizing.
 fn prepared(image: &Rgb32FImage) -> Rgb32FImage {
     let (width, height) = image.dimensions();
     if (width, height) == (SIDE, SIDE) {
@@ -67,28 +69,28 @@ fn prepared(image: &Rgb32FImage) -> Rgb32FImage {
     imageops::crop_imm(&resized, left, top, SIDE, SIDE).to_image()
 }
 
-/// The coherent and the in-place share.
-fn copied(exemplar: &Plane, result: &Plane) -> (f64, f64) {
+/// The shares of coherent and of in-place patches.
+fn copied_shares(exemplar: &Plane, result: &Plane) -> (f64, f64) {
     let columns = (result.width - PATCH) / STRIDE + 1;
     let (candidates, wanted) = (patches(exemplar, 1), patches(result, STRIDE));
     let squares: Vec<f32> = candidates
         .iter()
         .map(|(_, patch)| dot(patch, patch))
         .collect();
-    let table = |patches: &[Place]| {
+    let matrix = |patches: &[Patch]| {
         let columns = patches
             .iter()
             .map(|(_, patch)| DVector::from_column_slice(patch));
         DMatrix::from_columns(&columns.collect::<Vec<_>>())
     };
-    let left = table(&candidates).transpose();
-    // By how much the nearest patch lies elsewhere.
+    let left = matrix(&candidates).transpose();
+    // The shift from each patch to its nearest patch.
     let offsets: Vec<(i64, i64)> = wanted
         .par_chunks(columns)
         .flat_map_iter(|row| {
             // |c - w|^2 without |w|^2, which is the same for all candidates.
-            let products = &left * table(row);
-            let nearest = |(column, ((y, x), _)): (usize, &Place)| {
+            let products = &left * matrix(row);
+            let nearest = |(column, ((y, x), _)): (usize, &Patch)| {
                 let products = products.column(column);
                 let distances = products.iter().zip(&squares);
                 let nearest = distances
@@ -113,40 +115,35 @@ fn copied(exemplar: &Plane, result: &Plane) -> (f64, f64) {
     (share(&coherent), share(&in_place))
 }
 
+/// The share of flags that are true.
 fn share(flags: &[bool]) -> f64 {
     flags.iter().filter(|flag| **flag).count() as f64 / flags.len() as f64
 }
 
 /// Row and column of a patch, and its values.
-type Place = ((usize, usize), Vec<f32>);
+type Patch = ((usize, usize), Vec<f32>);
 
-/// The patches of every so many pixels, row by row.
-fn patches(plane: &Plane, stride: usize) -> Vec<Place> {
+/// The patches at every `stride`-th pixel, row by row.
+fn patches(plane: &Plane, stride: usize) -> Vec<Patch> {
     let patch = |y: usize, x: usize| {
         let lines = (y..y + PATCH).flat_map(|y| &plane.row(y)[x * 3..(x + PATCH) * 3]);
         ((y, x), lines.copied().collect())
     };
     let rows = (0..=plane.height - PATCH).step_by(stride);
-    let places = rows.flat_map(|y| {
+    let positions = rows.flat_map(|y| {
         let columns = (0..=plane.width - PATCH).step_by(stride);
         columns.map(move |x| (y, x))
     });
-    places.map(|(y, x)| patch(y, x)).collect()
+    positions.map(|(y, x)| patch(y, x)).collect()
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// The largest correlation coefficient over shifts.
+/// The largest correlation coefficient over all shifts.
 fn correlation(exemplar: &Plane, result: &Plane) -> f64 {
-    let luminance = |plane: &Plane| -> Vec<f64> {
-        let pixels = plane.values.chunks(3);
-        pixels
-            .map(|p| 0.299 * f64::from(p[0]) + 0.587 * f64::from(p[1]) + 0.114 * f64::from(p[2]))
-            .collect()
-    };
-    let (a, b) = (luminance(exemplar), luminance(result));
+    let (a, b) = (exemplar.luma(), result.luma());
     let (width, height) = (exemplar.width as i64, exemplar.height as i64);
     (1 - height..height)
         .into_par_iter()
@@ -169,7 +166,7 @@ fn correlation(exemplar: &Plane, result: &Plane) -> f64 {
             let area = ((height - dy.abs()) * (width - dx.abs())) as f64;
             let (mean_a, mean_b) = (sum_a / area, sum_b / area);
             let variances = (aa / area - mean_a * mean_a) * (bb / area - mean_b * mean_b);
-            // Flat regions have no coefficient.
+            // A flat region has no correlation coefficient. The floor makes it zero.
             (ab / area - mean_a * mean_b) / variances.max(1e-9).sqrt()
         })
         .reduce(|| -1.0, f64::max)

@@ -1,4 +1,4 @@
-//! Whether large structure is arranged alike: rows of bricks, the spacing of stones.
+//! Comparison of the arrangement of large structure, such as rows of bricks or the spacing of stones.
 
 use image::Rgb32FImage;
 
@@ -10,26 +10,27 @@ use crate::error::Result;
 /// How differently two textures are arranged: see [`order`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Order {
-    /// Of light and dark.
+    /// The difference of the autocorrelations of the luminance.
     pub luminance: f64,
-    /// Of edges, wherever they lead.
+    /// The difference of the autocorrelations of the gradient's modulus, which has edges of all directions.
     pub gradient: f64,
 }
 
-/// Images are halved until their shorter side is at most this: order is a matter of what is large.
+/// Images are halved until their shorter side has at most this many pixels, because order is a property of
+/// large structure.
 const SIDE: usize = 128;
 
-/// Compares how two images of one size correlate with themselves shifted: 0 for equal ones, at most
-/// about 1 for two that have nothing in common.
+/// The difference of the autocorrelations of two images of one size: 0 for equal images, at most about 1 for
+/// images that have nothing in common.
 ///
 /// ```text
 /// order = sqrt(mean over d of (rho_exemplar(d) - rho_result(d))^2)
 /// rho(d) = 1 / (M_d var f) sum over p of (f(p) - m) (f(p + d) - m)
 /// ```
 ///
-/// over shifts `d` of up to half of the shorter side, with `f` the luminance, or the modulus of its
-/// gradient (forward differences), `m` its mean, and `M_d` the number of positions `p` for which `p + d`
-/// lies in the image. Both images are halved until their shorter side has at most 128 pixels.
+/// `f` is the luminance, or the modulus of its gradient (forward differences), and `m` its mean. `M_d` is the
+/// number of positions `p` for which `p + d` lies in the image. The mean is over shifts `d` of up to half of
+/// the shorter side. Both images are halved until their shorter side has at most 128 pixels.
 ///
 /// # Errors
 ///
@@ -45,11 +46,12 @@ pub fn order(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<Order> {
         Map::luminance(&plane)
     });
     let lag = maps[0].width.min(maps[0].height) / 2;
-    let apart = |[a, b]: [&Map; 2]| distance(&a.autocorrelation(lag), &b.autocorrelation(lag));
+    let difference =
+        |[a, b]: [&Map; 2]| root_mean_square(&a.autocorrelation(lag), &b.autocorrelation(lag));
     let edges = maps.each_ref().map(Map::gradient);
     Ok(Order {
-        luminance: apart(maps.each_ref()),
-        gradient: apart(edges.each_ref()),
+        luminance: difference(maps.each_ref()),
+        gradient: difference(edges.each_ref()),
     })
 }
 
@@ -62,31 +64,20 @@ struct Map {
 
 impl Map {
     fn luminance(plane: &Plane) -> Self {
-        let mut values = Vec::with_capacity(plane.width * plane.height);
-        for y in 0..plane.height {
-            let pixels = plane.row(y).chunks_exact(3);
-            values.extend(pixels.map(|pixel| {
-                let weights = [0.299, 0.587, 0.114].into_iter();
-                weights
-                    .zip(pixel)
-                    .map(|(weight, value)| weight * f64::from(*value))
-                    .sum::<f64>()
-            }));
-        }
         Self {
             width: plane.width,
             height: plane.height,
-            values,
+            values: plane.luma(),
         }
     }
 
     /// The modulus of the gradient, a row and a column smaller.
     fn gradient(&self) -> Self {
         let (width, height) = (self.width - 1, self.height - 1);
-        let at = |y: usize, x: usize| self.values[y * self.width + x];
-        let modulus = |place: usize| {
-            let (y, x) = (place / width, place % width);
-            (at(y + 1, x) - at(y, x)).hypot(at(y, x + 1) - at(y, x))
+        let value = |y: usize, x: usize| self.values[y * self.width + x];
+        let modulus = |index: usize| {
+            let (y, x) = (index / width, index % width);
+            (value(y + 1, x) - value(y, x)).hypot(value(y, x + 1) - value(y, x))
         };
         Self {
             width,
@@ -101,7 +92,7 @@ impl Map {
 }
 
 /// The root of the mean squared difference.
-fn distance(a: &[f64], b: &[f64]) -> f64 {
+fn root_mean_square(a: &[f64], b: &[f64]) -> f64 {
     let squares: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
     (squares / a.len() as f64).sqrt()
 }

@@ -1,9 +1,12 @@
-//! An image as metrics of patches walk over it, and its half.
+//! Images and Gaussian pyramids for metrics.
 
 use image::Rgb32FImage;
 
-/// Weights of the binomial filter that shrinks a level.
+/// The binomial filter between pyramid levels.
 const BINOMIAL: [f32; 5] = [1.0 / 16.0, 4.0 / 16.0, 6.0 / 16.0, 4.0 / 16.0, 1.0 / 16.0];
+
+/// Weights of luma by ITU-R BT.601.
+const LUMA: [f64; 3] = [0.299, 0.587, 0.114];
 
 /// An image, `[height, width, 3]`.
 pub(super) struct Plane {
@@ -21,12 +24,12 @@ impl Plane {
         }
     }
 
-    /// The values of a row of pixels.
+    /// The values of a row, `[width, 3]`.
     pub(super) fn row(&self, y: usize) -> &[f32] {
         &self.values[y * self.width * 3..][..self.width * 3]
     }
 
-    /// The channels one by one, each `[height, width]`.
+    /// The three channels, each `[height, width]`.
     pub(super) fn channels(&self) -> [Vec<f32>; 3] {
         [0, 1, 2].map(|channel| {
             let values = self.values.iter().skip(channel).step_by(3);
@@ -34,14 +37,27 @@ impl Plane {
         })
     }
 
-    /// Every second pixel of the image filtered by the binomial, mirrored at its border.
+    /// The luma of each pixel (ITU-R BT.601), `[height, width]`.
+    pub(super) fn luma(&self) -> Vec<f64> {
+        let pixels = self.values.chunks_exact(3);
+        let luma = pixels.map(|pixel| {
+            let products = LUMA.iter().zip(pixel);
+            products
+                .map(|(weight, value)| weight * f64::from(*value))
+                .sum()
+        });
+        luma.collect()
+    }
+
+    /// The next pyramid level: every second pixel of the image filtered by the binomial. The image is mirrored
+    /// at its border.
     pub(super) fn half(&self) -> Self {
         let mirrored = |i: isize, length: usize| {
             let last = length as isize - 1;
             (last - (last - i.abs()).abs()) as usize
         };
         let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
-        let at =
+        let value =
             |y: usize, x: usize, channel: usize| self.values[(y * self.width + x) * 3 + channel];
         let mut rows = vec![0.0; height * self.width * 3];
         for y in 0..height {
@@ -50,7 +66,7 @@ impl Plane {
                     rows[(y * self.width + x) * 3 + channel] = (0..5)
                         .map(|i| {
                             let source = mirrored(2 * y as isize + i as isize - 2, self.height);
-                            BINOMIAL[i] * at(source, x, channel)
+                            BINOMIAL[i] * value(source, x, channel)
                         })
                         .sum();
                 }

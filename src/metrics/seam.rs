@@ -1,19 +1,19 @@
-//! Whether an image tiles.
+//! Visibility of the seam of an image that is tiled.
 
 use image::Rgb32FImage;
 
 use super::check_one;
 use crate::error::Result;
 
-/// How much more the colours jump from an image's last column to its first, and from its last row
-/// to its first, than from one to the next inside: the larger of
+/// The jump of colours at the seams of a tiling, relative to the mean jump between neighbouring columns or rows
+/// inside the image. It is the larger of
 ///
 /// ```text
 /// mean over y of |x[y, 0] - x[y, W-1]|  /  mean over y, i of |x[y, i+1] - x[y, i]|
 /// ```
 ///
-/// and the same of rows. About 1 for an image that tiles without a visible seam; two unrelated
-/// borders give 2 to 5, the less the rougher the image is.
+/// and the corresponding ratio of rows. It is about 1 for an image that tiles without a visible seam. Two
+/// unrelated borders give 2 to 5. The rougher the image, the lower is the ratio.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_ramp_has_a_seam_as_wide_as_itself() {
-        // Steps of 1 inside, one of 9 across: rows are alike.
+        // Columns differ by 1 inside and by 9 at the seam. Rows are equal.
         let ramp = Rgb32FImage::from_fn(10, 4, |x, _| Rgb([x as f32; 3]));
         assert!((seam(&ramp).unwrap() - 9.0).abs() < 1e-9);
         let tent = Rgb32FImage::from_fn(10, 4, |x, _| Rgb([x.min(10 - x) as f32; 3]));

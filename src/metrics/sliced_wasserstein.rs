@@ -8,26 +8,27 @@ use super::plane::Plane;
 use crate::error::Result;
 use crate::random::{self, Purpose};
 
-/// Side of a patch.
+/// Side of a patch in pixels.
 const PATCH: usize = 7;
-/// Levels of the pyramid.
+/// Pyramid levels.
 const LEVELS: u32 = 4;
-/// Directions of each level.
+/// Directions on each pyramid level.
 const DIRECTIONS: usize = 1024;
 /// Quantiles compared along a direction.
 const QUANTILES: usize = 1000;
-/// How differently the patches of two textures are distributed: 0 for equal images, 0.03 to 0.1
-/// for a good synthesis.
+
+/// The sliced Wasserstein distance between the patches of two textures: 0 for equal images, 0.03 to 0.1 for a
+/// good synthesis.
 ///
-/// On each of four levels of a Gaussian pyramid, all 7x7 patches are projected on 1024 random unit
-/// directions; along each, 1000 quantiles are compared:
+/// On each of four levels of a Gaussian pyramid, all 7x7 patches are projected on 1024 random unit directions.
+/// Along each direction 1000 quantiles `q` are compared:
 ///
 /// ```text
 /// d = mean |q(exemplar) - q(result)| / std(exemplar)
 /// ```
 ///
-/// averaged over directions, then levels. It sees patches only: the right patches in a wrong order
-/// score well, and so does a copy. (The distance of Rabin, Peyré, Delon and Bernot, "Wasserstein
+/// The result is the mean over directions and levels. It depends on patches only. The right patches in a wrong
+/// order score well, and so does a copy. (The distance of Rabin, Peyré, Delon and Bernot, "Wasserstein
 /// Barycenter and its Application to Texture Mixing", SSVM 2011, of patches at several scales.)
 ///
 /// # Errors
@@ -73,7 +74,7 @@ fn level_distance(exemplar: &Plane, result: &Plane, level: u32) -> f64 {
                 .map(|(a, b)| f64::from((a - b).abs()))
                 .sum();
             let mean = difference / QUANTILES as f64;
-            // A flat exemplar has no spread: any difference is infinitely many of them.
+            // A flat exemplar has no spread, and any difference from it is infinite.
             if mean > 0.0 { mean / spread } else { 0.0 }
         })
         .collect();
@@ -90,26 +91,26 @@ fn standard_deviation(values: &[f32]) -> f64 {
     (squares / count).sqrt()
 }
 
-/// The values at the middles of equal shares of the sorted list.
+/// The quantiles at the middles of `QUANTILES` equal intervals of ranks.
 fn quantiles(mut values: Vec<f32>) -> Vec<f32> {
     values.sort_unstable_by(f32::total_cmp);
     (0..QUANTILES)
         .map(|i| {
-            let place = (i as f64 + 0.5) / QUANTILES as f64 * values.len() as f64;
-            values[place as usize]
+            let rank = (i as f64 + 0.5) / QUANTILES as f64 * values.len() as f64;
+            values[rank as usize]
         })
         .collect()
 }
 
-/// Inner products of a direction with all patches.
+/// Inner products of a direction with all patches of an image.
 fn project(planes: &[Vec<f32>; 3], (height, width): (usize, usize), direction: &[f32]) -> Vec<f32> {
     let (rows, columns) = (height - PATCH + 1, width - PATCH + 1);
     let mut sums = vec![0.0; rows * columns];
     for (sums, y) in sums.chunks_mut(columns).zip(0..) {
-        for (place, weight) in direction.iter().enumerate() {
-            let (dy, dx, channel) = (place / (PATCH * 3), place / 3 % PATCH, place % 3);
+        for (index, weight) in direction.iter().enumerate() {
+            let (dy, dx, channel) = (index / (PATCH * 3), index / 3 % PATCH, index % 3);
             let line = &planes[channel][(y + dy) * width + dx..][..columns];
-            // One weight at a time over a row of patches: this order needs no shuffles.
+            // The loop over a row of patches is innermost, so that vectors need no shuffles.
             for (sum, value) in sums.iter_mut().zip(line) {
                 *sum += value * weight;
             }

@@ -5,7 +5,7 @@ use image::Rgb32FImage;
 use super::check;
 use crate::error::Result;
 
-/// Side of the Gaussian window.
+/// Side of the Gaussian window in pixels.
 const WINDOW: usize = 11;
 /// Standard deviation of the window in pixels.
 const SIGMA: f64 = 1.5;
@@ -14,16 +14,16 @@ const C2: f64 = 0.03 * 0.03;
 
 /// Mean structural similarity, for values in 0..=1: 1 for equal images, about 0 for unrelated ones.
 ///
-/// With means, variances and the covariance of the two images under a Gaussian window of 11x11
-/// pixels and standard deviation 1.5,
+/// Means `m`, variances `s^2` and the covariance `sxy` of the two images `x` and `y` are weighted by a
+/// Gaussian window of 11x11 pixels with standard deviation 1.5:
 ///
 /// ```text
 /// SSIM = (2 mx my + C1) (2 sxy + C2) / ((mx^2 + my^2 + C1) (sx^2 + sy^2 + C2))
 /// C1 = 0.01^2, C2 = 0.03^2
 /// ```
 ///
-/// averaged over the positions where the window fits and over the channels. (Wang, Bovik, Sheikh
-/// and Simoncelli, IEEE Trans. Image Processing 13, 2004, eq. 13.)
+/// The result is the mean over channels and over positions where the window lies inside the image.
+/// (Wang, Bovik, Sheikh and Simoncelli, IEEE Trans. Image Processing 13, 2004, eq. 13.)
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub fn ssim(image: &Rgb32FImage, reference: &Rgb32FImage) -> Result<f64> {
     Ok(sum / 3.0)
 }
 
-/// Filters by the Gaussian window where it fits.
+/// Filters by the Gaussian window, at positions where it lies inside the image.
 fn blur(plane: &[f64], width: usize, height: usize) -> Vec<f64> {
     let mut window: [f64; WINDOW] = std::array::from_fn(|i| {
         let distance = i as f64 - (WINDOW / 2) as f64;

@@ -1,4 +1,4 @@
-//! Adam: steps along noisy gradients.
+//! Adam: stochastic gradient descent with a step size for each variable.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub struct AdamOptions {
     pub beta1: f64,
     /// Decay of the mean of squared gradients, below 1. Default: 0.999.
     pub beta2: f64,
-    /// Keeps a division by the root of a mean square from overflowing. Default: 1e-8.
+    /// Added to the root of the mean square that a step is divided by. Default: 1e-8.
     pub epsilon: f64,
     /// Keeps every variable in this range. Default: none.
     pub bounds: Option<(f64, f64)>,
@@ -29,11 +29,11 @@ impl Default for AdamOptions {
 }
 
 impl AdamOptions {
-    /// Refuses what no optimiser can use.
+    /// Checks every option.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] naming option, value and what is allowed.
+    /// [`Error::InvalidOption`] for one that is out of range.
     pub fn check(&self) -> Result<()> {
         for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
             if !(0.0..1.0).contains(&beta) {
@@ -55,10 +55,9 @@ impl AdamOptions {
     }
 }
 
-/// Minimises a function whose gradient is another estimate each time: asked for a point, it is told
-/// a gradient there.
+/// Minimises a function from stochastic gradients. It is asked for a point, and then told a gradient there.
 ///
-/// With `g` the gradient, step number `t` from 1, and rate `a`, for each variable
+/// With the gradient `g`, the step number `t` from 1 and the rate `a`, each variable `x` becomes
 ///
 /// ```text
 /// m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
@@ -66,8 +65,8 @@ impl AdamOptions {
 /// ```
 ///
 /// (Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.) A variable
-/// whose gradient was always zero does not move. All of it lies in host memory and can be serialised:
-/// one that is read back goes on with the same numbers.
+/// whose gradient was always zero does not move. The state lies in host memory and can be serialised. An
+/// optimiser that is read back continues with the same numbers.
 ///
 /// ```
 /// use ranvgg::{Adam, AdamOptions};
@@ -107,7 +106,7 @@ impl Adam {
         })
     }
 
-    /// Where the next gradient is wanted.
+    /// The point of the next gradient.
     #[must_use]
     pub fn ask(&self) -> &[f32] {
         &self.point
@@ -117,7 +116,7 @@ impl Adam {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] for a gradient of another length; nothing is changed then.
+    /// [`Error::Shape`] for a gradient of another length, which leaves the state as it was.
     pub fn tell(&mut self, gradient: &[f32], rate: f64) -> Result<()> {
         if gradient.len() != self.point.len() {
             return Err(Error::Shape {
@@ -134,7 +133,7 @@ impl Adam {
             bounds,
         } = self.options;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        // Both corrections in one factor and one epsilon, so that the loop has one division.
+        // Both bias corrections are moved into the rate and epsilon, so that the loop has one division.
         let root = (1.0 - beta2.powi(steps)).sqrt();
         let rate = (rate * root / (1.0 - beta1.powi(steps))) as f32;
         let epsilon = (epsilon * root) as f32;
@@ -151,23 +150,23 @@ impl Adam {
         Ok(())
     }
 
-    /// Steps taken.
+    /// Steps so far.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// The point, when it is over.
+    /// The last point.
     #[must_use]
     pub fn into_point(self) -> Vec<f32> {
         self.point
     }
 }
 
-/// The rate of step number `step` of `steps`, from 0: the first rate for a share `hold` of the steps,
-/// and then along half a cosine down to the last.
+/// The rate of step number `step` of `steps`, counted from 0. It is the first rate for a share `hold` of
+/// the steps, and then falls along half a cosine to the last rate.
 ///
-/// Large steps find the picture, small ones at the end take out the noise that fresh gradients leave.
+/// Large steps find the picture. Small steps at the end remove the noise that stochastic gradients leave.
 pub(crate) fn falling_rate((first, last): (f64, f64), hold: f64, step: usize, steps: usize) -> f64 {
     let done = (step as f64 + 0.5) / steps.max(1) as f64;
     let falling = ((done - hold) / (1.0 - hold)).clamp(0.0, 1.0);

@@ -1,45 +1,49 @@
-//! Limited-memory BFGS with a strong Wolfe line search, as a state machine on device vectors.
+//! Limited-memory BFGS with a line search for the strong Wolfe conditions: a state machine on vectors of
+//! a device.
 
 use std::collections::VecDeque;
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::Bounds;
 use super::line_search::{LineSearch, LineSearchFailure, Verdict};
 use super::options::{LbfgsOptions, StopReason};
+use super::pairs::{Curvature, Pair, dot, times_inverse_hessian};
 use crate::backend::read;
 use crate::error::{Error, Result};
 
-/// A pair is kept only if the cosine between step and gradient change exceeds this.
-const LEAST_CURVATURE: f64 = 1e-8;
-
-/// What [`Lbfgs::tell`] wants next.
+/// The answer of [`Lbfgs::tell`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// An evaluation at [`Lbfgs::ask`]; the last one was a trial of a line search.
+    /// An evaluation at [`Lbfgs::ask`]. The last one was a trial of the line search and was not accepted.
     Search,
-    /// An evaluation at [`Lbfgs::ask`]; the last one was accepted as the new point.
+    /// An evaluation at [`Lbfgs::ask`]. The last one was accepted as the new point.
     Step,
-    /// Nothing: it is over.
+    /// Nothing: the minimisation is over.
     Stop(StopReason),
 }
 
 /// Minimises a function of a vector by L-BFGS (Nocedal and Wright, *Numerical Optimization*, 2nd
 /// edition, algorithms 7.4 and 7.5) with the line search of Moré and Thuente.
 ///
-/// It asks for evaluations and is told their results, so that whoever drives it owns time,
-/// progress and cancelling. Vectors stay on their device; each evaluation costs one read, of all
-/// its scalars packed together.
+/// The optimiser asks for evaluations and is told their results, so the caller controls time, progress
+/// and cancelling. Vectors stay on their device. Each evaluation costs one read, of all its scalars packed
+/// together.
 ///
-/// Values may be told in several terms: their sum is minimised, and each can be read back. What
-/// other implementations do silently is explicit and counted here: pairs without positive
-/// curvature are not stored ([`skipped`](Self::skipped)); a direction that does not descend, or a
-/// failed search, clears the history and goes on along the gradient ([`restarts`](Self::restarts));
-/// a step to where the value is not finite is shortened. Tolerances are relative and zero by
-/// default, so that it does not stop early on functions of small values.
+/// A value may consist of several terms. The optimiser minimises their sum and remembers each of them.
 ///
-/// With [`bounds`](LbfgsOptions::bounds) trial points are projected into the box and components
-/// that rest against it are left out of directions.
+/// These events are explicit and counted:
+///
+/// - A curvature pair without positive curvature is not stored ([`skipped`](Self::skipped)).
+/// - A direction that does not descend, or a failed line search, clears the history, and the minimisation
+///   continues along the gradient ([`restarts`](Self::restarts)).
+/// - A step to a point whose value is not finite is shortened.
+///
+/// Tolerances are relative and zero by default, so functions of small values are not stopped early.
+///
+/// With [`bounds`](LbfgsOptions::bounds) trial points are projected onto the box. Directions have no
+/// components that push a variable out of it.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -65,29 +69,34 @@ pub enum Next {
 #[derive(Clone, Debug)]
 pub struct Lbfgs {
     pub(super) options: LbfgsOptions,
-    /// The accepted point, with what was told there.
+    /// The last accepted point.
     pub(super) current: Point,
-    /// Where an evaluation is wanted.
+    /// The point of the next evaluation.
     pub(super) trial: Tensor<1>,
+    /// The trial is `step` times the direction away from the accepted point.
     pub(super) step: f64,
     pub(super) direction: Option<Tensor<1>>,
     pub(super) search: Option<LineSearch>,
-    /// The best trial of the search under way that is lower than the accepted point.
+    /// The best trial of the present line search that is lower than the accepted point.
     pub(super) candidate: Option<(Point, Curvature)>,
-    /// Oldest first.
+    /// The history, oldest pair first.
     pub(super) pairs: VecDeque<Pair>,
+    /// The largest absolute component of the free gradient at the start.
     pub(super) first_gradient: f64,
     pub(super) counts: Counts,
     pub(super) stopped: Option<StopReason>,
 }
 
-/// A point with value and gradient; before the first evaluation there is no gradient.
+/// A point with its value and gradient. Before the first evaluation there is no gradient.
 #[derive(Clone, Debug)]
 pub(super) struct Point {
     pub(super) position: Tensor<1>,
     pub(super) gradient: Option<Tensor<1>>,
+    /// The terms of the value.
     pub(super) values: Vec<f64>,
+    /// The largest absolute component of the free gradient; see [`Bounds::free`].
     pub(super) largest: f64,
+    /// The Euclidean norm of the free gradient.
     pub(super) norm: f64,
 }
 
@@ -101,24 +110,6 @@ impl Point {
     }
 }
 
-/// A step `s` with the gradient change `y` along it; `inverse` is `1 / s.y`.
-#[derive(Clone, Debug)]
-pub(super) struct Pair {
-    pub(super) step: Tensor<1>,
-    pub(super) change: Tensor<1>,
-    pub(super) inverse: f64,
-    /// `s.y / y.y`, the size of the inverse Hessian along the step.
-    pub(super) scale: f64,
-}
-
-/// Inner products of a step `s` and its gradient change `y`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Curvature {
-    pub(super) step_change: f64,
-    pub(super) change_change: f64,
-    pub(super) step_step: f64,
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
     pub(super) evaluations: usize,
@@ -128,14 +119,14 @@ pub(super) struct Counts {
 }
 
 impl Lbfgs {
-    /// Starts at `point`, projected into the bounds if there are any.
+    /// Starts at `point`, projected onto the bounds if there are any.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for settings outside of what is allowed.
+    /// [`Error::InvalidOption`] for a setting out of range.
     pub fn new(point: Tensor<1>, options: LbfgsOptions) -> Result<Self> {
         options.check()?;
-        let position = project(point, &options);
+        let position = Bounds(options.bounds).project(point);
         Ok(Self {
             trial: position.clone(),
             current: Point {
@@ -157,7 +148,7 @@ impl Lbfgs {
         })
     }
 
-    /// Where an evaluation is wanted.
+    /// The point of the next evaluation.
     #[must_use]
     pub fn ask(&self) -> Tensor<1> {
         self.trial.clone()
@@ -169,49 +160,49 @@ impl Lbfgs {
         self.lowest().position.clone()
     }
 
-    /// The value at the best point; infinite before the first evaluation.
+    /// The value at the best point. It is infinite before the first evaluation.
     #[must_use]
     pub fn value(&self) -> f64 {
         self.lowest().value()
     }
 
-    /// The terms of the value at the best point, as they were told.
+    /// The terms of the value at the best point.
     #[must_use]
     pub fn values(&self) -> &[f64] {
         &self.lowest().values
     }
 
-    /// Evaluations told.
+    /// Evaluations so far.
     #[must_use]
     pub fn evaluations(&self) -> usize {
         self.counts.evaluations
     }
 
-    /// Steps accepted.
+    /// Accepted steps.
     #[must_use]
     pub fn iterations(&self) -> usize {
         self.counts.iterations
     }
 
-    /// Times the history was cleared.
+    /// How often the history was cleared.
     #[must_use]
     pub fn restarts(&self) -> usize {
         self.counts.restarts
     }
 
-    /// Pairs not stored for want of positive curvature.
+    /// Pairs that were not stored because their curvature is not positive.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.counts.skipped
     }
 
-    /// Why it is over, if it is.
+    /// Why the minimisation is over, or nothing while it is not.
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
         self.stopped
     }
 
-    /// Ends it here.
+    /// Ends the minimisation.
     pub fn stop(&mut self) {
         self.stopped.get_or_insert(StopReason::Asked);
     }
@@ -223,7 +214,8 @@ impl Lbfgs {
         }
     }
 
-    /// Takes the terms of the value, `[k]`, and the gradient at the point asked for.
+    /// Takes the terms of the value, `[k]`, and the gradient at [`ask`](Self::ask), and answers what to do
+    /// next.
     ///
     /// # Errors
     ///
@@ -240,10 +232,10 @@ impl Lbfgs {
             return Ok(Next::Stop(reason));
         }
         self.counts.evaluations += 1;
-        let read = self.read(values, &gradient)?;
+        let evaluation = self.read_evaluation(values, &gradient)?;
         let next = match (&self.direction, &self.current.gradient) {
-            (Some(_), Some(_)) => self.told_in_search(read, gradient),
-            _ => self.told_at_start(read, gradient),
+            (Some(_), Some(_)) => self.told_in_search(evaluation, gradient),
+            _ => self.told_at_start(evaluation, gradient),
         };
         if let Next::Stop(reason) = next {
             self.stopped = Some(reason);
@@ -258,13 +250,14 @@ impl Lbfgs {
         Ok(next)
     }
 
-    /// Everything the host needs of an evaluation, in one read.
-    fn read(&self, values: Tensor<1>, gradient: &Tensor<1>) -> Result<Read> {
+    /// Computes all scalars of an evaluation and reads them at once.
+    fn read_evaluation(&self, values: Tensor<1>, gradient: &Tensor<1>) -> Result<Evaluation> {
         let [terms] = values.dims();
-        let free = self.free(&self.trial, gradient);
+        let bounds = Bounds(self.options.bounds);
+        let free = bounds.free(gradient, &self.trial);
         let mut packed = vec![values, free.clone().abs().max(), dot(&free, &free)];
         if let (Some(direction), Some(before)) = (&self.direction, &self.current.gradient) {
-            let moving = self.moving(direction);
+            let moving = bounds.moving(direction, &self.trial);
             let change = gradient.clone() - before.clone();
             let step = self.trial.clone() - self.current.position.clone();
             packed.extend([
@@ -276,34 +269,33 @@ impl Lbfgs {
             ]);
         }
         let numbers: Vec<f64> = read(Tensor::cat(packed, 0))?;
-        let (values, rest) = numbers.split_at(terms);
-        let at = |i: usize| rest.get(i).copied().unwrap_or(0.0);
-        Ok(Read {
+        let (values, scalars) = numbers.split_at(terms);
+        let scalar = |i: usize| scalars.get(i).copied().unwrap_or(0.0);
+        Ok(Evaluation {
             values: values.to_vec(),
-            largest: at(0),
-            norm: at(1).sqrt(),
-            slope: at(2),
-            slope_before: at(3),
+            largest: scalar(0),
+            norm: scalar(1).sqrt(),
+            slope: scalar(2),
+            slope_before: scalar(3),
             curvature: Curvature {
-                step_change: at(4),
-                change_change: at(5),
-                step_step: at(6),
+                step_change: scalar(4),
+                change_change: scalar(5),
+                step_step: scalar(6),
             },
         })
     }
 
-    fn told_at_start(&mut self, read: Read, gradient: Tensor<1>) -> Next {
-        let Some(value) = read.finite_value() else {
+    fn told_at_start(&mut self, evaluation: Evaluation, gradient: Tensor<1>) -> Next {
+        if evaluation.finite_value().is_none() {
             return Next::Stop(StopReason::NotFinite);
-        };
-        self.first_gradient = read.largest;
-        self.current = read.into_point(self.trial.clone(), gradient);
-        debug_assert!(value.is_finite());
+        }
+        self.first_gradient = evaluation.largest;
+        self.current = evaluation.into_point(self.trial.clone(), gradient);
         self.next_direction()
     }
 
-    fn told_in_search(&mut self, read: Read, gradient: Tensor<1>) -> Next {
-        let slope_before = read.slope_before;
+    fn told_in_search(&mut self, evaluation: Evaluation, gradient: Tensor<1>) -> Next {
+        let slope_before = evaluation.slope_before;
         let search = match &mut self.search {
             Some(search) => search,
             None if slope_before < 0.0 => self.search.insert(LineSearch::new(
@@ -312,15 +304,15 @@ impl Lbfgs {
                 slope_before,
                 self.step,
             )),
-            // The history points uphill: a useless direction, known only now since its slope
-            // comes with the first trial.
+            // The direction points uphill. This is known only now, because its slope is read with the
+            // first trial.
             None => return self.restart(LineSearchFailure::Precision),
         };
-        let value = read.finite_value();
-        let verdict = search.tell(value.unwrap_or(f64::NAN), read.slope);
-        let curvature = read.curvature;
+        let value = evaluation.finite_value();
+        let verdict = search.tell(value.unwrap_or(f64::NAN), evaluation.slope);
+        let curvature = evaluation.curvature;
         if value.is_some_and(|value| value < self.lowest().value()) || verdict == Verdict::Accept {
-            let point = read.into_point(self.trial.clone(), gradient);
+            let point = evaluation.into_point(self.trial.clone(), gradient);
             self.candidate = Some((point, curvature));
         }
         match verdict {
@@ -331,11 +323,11 @@ impl Lbfgs {
             }
             Verdict::Accept => self.accept(),
             Verdict::Fail(failure @ LineSearchFailure::LongestStep) => {
-                // No end in sight: the function has no minimum along this line.
+                // The function seems to have no minimum along this line.
                 self.accept();
                 Next::Stop(StopReason::LineSearch(failure))
             }
-            // Some trial was lower all the same: take it, and let its pair pass the guard.
+            // A trial was lower although none satisfies the conditions.
             Verdict::Fail(_) if self.candidate.is_some() => self.accept(),
             Verdict::Fail(failure) => self.restart(failure),
         }
@@ -346,24 +338,17 @@ impl Lbfgs {
             return Next::Stop(StopReason::LineSearch(LineSearchFailure::Precision));
         };
         self.counts.iterations += 1;
-        let Curvature {
-            step_change,
-            change_change,
-            step_step,
-        } = curvature;
-        let guard = LEAST_CURVATURE * (step_step * change_change).sqrt();
-        if let (true, Some(now), Some(before)) =
-            (step_change > guard, &point.gradient, &self.current.gradient)
-        {
+        if let (true, Some(now), Some(before)) = (
+            curvature.is_positive(),
+            &point.gradient,
+            &self.current.gradient,
+        ) {
             if self.pairs.len() == self.options.history {
                 self.pairs.pop_front();
             }
-            self.pairs.push_back(Pair {
-                step: point.position.clone() - self.current.position.clone(),
-                change: now.clone() - before.clone(),
-                inverse: 1.0 / step_change,
-                scale: step_change / change_change,
-            });
+            let step = point.position.clone() - self.current.position.clone();
+            let change = now.clone() - before.clone();
+            self.pairs.push_back(Pair::new(step, change, curvature));
         } else {
             self.counts.skipped += 1;
         }
@@ -385,7 +370,7 @@ impl Lbfgs {
         self.next_direction()
     }
 
-    /// Sets out from the accepted point.
+    /// Starts a line search from the accepted point.
     fn next_direction(&mut self) -> Next {
         self.search = None;
         self.candidate = None;
@@ -396,14 +381,15 @@ impl Lbfgs {
         if self.current.largest <= limit {
             return Next::Stop(StopReason::Gradient);
         }
-        let free = self.free(&self.current.position, gradient);
+        let bounds = Bounds(self.options.bounds);
+        let free = bounds.free(gradient, &self.current.position);
         self.step = if self.pairs.is_empty() {
             self.options.first_step / self.current.norm
         } else {
             1.0
         };
-        let direction = self.times_inverse_hessian(-free);
-        self.direction = Some(self.inward(direction));
+        let direction = times_inverse_hessian(&self.pairs, -free);
+        self.direction = Some(bounds.inward(direction, &self.current.position));
         self.place_trial();
         Next::Step
     }
@@ -411,73 +397,25 @@ impl Lbfgs {
     fn place_trial(&mut self) {
         if let Some(direction) = &self.direction {
             let position = self.current.position.clone() + direction.clone().mul_scalar(self.step);
-            self.trial = project(position, &self.options);
+            self.trial = Bounds(self.options.bounds).project(position);
         }
-    }
-
-    /// The two-loop recursion. Its scalars stay on the device as tensors of one value.
-    fn times_inverse_hessian(&self, vector: Tensor<1>) -> Tensor<1> {
-        let Some(newest) = self.pairs.back() else {
-            return vector;
-        };
-        let mut q = vector;
-        let mut shares = Vec::with_capacity(self.pairs.len());
-        for pair in self.pairs.iter().rev() {
-            let share = dot(&pair.step, &q).mul_scalar(pair.inverse);
-            q = q - pair.change.clone() * share.clone();
-            shares.push(share);
-        }
-        let mut r = q.mul_scalar(newest.scale);
-        for (pair, share) in self.pairs.iter().zip(shares.into_iter().rev()) {
-            let back = dot(&pair.change, &r).mul_scalar(pair.inverse);
-            r = r + pair.step.clone() * (share - back);
-        }
-        r
-    }
-
-    /// The gradient without the components that push a coordinate out of the box it rests against.
-    fn free(&self, position: &Tensor<1>, gradient: &Tensor<1>) -> Tensor<1> {
-        let Some((low, high)) = self.options.bounds else {
-            return gradient.clone();
-        };
-        let at_low = position.clone().lower_equal_scalar(low);
-        let at_high = position.clone().greater_equal_scalar(high);
-        let held_low = at_low.bool_and(gradient.clone().greater_scalar(0.0));
-        let held_high = at_high.bool_and(gradient.clone().lower_scalar(0.0));
-        gradient.clone().mask_fill(held_low.bool_or(held_high), 0.0)
-    }
-
-    /// A direction without the components that leave the box at once.
-    fn inward(&self, direction: Tensor<1>) -> Tensor<1> {
-        self.free(&self.current.position, &-direction.clone()).neg()
-    }
-
-    /// The components of a direction that still move at the trial point, where projection has not
-    /// stopped them.
-    fn moving(&self, direction: &Tensor<1>) -> Tensor<1> {
-        let Some((low, high)) = self.options.bounds else {
-            return direction.clone();
-        };
-        let stopped = self
-            .trial
-            .clone()
-            .lower_equal_scalar(low)
-            .bool_or(self.trial.clone().greater_equal_scalar(high));
-        direction.clone().mask_fill(stopped, 0.0)
     }
 }
 
 /// The scalars of one evaluation.
-struct Read {
+struct Evaluation {
     values: Vec<f64>,
     largest: f64,
     norm: f64,
+    /// The directional derivative at the trial point.
     slope: f64,
+    /// The directional derivative at the accepted point.
     slope_before: f64,
+    /// Inner products of the step from the accepted point to the trial.
     curvature: Curvature,
 }
 
-impl Read {
+impl Evaluation {
     fn finite_value(&self) -> Option<f64> {
         let value: f64 = self.values.iter().sum();
         (value.is_finite() && self.norm.is_finite()).then_some(value)
@@ -492,16 +430,4 @@ impl Read {
             norm: self.norm,
         }
     }
-}
-
-fn project(position: Tensor<1>, options: &LbfgsOptions) -> Tensor<1> {
-    match options.bounds {
-        Some((low, high)) => position.clamp(low, high),
-        None => position,
-    }
-}
-
-fn dot(a: &Tensor<1>, b: &Tensor<1>) -> Tensor<1> {
-    // Not a matrix product, which some devices compute at reduced precision.
-    (a.clone() * b.clone()).sum_dim(0)
 }

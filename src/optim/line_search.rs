@@ -3,94 +3,92 @@
 //! For `phi(t) = f(x + t d)` with `phi'(0) < 0`, a step `t` is accepted when
 //!
 //! ```text
-//! phi(t) <= phi(0) + c1 t phi'(0)       it decreases enough
-//! |phi'(t)| <= c2 |phi'(0)|             and is near a stationary point of phi
+//! phi(t) <= phi(0) + c1 t phi'(0)       sufficient decrease
+//! |phi'(t)| <= c2 |phi'(0)|             curvature
 //! ```
 //!
 //! The search is that of Moré and Thuente, "Line Search Algorithms with Guaranteed Sufficient
-//! Decrease", ACM TOMS 20 (1994), sections 2 to 4, turned inside out: it is told the value and
-//! slope at its last step and answers with the next. It knows numbers only.
+//! Decrease", ACM TOMS 20 (1994), sections 2 to 4, as a state machine: it takes the value and the slope at
+//! its last step and answers with the next step.
 
 use serde::{Deserialize, Serialize};
+
+use super::interpolation::{Sample, cubic_beyond, cubic_minimum, secant};
 
 /// Why no acceptable step was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum LineSearchFailure {
-    /// Values and slopes contradict each other at the resolution of the numbers.
+    /// Values and slopes contradict each other: rounding errors exceed the decrease.
     Precision,
-    /// As many steps were tried as allowed.
+    /// The number of evaluations reached its limit.
     Evaluations,
-    /// Every step tried gave a value that is not finite.
+    /// The value or slope was not finite at the last step that the limit of evaluations allows.
     NotFinite,
-    /// The longest step allowed still descends.
+    /// The function still descends at the longest step.
     LongestStep,
 }
 
-/// What to do after a step was evaluated.
+/// The search's answer to an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
-    /// Evaluate at this step next.
+    /// Evaluate this step next.
     Try(f64),
     /// The last step satisfies the conditions.
     Accept,
-    /// None will.
+    /// No acceptable step was found.
     Fail(LineSearchFailure),
 }
 
-/// Constants of a search.
+/// When a step is accepted, and when the search ends.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Conditions {
-    /// Sufficient decrease, `c1`.
+    /// `c1`, of sufficient decrease.
     pub(super) decrease: f64,
-    /// Curvature, `c2`.
+    /// `c2`, of curvature.
     pub(super) curvature: f64,
-    /// Relative error of a value: differences below it mean nothing.
+    /// Relative rounding error of a value. Smaller differences are noise.
     pub(super) noise: f64,
-    /// Most evaluations of one search.
+    /// The most evaluations of one search.
     pub(super) evaluations: usize,
 }
 
-/// A bracket is given up when it is this short compared with its upper end.
+/// The shortest bracket, relative to its upper end.
 const SHORTEST_BRACKET: f64 = 1e-12;
-/// Longest step, in units of the first.
+/// The longest step, in units of the first.
 const LONGEST_STEP: f64 = 1e10;
-/// Without a bracket, the next step lies between these multiples of the last stretch.
+/// Without a bracket, the next step extends the distance from the best step to the last one by a factor
+/// between these.
 const EXTRAPOLATION: (f64, f64) = (1.1, 4.0);
-/// A bracket must shrink by this factor in two steps, else it is halved.
+/// A bracket that does not shrink by this factor in two steps is bisected.
 const SHRINKAGE: f64 = 0.66;
-
-/// A step with the value and slope there.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Sample {
-    step: f64,
-    value: f64,
-    slope: f64,
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct LineSearch {
     conditions: Conditions,
     start: Sample,
-    /// The step with the least value so far.
+    /// The step with the least value so far: one end of the bracket.
     best: Sample,
     /// The other end of the bracket.
     other: Sample,
     bracketed: bool,
-    /// Until a step decreases enough with a rising slope, values are compared after subtracting
-    /// the line of sufficient decrease.
+    /// Stage one lasts until a step has a sufficient decrease and a slope that is not negative. It compares
+    /// values after subtracting the line of sufficient decrease.
     first_stage: bool,
+    /// The step that is to be evaluated.
     step: f64,
+    /// The interval of the next step.
     lower: f64,
     upper: f64,
     longest: f64,
+    /// Width of the bracket, and its width one step before.
     width: f64,
     width_before: f64,
     evaluations: usize,
 }
 
 impl LineSearch {
-    /// A search from `value` and `slope` (negative) at step 0; `step` is the first to evaluate.
+    /// Starts from `value` and the negative `slope` at step 0. `step` is the first one to evaluate.
     pub(super) fn new(conditions: Conditions, value: f64, slope: f64, step: f64) -> Self {
         let start = Sample {
             step: 0.0,
@@ -115,11 +113,11 @@ impl LineSearch {
         }
     }
 
-    /// Takes value and slope at the current step.
+    /// Takes the value and the slope at the present step.
     pub(super) fn tell(&mut self, value: f64, slope: f64) -> Verdict {
         self.evaluations += 1;
         if !(value.is_finite() && slope.is_finite()) {
-            return self.retreat();
+            return self.shorten();
         }
         let Conditions {
             decrease,
@@ -133,8 +131,8 @@ impl LineSearch {
         if flat && value <= sufficient {
             return Verdict::Accept;
         }
-        // Near a minimum the decrease drowns in rounding while slopes are still good: the
-        // approximate condition of Hager and Zhang, SIAM J. Optim. 16 (2005), eq. 2.8.
+        // Near a minimum the decrease is below the rounding error of values, while slopes are still
+        // accurate: the approximate Wolfe condition of Hager and Zhang, SIAM J. Optim. 16 (2005), eq. 2.8.
         if flat && (value - self.start.value).abs() <= noise * self.start.value.abs() {
             return Verdict::Accept;
         }
@@ -160,16 +158,16 @@ impl LineSearch {
             slope,
         };
         if self.first_stage && value <= self.best.value && value > sufficient {
-            let tilt = |sample: Sample, sign: f64| Sample {
+            let subtract_line = |sample: Sample, sign: f64| Sample {
                 value: sample.value - sign * sample.step * line,
                 slope: sample.slope - sign * line,
                 ..sample
             };
-            self.best = tilt(self.best, 1.0);
-            self.other = tilt(self.other, 1.0);
-            self.update(tilt(sample, 1.0));
-            self.best = tilt(self.best, -1.0);
-            self.other = tilt(self.other, -1.0);
+            self.best = subtract_line(self.best, 1.0);
+            self.other = subtract_line(self.other, 1.0);
+            self.update(subtract_line(sample, 1.0));
+            self.best = subtract_line(self.best, -1.0);
+            self.other = subtract_line(self.other, -1.0);
         } else {
             self.update(sample);
         }
@@ -177,8 +175,8 @@ impl LineSearch {
         Verdict::Try(self.step)
     }
 
-    /// A step whose value is not finite is too long: try a quarter of the way to it.
-    fn retreat(&mut self) -> Verdict {
+    /// After a step that is too long, because its value is not finite: tries a quarter of the way to it.
+    fn shorten(&mut self) -> Verdict {
         if self.evaluations >= self.conditions.evaluations {
             return Verdict::Fail(LineSearchFailure::NotFinite);
         }
@@ -188,7 +186,7 @@ impl LineSearch {
         Verdict::Try(self.step)
     }
 
-    /// Keeps the next step inside the bracket, and the bracket shrinking.
+    /// Bisects a bracket that shrinks too slowly, and sets the interval of the next step.
     fn restrict(&mut self) {
         if self.bracketed {
             let stretch = self.other.step - self.best.step;
@@ -207,12 +205,12 @@ impl LineSearch {
         self.step = self.step.clamp(0.0, self.longest);
     }
 
-    /// Moves the bracket by the sample at the current step and picks the next step from the cubic
-    /// and quadratic interpolants (section 4 of the paper).
+    /// Updates the bracket by the sample at the present step, and takes the next step from the cubic and
+    /// quadratic interpolants (section 4 of the paper).
     fn update(&mut self, now: Sample) {
         let (best, other) = (self.best, self.other);
         let opposite = now.slope * best.slope.signum() < 0.0;
-        let towards = |cubic: f64, quadratic: f64| {
+        let nearer_and_farther = |cubic: f64, quadratic: f64| {
             if (cubic - now.step).abs() < (quadratic - now.step).abs() {
                 (cubic, quadratic)
             } else {
@@ -221,8 +219,8 @@ impl LineSearch {
         };
         let next;
         if now.value > best.value {
-            // Case 1: a higher value. The minimum is bracketed; cubic if it is nearer, else the
-            // mean of both.
+            // Case 1: a higher value, which brackets a minimum. The cubic step if it is nearer, else the
+            // mean of both steps.
             let cubic = cubic_minimum(best, now);
             let slope = (best.value - now.value) / (now.step - best.step) + best.slope;
             let quadratic = best.step + best.slope / slope / 2.0 * (now.step - best.step);
@@ -233,19 +231,19 @@ impl LineSearch {
             };
             self.bracketed = true;
         } else if opposite {
-            // Case 2: a lower value and a slope of the other sign. Bracketed; the farther one.
+            // Case 2: a lower value and a slope of the other sign, which bracket a minimum. The farther step.
             let cubic = cubic_minimum(now, best);
             let quadratic = secant(now, best);
-            next = towards(cubic, quadratic).1;
+            next = nearer_and_farther(cubic, quadratic).1;
             self.bracketed = true;
         } else if now.slope.abs() < best.slope.abs() {
-            // Case 3: a lower value, a slope of the same sign that flattens.
+            // Case 3: a lower value, and a smaller slope of the same sign.
             let cubic = cubic_beyond(now, best).unwrap_or(if now.step > best.step {
                 self.upper
             } else {
                 self.lower
             });
-            let (nearer, farther) = towards(cubic, secant(now, best));
+            let (nearer, farther) = nearer_and_farther(cubic, secant(now, best));
             next = if self.bracketed {
                 let limit = now.step + SHRINKAGE * (other.step - now.step);
                 if now.step > best.step {
@@ -257,7 +255,7 @@ impl LineSearch {
                 farther.clamp(self.lower.min(self.upper), self.upper.max(self.lower))
             };
         } else if self.bracketed {
-            // Case 4: a lower value, a slope that does not flatten.
+            // Case 4: a lower value, and a slope of the same sign that is not smaller.
             next = cubic_minimum(now, other);
         } else {
             next = if now.step > best.step {
@@ -276,35 +274,6 @@ impl LineSearch {
         }
         self.step = next;
     }
-}
-
-/// The minimum of the cubic through values and slopes at `a` and `b`, seen from `a`.
-fn cubic_minimum(a: Sample, b: Sample) -> f64 {
-    let (ratio, _) = cubic(a, b);
-    a.step + ratio * (b.step - a.step)
-}
-
-/// The minimum of the cubic if it lies on the far side of `a` as seen from `b`.
-fn cubic_beyond(a: Sample, b: Sample) -> Option<f64> {
-    let (ratio, root) = cubic(a, b);
-    (ratio < 0.0 && root > 0.0).then_some(a.step + ratio * (b.step - a.step))
-}
-
-/// Place of the cubic's minimum between `a` (0) and `b` (1), and the root of its discriminant.
-fn cubic(a: Sample, b: Sample) -> (f64, f64) {
-    let theta = 3.0 * (a.value - b.value) / (b.step - a.step) + a.slope + b.slope;
-    let scale = theta.abs().max(a.slope.abs()).max(b.slope.abs());
-    let square = (theta / scale).powi(2) - (a.slope / scale) * (b.slope / scale);
-    let root = scale * square.max(0.0).sqrt();
-    let signed = if b.step < a.step { -root } else { root };
-    let p = signed - a.slope + theta;
-    let q = signed - a.slope + signed + b.slope;
-    (p / q, root)
-}
-
-/// Where the slope would vanish, were it linear between `a` and `b`.
-fn secant(a: Sample, b: Sample) -> f64 {
-    a.step + a.slope / (a.slope - b.slope) * (b.step - a.step)
 }
 
 #[cfg(test)]
@@ -336,23 +305,6 @@ mod tests {
             }
         }
         unreachable!()
-    }
-
-    #[test]
-    fn the_cubic_of_three_known_functions() {
-        // t^2 between 0 and 3, minimum of (t - 1)^2 at 1; t^3 - 3 t has its minimum at 1.
-        let sample = |step: f64, f: fn(f64) -> (f64, f64)| Sample {
-            step,
-            value: f(step).0,
-            slope: f(step).1,
-        };
-        let square: fn(f64) -> (f64, f64) = |t| ((t - 1.0) * (t - 1.0), 2.0 * (t - 1.0));
-        let cubic: fn(f64) -> (f64, f64) = |t| (t * t * t - 3.0 * t, 3.0 * t * t - 3.0);
-        for f in [square, cubic] {
-            assert!((cubic_minimum(sample(0.0, f), sample(3.0, f)) - 1.0).abs() < 1e-12);
-            assert!((cubic_minimum(sample(3.0, f), sample(0.0, f)) - 1.0).abs() < 1e-12);
-        }
-        assert!((secant(sample(0.0, square), sample(3.0, square)) - 1.0).abs() < 1e-12);
     }
 
     /// Functions (5.1) to (5.3) of Moré and Thuente with their tolerances and starting steps,

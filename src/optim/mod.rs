@@ -1,9 +1,12 @@
-//! Minimisation: numbers in, numbers out. Knows neither images nor networks.
+//! Optimisers of functions of vectors. They know neither images nor networks.
 
 mod adam;
+mod bounds;
+mod interpolation;
 mod lbfgs;
 mod line_search;
 mod options;
+mod pairs;
 mod state;
 
 pub(crate) use self::adam::falling_rate;

@@ -1,19 +1,20 @@
-//! The optimiser at rest: all of its numbers off the device, to go on later or elsewhere.
+//! The optimiser's state in host memory, from which a minimisation can be resumed.
 
 use std::collections::VecDeque;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::lbfgs::{Counts, Curvature, Lbfgs, Pair, Point};
+use super::lbfgs::{Counts, Lbfgs, Point};
 use super::line_search::LineSearch;
 use super::options::{LbfgsOptions, StopReason};
+use super::pairs::{Curvature, Pair};
 use crate::error::{Error, Result};
 
-/// Everything that [`Lbfgs`] remembers, in host memory and serialisable.
+/// The state of [`Lbfgs`], in host memory and serialisable.
 ///
-/// An optimiser [resumed](Lbfgs::resume) from it asks for the same points as the one it was taken
-/// from, on the same device and kernels to the last bit.
+/// An optimiser [resumed](Lbfgs::resume) from a state asks for the same points as the original. On the
+/// same device with the same kernels they agree to the last bit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LbfgsState {
     options: LbfgsOptions,
@@ -47,7 +48,7 @@ struct PairState {
 }
 
 impl Lbfgs {
-    /// What it remembers, to [`resume`](Self::resume) from.
+    /// The state, from which [`resume`](Self::resume) continues.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl Lbfgs {
         })
     }
 
-    /// Goes on from `state` on a device.
+    /// Continues from `state` on a device.
     #[must_use]
     pub fn resume(state: LbfgsState, device: &Device) -> Self {
         let write = |data: TensorData| {

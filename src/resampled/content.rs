@@ -1,30 +1,33 @@
-//! Contours of a picture that is painted.
+//! The content term of a painting: contours at the places where the content has them.
 
 use super::Resampled;
-use super::distance::deviation;
+use super::distance::standard_deviation;
 use super::draw::{self, BANK};
-use super::guide::luminance;
 use super::planes::Planes;
 use super::positions::{Mask, Positions};
+use super::structure::luminance;
 use crate::imaging::{Raster, luma_weights};
 use crate::random::{self, Purpose};
 
-/// A picture whose luminance responds as it is to, position by position.
+/// A content picture. Its term compares responses of luminance position by position.
 pub(crate) struct Content {
-    light: Planes,
+    luminance: Planes,
     /// The luminance of each exemplar of the style.
-    of_style: Vec<Planes>,
-    /// Where it counts.
+    style_luminance: Vec<Planes>,
+    /// Where the content counts. None: everywhere.
     mask: Option<Mask>,
 }
 
 impl Content {
-    /// Of a picture as large as the canvas; `mask` shows white where it counts.
+    /// The content term for a picture as large as the canvas. The content counts where `mask` is white.
     pub(crate) fn of(picture: &Planes, mask: Option<&Raster>, style: &Resampled) -> Self {
+        let exemplars = style.exemplars();
         Self {
-            light: luminance(picture),
-            of_style: style.parts().map(|part| luminance(&part.image)).collect(),
-            mask: mask.map(Mask::of),
+            luminance: luminance(picture),
+            style_luminance: exemplars
+                .map(|exemplar| luminance(&exemplar.image))
+                .collect(),
+            mask: mask.map(Mask::new),
         }
     }
 
@@ -36,58 +39,62 @@ impl Content {
     /// w(z) = z^2 / (z^2 + 1),   h(d) = |d| - ln(1 + |d|)
     /// ```
     ///
-    /// with `R_f` and `Q_f` the responses of a filter to the luminance of the image and of the content,
-    /// `m_f, s_f` and `n_f, t_f` mean and standard deviation of the style's responses and the
-    /// content's. Contours get the contrast that they have in the style, and where the content is flat
-    /// nothing is asked. The gradient is that of `K M C`.
+    /// `R_f` and `Q_f` are the responses of filter `f` to the luminance of the image and of the content.
+    /// `m_f, s_f` and `n_f, t_f` are mean and standard deviation of the style's responses and of the
+    /// content's. `K` is the number of filters and `M` the number of positions. So contours get the
+    /// contrast that they have in the style, and flat places of the content have no weight. The gradient
+    /// is that of `K M C`.
     pub(super) fn distance(&self, style: &Resampled, image: &Planes, step: u32) -> (f64, Planes) {
         let mut generator = random::stream(style.seed, Purpose::Contours, step);
-        let bank = draw::bank(1, style.side(image), &mut generator);
+        let bank = draw::bank(1, style.filter_side(image), &mut generator);
         let reach = bank.reach();
-        let responses_to = |light: &Planes| match style.wraps {
-            true => bank.responses(&light.repeated(reach)),
-            false => bank.responses(light),
+        let responses_to = |luminance: &Planes| match style.wraps {
+            true => bank.responses(&luminance.repeated(reach)),
+            false => bank.responses(luminance),
         };
         let responses = responses_to(&luminance(image));
-        let wanted = responses_to(&self.light);
-        let place = Positions::within(self.mask.as_ref(), &responses, reach);
-        let groups = style.groups.len() as f32;
+        let content_responses = responses_to(&self.luminance);
+        let positions = Positions::within(self.mask.as_ref(), &responses, reach);
+        let regions = style.regions.len() as f32;
         let styles: Vec<(Planes, Positions, f32)> = style
-            .parts()
-            .zip(&self.of_style)
-            .map(|(part, light)| {
-                let responses = bank.responses(light);
-                let place = Positions::within(part.mask.as_ref(), &responses, reach);
-                (responses, place, part.share / groups)
+            .exemplars()
+            .zip(&self.style_luminance)
+            .map(|(exemplar, luminance)| {
+                let responses = bank.responses(luminance);
+                let positions = Positions::within(exemplar.mask.as_ref(), &responses, reach);
+                (responses, positions, exemplar.share / regions)
             })
             .collect();
         let mut value = 0.0;
         let mut gradient = Planes::new(BANK, responses.height, responses.width);
         for filter in 0..BANK {
-            let of_style = styles.iter().map(|(responses, place, share)| {
-                let values = place.gathered(0, responses, filter);
-                (share * mean(&values), share * deviation([&values[..]]))
+            let moments = styles.iter().map(|(responses, positions, share)| {
+                let values = positions.gather(0, responses, filter);
+                (
+                    share * mean(&values),
+                    share * standard_deviation([&values[..]]),
+                )
             });
-            let (m, s) = of_style.fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
-            let content = place.gathered(0, &wanted, filter);
-            let (n, t) = (mean(&content), deviation([&content[..]]));
+            let (m, s) = moments.fold((0.0, 0.0), |sum, term| (sum.0 + term.0, sum.1 + term.1));
+            let content = positions.gather(0, &content_responses, filter);
+            let (n, t) = (mean(&content), standard_deviation([&content[..]]));
             let z: Vec<f32> = content.iter().map(|content| (content - n) / t).collect();
-            let mut values = place.gathered(0, &responses, filter);
-            let sum = contours(&mut values, &z, (m, s));
+            let mut values = positions.gather(0, &responses, filter);
+            let sum = contour_gradient(&mut values, &z, (m, s));
             value += sum / (values.len().max(1) * BANK) as f64;
-            place.scatter((0, &values), &mut gradient, filter);
+            positions.scatter((0, &values), &mut gradient, filter);
         }
-        let of_light = bank.input_gradient(&gradient);
-        let of_light = match style.wraps {
-            true => of_light.folded(image.height, image.width),
-            false => of_light,
+        let luminance_gradient = bank.input_gradient(&gradient);
+        let luminance_gradient = match style.wraps {
+            true => luminance_gradient.folded(image.height, image.width),
+            false => luminance_gradient,
         };
-        (value, in_channels(&of_light, image.channels))
+        (value, channel_gradient(&luminance_gradient, image.channels))
     }
 }
 
-/// Makes of each response the gradient of its distance; the sum of the distances.
-fn contours(responses: &mut [f32], z: &[f32], (mean, deviation): (f32, f32)) -> f64 {
+/// Replaces each response by the gradient of its distance and returns the sum of the distances.
+fn contour_gradient(responses: &mut [f32], z: &[f32], (mean, deviation): (f32, f32)) -> f64 {
     let mut sum = 0.0;
     for (response, z) in responses.iter_mut().zip(z) {
         let weight = z * z / (z * z + 1.0);
@@ -98,12 +105,13 @@ fn contours(responses: &mut [f32], z: &[f32], (mean, deviation): (f32, f32)) -> 
     sum
 }
 
-/// The gradient at a picture from that at its luminance.
-fn in_channels(of_light: &Planes, channels: usize) -> Planes {
-    let mut gradient = Planes::new(channels, of_light.height, of_light.width);
+/// The gradient at the channels of a picture from the gradient at its luminance.
+fn channel_gradient(luminance_gradient: &Planes, channels: usize) -> Planes {
+    let (height, width) = (luminance_gradient.height, luminance_gradient.width);
+    let mut gradient = Planes::new(channels, height, width);
     for (channel, weight) in luma_weights(channels).into_iter().enumerate() {
-        for y in 0..of_light.height {
-            let values = of_light.row(0, y).iter();
+        for y in 0..height {
+            let values = luminance_gradient.row(0, y).iter();
             for (gradient, value) in gradient.row_mut(channel, y).iter_mut().zip(values) {
                 *gradient = weight * value;
             }
@@ -126,7 +134,7 @@ mod tests {
     fn distance_and_gradient_are_those_of_another_program() {
         let mut responses: Vec<f32> = (0..40).map(|i| (0.9 * i as f32).sin()).collect();
         let z: Vec<f32> = (0..40).map(|i| 2.0 * (0.31 * i as f32).cos()).collect();
-        let value = contours(&mut responses, &z, (0.2, 0.7));
+        let value = contour_gradient(&mut responses, &z, (0.2, 0.7));
         assert_near(
             "distance",
             1e-5,

@@ -1,27 +1,33 @@
-//! The stream of filters: which random numbers make a filter.
+//! Random filters: their distribution, and the order of random numbers that one takes.
 
 use rand::{Rng, RngExt as _};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::filters::FilterBank;
 
-/// Filters that are computed together.
+/// Filters of a bank. Their responses are computed together.
 pub(super) const BANK: usize = 8;
 
-/// Standard deviations of the window, in half sides of the filter.
+/// The smallest and the largest standard deviation of the window, in half sides of the filter.
 const WINDOW: (f32, f32) = (0.3, 0.7);
 
-/// Passes of the blur whose part is taken from a filter, at most.
+/// The most passes of the blur that a filter's low frequencies are computed with.
 const PASSES: u32 = 3;
 
-/// A bank of filters of unit length: Gaussian weights, less a part of their low frequencies, in a
-/// Gaussian window.
+/// A bank of filters with unit norm:
 ///
-/// The window's width is drawn for each filter, log-uniformly, and its centre within half a pixel of
-/// the filter's. Narrow windows ask for pixels and edges, wide ones for shapes; without a window nearly
-/// all of a filter's energy is in its many outer taps, and fine detail is hardly ever asked for. The low
-/// frequencies of natural images are so much stronger than the others that filters with all of theirs
-/// would ask for little else; what part of a blurred copy is taken away is drawn from 0..1.
+/// ```text
+/// w = (g - a B^n g) G        w / |w|
+/// ```
+///
+/// `g` are normal deviates, `B` is a blur, and `G` is a Gaussian window. Drawn for each filter are `n` from
+/// 1..=3, `a` uniformly from 0..1, the window's width log-uniformly, and its centre within half a pixel
+/// of the filter's.
+///
+/// Narrow windows respond to pixels and edges, wide ones to shapes. Without a window nearly all of a
+/// filter's energy is in its many outer taps, and hardly any filter responds to fine detail. Low
+/// frequencies are by far the strongest in natural images. Filters that keep all of theirs would respond
+/// to little else, so a part of them is subtracted.
 pub(super) fn bank(channels: usize, side: usize, generator: &mut impl Rng) -> FilterBank {
     let taps = side * side;
     let mut weights = Vec::with_capacity(BANK * channels * taps);
@@ -29,14 +35,14 @@ pub(super) fn bank(channels: usize, side: usize, generator: &mut impl Rng) -> Fi
         let start = weights.len();
         weights.extend((0..channels * taps).map(|_| -> f32 { StandardNormal.sample(generator) }));
         let passes = generator.random_range(1..=PASSES);
-        let part: f32 = generator.random();
+        let share: f32 = generator.random();
         let window = window(side, generator);
         let filter = &mut weights[start..];
         for plane in filter.chunks_exact_mut(taps) {
             let mut low = plane.to_vec();
             (0..passes).for_each(|_| low = blurred(&low, side));
             for (weight, (low, window)) in plane.iter_mut().zip(low.iter().zip(&window)) {
-                *weight = (*weight - part * low) * window;
+                *weight = (*weight - share * low) * window;
             }
         }
         let norm = filter
@@ -56,25 +62,26 @@ pub(super) fn bank(channels: usize, side: usize, generator: &mut impl Rng) -> Fi
     }
 }
 
-/// A square plane blurred by the binomial 1 2 1 in both directions, zero beyond its border.
+/// A square plane, zero beyond its border, blurred by the binomial filter 1 2 1 in both directions.
 fn blurred(plane: &[f32], side: usize) -> Vec<f32> {
-    let along = |plane: &[f32], stride: usize| -> Vec<f32> {
-        let place = |index: usize| index / stride % side;
+    let blur_axis = |plane: &[f32], stride: usize| -> Vec<f32> {
+        let coordinate = |index: usize| index / stride % side;
         let value = |index: usize| {
-            let before = if place(index) > 0 {
+            let before = if coordinate(index) > 0 {
                 plane[index - stride]
             } else {
                 0.0
             };
-            let last = place(index) + 1 == side;
+            let last = coordinate(index) + 1 == side;
             let after = if last { 0.0 } else { plane[index + stride] };
             0.25 * (before + after) + 0.5 * plane[index]
         };
         (0..plane.len()).map(value).collect()
     };
-    along(&along(plane, 1), side)
+    blur_axis(&blur_axis(plane, 1), side)
 }
 
+/// A Gaussian window of random width and centre, `[side, side]`.
 fn window(side: usize, generator: &mut impl Rng) -> Vec<f32> {
     let half = side as f32 / 2.0;
     let (narrow, wide) = WINDOW;

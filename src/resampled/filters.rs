@@ -1,14 +1,14 @@
-//! Linear filters of pictures with few channels: correlation and its adjoint.
+//! Filter banks on pictures with few channels: correlation and its adjoint.
 //!
-//! There is no im2col. With three channels the 147 values of a 7x7 patch would be written and read
-//! once for every eight sums; here a row of the picture is read where it lies, and eight filters times
-//! two vectors of positions stay in registers.
+//! Patches are not copied into a matrix (im2col). For three channels that would write and read the 147
+//! values of a 7x7 patch for every eight sums. Here the rows of the picture are read in place, and the sums
+//! of eight filters at two vectors of positions stay in registers.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::planes::Planes;
 
-/// Filters of one square shape, `[count, channels, side, side]`.
+/// Square filters of one size, `[count, channels, side, side]`.
 #[derive(Clone, Debug)]
 pub(crate) struct FilterBank {
     pub(crate) channels: usize,
@@ -18,12 +18,12 @@ pub(crate) struct FilterBank {
 }
 
 impl FilterBank {
-    /// Rows and columns that a picture has and its responses do not.
+    /// The rows and columns that the picture has and its responses do not: `side - 1` of each.
     pub(crate) fn reach(&self) -> usize {
         self.side - 1
     }
 
-    /// Responses where a filter fits into the picture, `[count, H - reach, W - reach]`:
+    /// Responses at the positions where a filter lies inside the picture, `[count, H - reach, W - reach]`:
     ///
     /// ```text
     /// R_f(y, x) = sum over c, v, u of w_f(c, v, u) I_c(y + v, x + u)
@@ -31,34 +31,34 @@ impl FilterBank {
     pub(crate) fn responses(&self, image: &Planes) -> Planes {
         let reach = self.reach();
         let mut output = Planes::new(self.count, image.height - reach, image.width - reach);
-        correlate(image, &self.offsets(image), &self.weights, &mut output);
+        correlate(image, &self.tap_offsets(image), &self.weights, &mut output);
         output
     }
 
-    /// The gradient at the picture from that at the responses: the adjoint of
-    /// [`responses`](Self::responses), again a correlation, with turned filters.
+    /// The gradient at the picture from the gradient at the responses. This adjoint of
+    /// [`responses`](Self::responses) is again a correlation, with filters rotated by 180 degrees.
     pub(crate) fn input_gradient(&self, gradient: &Planes) -> Planes {
         let reach = self.reach();
         let padded = gradient.with_zeros(reach);
         let taps = self.side * self.side;
-        let mut turned = vec![0.0; self.weights.len()];
+        let mut rotated = vec![0.0; self.weights.len()];
         for filter in 0..self.count {
             for channel in 0..self.channels {
-                let from = &self.weights[(filter * self.channels + channel) * taps..][..taps];
-                let to = &mut turned[(channel * self.count + filter) * taps..][..taps];
-                for (to, from) in to.iter_mut().zip(from.iter().rev()) {
-                    *to = *from;
+                let source = &self.weights[(filter * self.channels + channel) * taps..][..taps];
+                let target = &mut rotated[(channel * self.count + filter) * taps..][..taps];
+                for (target, source) in target.iter_mut().zip(source.iter().rev()) {
+                    *target = *source;
                 }
             }
         }
         let (height, width) = (gradient.height + reach, gradient.width + reach);
         let mut output = Planes::new(self.channels, height, width);
-        correlate(&padded, &self.offsets(&padded), &turned, &mut output);
+        correlate(&padded, &self.tap_offsets(&padded), &rotated, &mut output);
         output
     }
 
-    /// Where the taps lie in memory, from the position of a response.
-    fn offsets(&self, image: &Planes) -> Vec<usize> {
+    /// Offsets in memory from the first tap to each tap.
+    fn tap_offsets(&self, image: &Planes) -> Vec<usize> {
         let taps = 0..self.side * self.side;
         taps.map(|tap| tap / self.side * image.stride + tap % self.side)
             .collect()
@@ -70,7 +70,7 @@ fn correlate(image: &Planes, offsets: &[usize], weights: &[f32], output: &mut Pl
     let arch = Arch::new();
     let mut first = 0;
     while first < output.channels {
-        // As many sums as registers hold: sixteen of the 32 of AVX-512, eight of 16 elsewhere.
+        // As many sums as fit into registers: 16 of the 32 registers of AVX-512, 8 of 16 elsewhere.
         first += match output.channels - first {
             1 => block::<1, 4>(arch, image, offsets, weights, output, first),
             2 => block::<2, 4>(arch, image, offsets, weights, output, first),
@@ -88,7 +88,7 @@ fn has_32_registers(arch: Arch) -> bool {
     matches!(arch, Arch::V4(_))
 }
 
-/// Those of other processors of 64 bits have.
+/// AArch64 always has 32 vector registers.
 #[cfg(not(target_arch = "x86_64"))]
 fn has_32_registers(_: Arch) -> bool {
     cfg!(target_arch = "aarch64")
@@ -112,7 +112,7 @@ fn block<const OUTPUTS: usize, const VECTORS: usize>(
     OUTPUTS
 }
 
-/// `OUTPUTS` planes from `first` on, `VECTORS` vectors of positions along a row at once.
+/// The sums of `OUTPUTS` output planes, from plane `first` on, at `VECTORS` vectors of positions in a row.
 struct Block<'a, const OUTPUTS: usize, const VECTORS: usize> {
     image: &'a Planes,
     offsets: &'a [usize],
@@ -135,7 +135,7 @@ impl<const OUTPUTS: usize, const VECTORS: usize> WithSimd for Block<'_, OUTPUTS,
         } = self;
         let taps = offsets.len();
         let span = VECTORS * S::F32_LANES;
-        // The weights of one tap side by side.
+        // `[channel, tap, output]`: the weights of a tap lie side by side.
         let mut packed = vec![[0.0f32; OUTPUTS]; image.channels * taps];
         for (tap, packed) in packed.iter_mut().enumerate() {
             for (output, weight) in packed.iter_mut().enumerate() {
@@ -163,9 +163,9 @@ impl<const OUTPUTS: usize, const VECTORS: usize> WithSimd for Block<'_, OUTPUTS,
                 for (number, sums) in sums.iter().enumerate() {
                     let start = (first + number) * output.plane + y * output.stride + x;
                     let end = start + span.min(output.stride - x);
-                    let (to, _) = S::as_mut_simd_f32s(&mut output.data[start..end]);
-                    for (to, sum) in to.iter_mut().zip(sums) {
-                        *to = *sum;
+                    let (targets, _) = S::as_mut_simd_f32s(&mut output.data[start..end]);
+                    for (target, sum) in targets.iter_mut().zip(sums) {
+                        *target = *sum;
                     }
                 }
             }
@@ -215,7 +215,7 @@ mod tests {
         }
     }
 
-    /// `[C, H, W]`, as other programs have it.
+    /// All values in the order `[C, H, W]`.
     fn in_order(planes: &Planes) -> Vec<f32> {
         let rows = (0..planes.channels)
             .flat_map(|channel| (0..planes.height).map(move |y| planes.row(channel, y)));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_through_a_bank_agrees_with_the_others() {
+    fn banks_of_any_size_agree() {
         let image = picture();
         let all = bank();
         // Banks of 1 to 13 filters: blocks of every width.

@@ -1,9 +1,11 @@
-//! Distributions of patches along random filters that are drawn anew at every step.
+//! Textures and styles as distributions of patches: sliced Wasserstein distances along random filters
+//! that are drawn anew at every step.
 //!
-//! With fixed filters an image can match all distributions of responses and still look unlike its
-//! exemplar: along other directions its patches are free. Fresh filters at each step leave no direction
-//! out for long.
+//! An image can match the distributions of all responses to a fixed set of filters and still look unlike
+//! its exemplar, because its patches are free along all other directions. With new filters at every step
+//! no direction is left out for long.
 
+mod classes;
 mod content;
 mod distance;
 mod draw;
@@ -12,8 +14,11 @@ mod guide;
 mod lattice;
 mod nearest;
 mod painting;
+mod patch_features;
+mod periods;
 mod planes;
 mod positions;
+mod structure;
 mod transport;
 
 pub(crate) use self::content::Content;
@@ -26,39 +31,41 @@ use self::positions::Mask;
 use crate::exemplars::Sources;
 use crate::imaging::{Raster, Size};
 
-/// Rows and columns of a filter.
+/// Side of a filter in pixels.
 pub(crate) const SIDE: usize = 7;
 
-/// Banks of filters at each step.
+/// Filter banks of each step.
 const BANKS: usize = 8;
 
-/// The target at one size: exemplars, and where in the result each counts.
+/// The target at one size of the result: exemplars, and the region of the result that each is for.
 pub(crate) struct Resampled {
-    groups: Vec<Group>,
-    /// Splits positions of the result into classes.
+    regions: Vec<Region>,
+    /// The guide of the result, which splits its positions into classes.
     guide: Option<Guide>,
     nearest: Option<Nearest>,
     wraps: bool,
     seed: u64,
 }
 
-/// The exemplars of one region, which is everywhere where there is only one.
-struct Group {
-    parts: Vec<Part>,
-    region: Option<Mask>,
+/// A region of the result and its exemplars.
+struct Region {
+    exemplars: Vec<Exemplar>,
+    /// Where the region is. None: everywhere.
+    mask: Option<Mask>,
 }
 
-struct Part {
+struct Exemplar {
     image: Planes,
-    /// What counts of it.
+    /// The pixels whose patches count. None: all.
     mask: Option<Mask>,
     guide: Option<Guide>,
+    /// The exemplar's part of its region's mixture; the parts add up to 1.
     share: f32,
 }
 
 impl Resampled {
-    /// Exemplars brought to `scale` of their size, for a result of `size` that has a margin on every
-    /// side. `wraps`: the result is to repeat without a seam.
+    /// Resizes exemplars by the factor `scale`, for a result of `size` pixels and a `margin` on every
+    /// side. With `wraps` the result is to tile without a seam.
     pub(crate) fn new(
         sources: &Sources,
         scale: f64,
@@ -66,24 +73,24 @@ impl Resampled {
         wraps: bool,
         seed: u64,
     ) -> Self {
-        let groups = sources.resized(|given| given.scaled(scale));
-        let groups = groups.into_iter().map(|group| Group {
-            parts: group
+        let groups = sources.resized(|original| original.scaled(scale));
+        let regions = groups.into_iter().map(|group| Region {
+            exemplars: group
                 .parts
                 .into_iter()
-                .map(|part| Part {
+                .map(|part| Exemplar {
                     image: planes(&part.picture),
-                    mask: part.mask.as_ref().map(Mask::of),
+                    mask: part.mask.as_ref().map(Mask::new),
                     guide: None,
                     share: part.share as f32,
                 })
                 .collect(),
-            region: group
+            mask: group
                 .region
-                .map(|mask| Mask::of(&mask.resized(size).with_margin(margin))),
+                .map(|mask| Mask::new(&mask.resized(size).with_margin(margin))),
         });
         Self {
-            groups: groups.collect(),
+            regions: regions.collect(),
             guide: None,
             nearest: None,
             wraps,
@@ -91,49 +98,53 @@ impl Resampled {
         }
     }
 
-    /// With positions split into classes by a guide of the canvas and those of the exemplars: see
-    /// [`Split`].
+    /// Compares distributions class by class. `guide` splits the positions of the canvas, and each
+    /// exemplar gets a guide of its own. See [`Split`](classes::Split).
     pub(crate) fn guided(mut self, guide: Guide) -> Self {
-        for part in self.groups.iter_mut().flat_map(|group| &mut group.parts) {
-            part.guide = Some(Guide::of(&part.image));
+        for exemplar in self.exemplars_mut() {
+            exemplar.guide = Some(Guide::of(&exemplar.image));
         }
         self.guide = Some(guide);
         self
     }
 
-    /// With positions split by their phases along the periods of the one exemplar that there is.
-    /// `factor`: the size of its pixels in those of the lattice; `offsets`: the canvas's phases at its
-    /// corner.
+    /// Compares distributions class by class, with classes of similar phase in the lattice of the only
+    /// exemplar. See [`Lattice::phases`] for the arguments, which are those of the canvas.
     pub(crate) fn repeating(
         mut self,
         lattice: &Lattice,
-        place: (Size, usize),
+        size_and_margin: (Size, usize),
         factor: f64,
         offsets: [f64; 2],
     ) -> Self {
-        for part in self.groups.iter_mut().flat_map(|group| &mut group.parts) {
-            let size = Size::new(part.image.width, part.image.height);
+        for exemplar in self.exemplars_mut() {
+            let size = Size::new(exemplar.image.width, exemplar.image.height);
             let phases = lattice.phases((size, 0), factor, [0.0; 2], false);
-            part.guide = Some(Guide::of_phases(phases));
+            exemplar.guide = Some(Guide::from_phases(phases));
         }
-        let phases = lattice.phases(place, factor, offsets, self.wraps);
-        self.guide = Some(Guide::of_phases(phases));
+        let phases = lattice.phases(size_and_margin, factor, offsets, self.wraps);
+        self.guide = Some(Guide::from_phases(phases));
         self
     }
 
-    /// With a pull of that weight to the nearest patches of the one exemplar that there is, in a part of
-    /// so many steps.
+    /// Adds a term of that weight which pulls each patch to the nearest patch of the only exemplar. The
+    /// term acts in the first of the `steps` of this size.
     pub(crate) fn with_nearest(mut self, weight: f64, steps: usize) -> Self {
         self.nearest = Some(Nearest::new(weight, steps, self.seed));
         self
     }
 
-    fn parts(&self) -> impl Iterator<Item = &Part> {
-        self.groups.iter().flat_map(|group| &group.parts)
+    fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
+        self.regions.iter().flat_map(|region| &region.exemplars)
+    }
+
+    fn exemplars_mut(&mut self) -> impl Iterator<Item = &mut Exemplar> {
+        let regions = self.regions.iter_mut();
+        regions.flat_map(|region| &mut region.exemplars)
     }
 }
 
-/// The planes of a picture.
+/// The channels of a picture as planes.
 pub(crate) fn planes(raster: &Raster) -> Planes {
     let Size { width, height } = raster.size();
     Planes::from_pixels(raster.channels(), height, width, raster.values())

@@ -1,4 +1,4 @@
-//! A picture painted in a style: both terms together.
+//! The objective of style transfer: the style's term plus the content's.
 
 use super::planes::Planes;
 use super::{BANKS, Content, Resampled};
@@ -7,31 +7,32 @@ use super::{BANKS, Content, Resampled};
 pub(crate) struct Painting {
     pub(crate) style: Resampled,
     pub(crate) content: Content,
-    /// Of the content beside the style.
+    /// The content's weight; the style's is 1.
     pub(crate) weight: f64,
 }
 
 impl Painting {
-    /// The terms of the style and of the content, weighted, and the gradient:
+    /// The weighted terms of the style and the content, `D` and `a C`, and the gradient of their sum:
     ///
     /// ```text
     /// L = D + a C
     /// ```
     ///
-    /// with `D` the [distance](Resampled::distance) of patches from the style's and `C` that
-    /// of [contours](Content::distance) from the content's; the gradient in the units of the former.
+    /// `D` is the [distance](Resampled::distance) of patches from the style's, `C` the
+    /// [distance](Content::distance) of contours from the content's, and `a` the weight. The gradient is
+    /// scaled as that of `D` is.
     pub(crate) fn distance(&self, image: &Planes, step: u32) -> ([f64; 2], Planes) {
         if self.weight == 0.0 {
             let (value, gradient) = self.style.distance(image, step);
             return ([value, 0.0], gradient);
         }
-        let ((style, mut gradient), (content, mut of_content)) = rayon::join(
+        let ((style, mut gradient), (content, mut content_gradient)) = rayon::join(
             || self.style.distance(image, step),
             || self.content.distance(&self.style, image, step),
         );
-        // Both are sums over their filters; the content has those of one bank.
-        of_content.scale((self.weight * BANKS as f64) as f32);
-        gradient.add(&of_content);
+        // Gradients are sums over filters. The content's term has one bank, the style's has `BANKS`.
+        content_gradient.scale((self.weight * BANKS as f64) as f32);
+        gradient.add(&content_gradient);
         ([style, self.weight * content], gradient)
     }
 }

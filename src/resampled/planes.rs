@@ -1,14 +1,14 @@
-//! Pictures as planes: one plane for each channel, as convolutions with few channels want them.
+//! Pictures in planar layout, one plane for each channel. Convolutions with few channels are fastest in it.
 
 /// Floats of the widest vector.
 const LANES: usize = 16;
-/// Positions of a row that are computed at once, at most.
+/// The most positions of a row that are computed at once.
 const SPAN: usize = 4 * LANES;
 
 /// Planes of `channels` channels, `[C, H, W]`, each row padded to whole vectors.
 ///
-/// Behind each plane lies unused room, so that a vector read at any position of the plane, up to one
-/// row further down, stays inside of the memory.
+/// Unused memory follows each plane. So a vector load at any position, up to one row further down, stays
+/// inside the allocation.
 #[derive(Clone, Debug)]
 pub(crate) struct Planes {
     pub(crate) channels: usize,
@@ -36,7 +36,7 @@ impl Planes {
         }
     }
 
-    /// The channels of pixels `[H, W, C]`.
+    /// The planes of interleaved pixels `[H, W, C]`.
     pub(crate) fn from_pixels(
         channels: usize,
         height: usize,
@@ -55,7 +55,7 @@ impl Planes {
         planes
     }
 
-    /// Pixels `[H, W, C]`.
+    /// Interleaved pixels `[H, W, C]`.
     pub(crate) fn to_pixels(&self) -> Vec<f32> {
         let mut pixels = vec![0.0; self.height * self.width * self.channels];
         for channel in 0..self.channels {
@@ -80,7 +80,7 @@ impl Planes {
         &mut self.data[start..start + self.width]
     }
 
-    /// One channel, its rows [`place`](Self::place)d one after the other with room between them.
+    /// One channel, row by row with padding between rows; see [`index_of`](Self::index_of).
     pub(crate) fn plane(&self, channel: usize) -> &[f32] {
         &self.data[channel * self.plane..][..self.height * self.stride]
     }
@@ -89,17 +89,17 @@ impl Planes {
         &mut self.data[channel * self.plane..][..self.height * self.stride]
     }
 
-    /// Where row `y` and column `x` lie in a channel's [`plane`](Self::plane).
-    pub(crate) fn place(&self, y: usize, x: usize) -> usize {
+    /// The index of row `y` and column `x` into a channel's [`plane`](Self::plane).
+    pub(crate) fn index_of(&self, y: usize, x: usize) -> usize {
         y * self.stride + x
     }
 
-    /// Row and column of a [`place`](Self::place).
-    pub(crate) fn at(&self, place: usize) -> (usize, usize) {
-        (place / self.stride, place % self.stride)
+    /// The row and column of an [index](Self::index_of).
+    pub(crate) fn position_of(&self, index: usize) -> (usize, usize) {
+        (index / self.stride, index % self.stride)
     }
 
-    /// With `border` rows and columns of zeros on every side.
+    /// Adds `border` rows and columns of zeros on every side.
     pub(crate) fn with_zeros(&self, border: usize) -> Self {
         let (height, width) = (self.height + 2 * border, self.width + 2 * border);
         let mut padded = Self::new(self.channels, height, width);
@@ -112,23 +112,23 @@ impl Planes {
         padded
     }
 
-    /// As a picture that repeats without end: `more` further rows and columns below and to the right.
+    /// Continues the picture periodically, by `more` rows below and `more` columns to the right.
     pub(crate) fn repeated(&self, more: usize) -> Self {
         let mut padded = Self::new(self.channels, self.height + more, self.width + more);
         for channel in 0..self.channels {
             for y in 0..padded.height {
-                let from = self.row(channel, y % self.height);
+                let source = self.row(channel, y % self.height);
                 let row = padded.row_mut(channel, y);
-                for (value, from) in row.iter_mut().zip(from.iter().cycle()) {
-                    *value = *from;
+                for (value, source) in row.iter_mut().zip(source.iter().cycle()) {
+                    *value = *source;
                 }
             }
         }
         padded
     }
 
-    /// The adjoint of [`repeated`](Self::repeated): adds what lies beyond `height` and `width` to the
-    /// pixels that it repeats.
+    /// The adjoint of [`repeated`](Self::repeated): adds each value beyond `height` and `width` to the
+    /// value that it repeats.
     pub(crate) fn folded(&self, height: usize, width: usize) -> Self {
         let mut folded = Self::new(self.channels, height, width);
         for channel in 0..self.channels {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_come_back_as_they_went() {
+    fn pixels_survive_a_round_trip() {
         let planes = counting(3, 4, 5);
         assert_eq!(planes.row(1, 2), [31.0, 34.0, 37.0, 40.0, 43.0]);
         let pixels: Vec<f32> = (0..60).map(|i| i as f32).collect();

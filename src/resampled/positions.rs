@@ -1,16 +1,17 @@
-//! Which patches count, and which are compared with which.
+//! Positions of patches: those inside a mask, and classes that are compared with each other.
 
 use super::planes::Planes;
 use crate::imaging::{Raster, is_white};
 
-/// Pixels that count.
+/// The pixels of a picture that count.
 pub(super) struct Mask {
     width: usize,
     pixels: Vec<bool>,
 }
 
 impl Mask {
-    pub(super) fn of(raster: &Raster) -> Self {
+    /// The white pixels of a raster with one channel.
+    pub(super) fn new(raster: &Raster) -> Self {
         let pixels = raster.values().iter().map(|value| is_white(*value));
         Self {
             width: raster.size().width,
@@ -18,29 +19,29 @@ impl Mask {
         }
     }
 
-    /// Whether the pixel in the middle of a patch counts. Of an image that repeats, the patch may
-    /// reach beyond the border.
-    pub(super) fn holds(&self, y: usize, x: usize, reach: usize) -> bool {
+    /// Whether the middle pixel of the patch at row `y` and column `x` counts. On an image that wraps
+    /// the patch may reach beyond the border.
+    fn contains_middle(&self, y: usize, x: usize, reach: usize) -> bool {
         let height = self.pixels.len() / self.width;
         let (y, x) = ((y + reach / 2) % height, (x + reach / 2) % self.width);
         self.pixels[y * self.width + x]
     }
 }
 
-/// Positions of responses, in classes whose distributions are compared one by one.
+/// Positions of responses, in classes. Distributions are compared class by class.
 pub(super) enum Positions {
-    /// All of them, in one class.
+    /// One class of all positions.
     All,
-    /// Places in a plane of responses, class by class.
+    /// Indices into a [`plane`](Planes::plane) of responses, class by class.
     Classes(Vec<Vec<u32>>),
 }
 
 impl Positions {
-    /// Where patches with their middle in `mask` respond.
+    /// One class of the positions whose patches have their middle in `mask`.
     pub(super) fn within(mask: Option<&Mask>, responses: &Planes, reach: usize) -> Self {
         match mask {
             None => Self::All,
-            Some(mask) => Self::Classes(vec![listed(responses, Some(mask), reach)]),
+            Some(mask) => Self::Classes(vec![indices_within(Some(mask), responses, reach)]),
         }
     }
 
@@ -52,7 +53,7 @@ impl Positions {
     }
 
     /// The responses of one filter in one class.
-    pub(super) fn gathered(&self, class: usize, responses: &Planes, filter: usize) -> Vec<f32> {
+    pub(super) fn gather(&self, class: usize, responses: &Planes, filter: usize) -> Vec<f32> {
         match self {
             Self::All => {
                 let mut values = Vec::with_capacity(responses.height * responses.width);
@@ -62,13 +63,13 @@ impl Positions {
             }
             Self::Classes(classes) => {
                 let plane = responses.plane(filter);
-                let places = classes[class].iter();
-                places.map(|place| plane[*place as usize]).collect()
+                let indices = classes[class].iter();
+                indices.map(|index| plane[*index as usize]).collect()
             }
         }
     }
 
-    /// Puts values back to where [`gathered`](Self::gathered) took them.
+    /// Writes values to the positions from which [`gather`](Self::gather) reads.
     pub(super) fn scatter(
         &self,
         (class, values): (usize, &[f32]),
@@ -84,22 +85,22 @@ impl Positions {
             }
             Self::Classes(classes) => {
                 let plane = gradient.plane_mut(filter);
-                for (place, value) in classes[class].iter().zip(values) {
-                    plane[*place as usize] = *value;
+                for (index, value) in classes[class].iter().zip(values) {
+                    plane[*index as usize] = *value;
                 }
             }
         }
     }
 }
 
-/// The places in a plane of responses whose patches have their middle in `mask`.
-pub(super) fn listed(responses: &Planes, mask: Option<&Mask>, reach: usize) -> Vec<u32> {
-    let mut places = Vec::new();
+/// The indices into a plane of responses whose patches have their middle in `mask`.
+pub(super) fn indices_within(mask: Option<&Mask>, responses: &Planes, reach: usize) -> Vec<u32> {
+    let mut indices = Vec::new();
     for y in 0..responses.height {
-        let counting = (0..responses.width)
-            .filter(|x| mask.is_none_or(|mask| mask.holds(y, *x, reach)))
-            .map(|x| responses.place(y, x) as u32);
-        places.extend(counting);
+        let row = (0..responses.width)
+            .filter(|x| mask.is_none_or(|mask| mask.contains_middle(y, *x, reach)))
+            .map(|x| responses.index_of(y, x) as u32);
+        indices.extend(row);
     }
-    places
+    indices
 }

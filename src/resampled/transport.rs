@@ -1,75 +1,76 @@
-//! Optimal transport in one dimension: to each value the target's value of the same rank.
+//! Optimal transport in one dimension: each value is mapped to the target's value of the same rank.
 
-/// Bins of a histogram. Their width, a 2048th of the range of values, bounds the error of a rank.
+/// Bins of a histogram, each a 2048th of the range of values. The error of a rank is at most the mass of one
+/// bin.
 const BINS: usize = 2048;
 
-/// Values of a target and their share of the mass; the shares of a mixture add up to 1.
+/// The values of one component of a target, and its share of the mass. The shares of a mixture add up to 1.
 pub(crate) type Share<'a> = (&'a [f32], f32);
 
-/// Writes for each of `values` the value of `target` at the same rank:
+/// Transports `values` onto the mixture `target`:
 ///
 /// ```text
 /// T(v) = F_target^-1(F_values(v))
 /// ```
 ///
-/// with `F` the cumulative distributions. (v - T(v)) is the gradient of the squared Wasserstein
-/// distance in one dimension, its sign that of the first one (Rabin, Peyre, Delon and Bernot,
-/// "Wasserstein Barycenter and its Application to Texture Mixing", SSVM 2011, section 3).
+/// where `F` are cumulative distributions. In one dimension `v - T(v)` is proportional to the gradient of the
+/// squared Wasserstein distance `W_2^2`, and its sign to the gradient of `W_1` (Rabin, Peyre, Delon and
+/// Bernot, "Wasserstein Barycenter and its Application to Texture Mixing", SSVM 2011, section 3).
 ///
-/// Ranks come from histograms and are interpolated linearly inside of a bin: no value is sorted, the
-/// cost is three passes, and numbers of values may differ.
+/// Ranks are read from histograms and interpolated linearly inside a bin, so no value is sorted. The cost is
+/// three passes over the values. The target may have any number of values.
 pub(crate) fn transport(target: &[Share<'_>], values: &[f32], transported: &mut [f32]) {
     let ranges = target.iter().map(|(values, _)| range(values));
     let whole = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-    let from = Bins::over(range(values));
-    let to = Bins::over(whole.unwrap_or((0.0, 0.0)));
-    let mut wanted = [0.0; BINS + 1];
+    let value_bins = Bins::over(range(values));
+    let target_bins = Bins::over(whole.unwrap_or((0.0, 0.0)));
+    let mut target_ranks = [0.0; BINS + 1];
     for (values, share) in target {
-        to.add_cumulative(values, *share, &mut wanted);
+        target_bins.add_cumulative(values, *share, &mut target_ranks);
     }
-    let mut found = [0.0; BINS + 1];
-    from.add_cumulative(values, 1.0, &mut found);
+    let mut ranks = [0.0; BINS + 1];
+    value_bins.add_cumulative(values, 1.0, &mut ranks);
 
-    // The target's value at the rank of each edge of the values' bins.
+    // The transported value of each edge between bins of `values`.
     let mut map = [0.0; BINS + 1];
     let mut bin = 0;
-    for (rank, value) in found.iter().zip(&mut map) {
-        while bin + 1 < BINS && wanted[bin + 1] <= *rank {
+    for (rank, value) in ranks.iter().zip(&mut map) {
+        while bin + 1 < BINS && target_ranks[bin + 1] <= *rank {
             bin += 1;
         }
-        let mass = (wanted[bin + 1] - wanted[bin]).max(1e-12);
-        let inside = ((rank - wanted[bin]) / mass).clamp(0.0, 1.0);
-        *value = to.low + (bin as f32 + inside) / to.scale;
+        let mass = (target_ranks[bin + 1] - target_ranks[bin]).max(1e-12);
+        let inside = ((rank - target_ranks[bin]) / mass).clamp(0.0, 1.0);
+        *value = target_bins.low + (bin as f32 + inside) / target_bins.scale;
     }
     for (value, transported) in values.iter().zip(transported) {
-        let place = (value - from.low) * from.scale;
-        let bin = from.bin(*value);
-        *transported = map[bin] + (place - bin as f32) * (map[bin + 1] - map[bin]);
+        let position = (value - value_bins.low) * value_bins.scale;
+        let bin = value_bins.bin(*value);
+        *transported = map[bin] + (position - bin as f32) * (map[bin + 1] - map[bin]);
     }
 }
 
 /// Equal bins over a range.
 struct Bins {
     low: f32,
-    /// Bins for each unit of value.
+    /// Bins per unit of value.
     scale: f32,
 }
 
 impl Bins {
     fn over((low, high): (f32, f32)) -> Self {
-        // A hair more than the range, so that the largest value lies in the last bin.
+        // The bins cover a little more than the range, so that the last one contains the largest value.
         let scale = BINS as f32 * 0.9999 / (high - low).max(1e-9);
         Self { low, scale }
     }
 
     fn bin(&self, value: f32) -> usize {
-        // The mask keeps whatever is not finite inside of the table.
+        // The mask keeps the index of a value that is not finite inside the table.
         ((value - self.low) * self.scale) as i32 as usize & (BINS - 1)
     }
 
-    /// Adds to each edge the share of `values` below it, times `weight`.
+    /// Adds to each edge between bins the share of `values` below it, times `weight`.
     fn add_cumulative(&self, values: &[f32], weight: f32, edges: &mut [f32; BINS + 1]) {
-        // Four tables, so that neighbours of one bin do not wait for each other.
+        // With four tables the increments of consecutive values do not depend on each other.
         let mut counts = [[0u32; BINS]; 4];
         let mut fours = values.chunks_exact(4);
         for four in &mut fours {
@@ -128,15 +129,14 @@ mod tests {
             .collect();
         let mut transported = vec![0.0; values.len()];
         transport(&[(&target, 1.0)], &values, &mut transported);
-        // The range is 3.7, a bin 0.0018. A value between the two heaps of the target may belong to
-        // either.
+        // The range is 3.7 and a bin 0.0018. A value between the two modes of the target may go to either.
         let wrong = transported
             .iter()
             .zip(&expected)
             .filter(|(found, expected)| (f64::from(**found) - **expected).abs() > 0.01);
         assert!(wrong.count() <= 4);
 
-        // The same target in two parts: alike to rounding.
+        // The same target as a mixture of its halves gives the same result up to rounding.
         let mut halves = vec![0.0; values.len()];
         let (a, b) = target.split_at(1500);
         transport(&[(a, 0.5), (b, 0.5)], &values, &mut halves);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn mixtures_have_their_shares() {
-        // A quarter of the mass at 0, three at 10: from a ramp the lowest quarter becomes 0.
+        // A quarter of the mass lies at 0 and the rest at 10. The lowest quarter of a ramp becomes 0.
         let ramp: Vec<f32> = (0..400).map(|i| i as f32).collect();
         let (low, high) = (vec![0.0; 50], vec![10.0; 7]);
         let mut transported = vec![f32::NAN; 400];
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_comes_in_nothing_is_read_beyond_the_tables() {
+    fn values_that_are_not_finite_stay_inside_the_tables() {
         for values in [
             vec![0.5; 9],
             vec![f32::NAN, 1.0, 2.0],

@@ -1,0 +1,277 @@
+//! Resampling by Lanczos' kernel: the weights of an axis, and pictures in host memory.
+
+use std::f64::consts::PI;
+
+use rayon::prelude::*;
+
+/// Lobes of Lanczos' kernel on each side.
+const LOBES: f64 = 3.0;
+
+/// The border condition of an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Border {
+    /// There are no samples outside. The weights of those inside are divided by their sum.
+    Renormalised,
+    /// The signal repeats without end.
+    Periodic,
+}
+
+impl Border {
+    /// Periodic for a picture that `wraps`.
+    pub(super) fn new(wraps: bool) -> Self {
+        if wraps {
+            Self::Periodic
+        } else {
+            Self::Renormalised
+        }
+    }
+}
+
+/// The weights that turn `from` samples into `to` samples:
+///
+/// ```text
+/// y_j = sum over i of w_ji x_i / sum over i of w_ji        w_ji = L((i - c_j) / s)
+/// c_j = (j + 1/2) r - 1/2        r = from / to        s = max(r, 1)
+/// L(t) = sinc(t) sinc(t / 3) for |t| < 3, else 0        sinc(t) = sin(pi t) / (pi t)
+/// ```
+///
+/// `s` widens the kernel of an axis that shrinks, which prevents aliasing. `FilterType::Lanczos3` of the crate
+/// `image` has the same definition, computed in f32.
+#[derive(Clone, Debug)]
+pub(super) struct AxisWeights {
+    from: usize,
+    outputs: Vec<OutputWeights>,
+}
+
+/// The weights of one output sample.
+#[derive(Clone, Debug)]
+struct OutputWeights {
+    /// The index of the input sample with the first weight. On a periodic axis it can be negative.
+    first: isize,
+    /// Weights of consecutive input samples. On a periodic axis they can go beyond the end, and several times
+    /// around a period that is shorter than the kernel.
+    weights: Vec<f32>,
+}
+
+impl AxisWeights {
+    pub(super) fn new(from: usize, to: usize, border: Border) -> Self {
+        let ratio = from as f64 / to as f64;
+        let spread = ratio.max(1.0);
+        let outputs = (0..to).map(|output| {
+            let centre = (output as f64 + 0.5) * ratio - 0.5;
+            let mut first = (centre - LOBES * spread).ceil() as isize;
+            let mut last = (centre + LOBES * spread).floor() as isize;
+            if border == Border::Renormalised {
+                first = first.max(0);
+                last = last.min(from as isize - 1);
+            }
+            let weights: Vec<f64> = (first..=last)
+                .map(|input| lanczos((input as f64 - centre) / spread))
+                .collect();
+            let sum: f64 = weights.iter().sum();
+            OutputWeights {
+                first,
+                weights: weights.iter().map(|weight| (weight / sum) as f32).collect(),
+            }
+        });
+        Self {
+            from,
+            outputs: outputs.collect(),
+        }
+    }
+
+    /// The weights as a dense matrix `[to, from]`, row by row.
+    pub(super) fn to_matrix(&self) -> Vec<f32> {
+        let mut matrix = vec![0.0; self.outputs.len() * self.from];
+        for (row, output) in matrix.chunks_exact_mut(self.from).zip(&self.outputs) {
+            for (input, weight) in (output.first..).zip(&output.weights) {
+                row[self.wrapped(input)] += weight;
+            }
+        }
+        matrix
+    }
+
+    /// The index inside the axis of the sample `input` of a periodic signal.
+    fn wrapped(&self, input: isize) -> usize {
+        input.rem_euclid(self.from as isize) as usize
+    }
+
+    /// How many samples the weights extend before the first sample and after the last one.
+    fn overhang(&self) -> [usize; 2] {
+        let before = self.outputs.iter().map(|output| -output.first);
+        let after = self.outputs.iter().map(|output| {
+            let end = output.first + output.weights.len() as isize;
+            end - self.from as isize
+        });
+        [before.max(), after.max()].map(|most| most.unwrap_or(0).max(0) as usize)
+    }
+}
+
+fn lanczos(t: f64) -> f64 {
+    let sinc = |t: f64| {
+        if t.abs() < 1e-9 {
+            1.0
+        } else {
+            (PI * t).sin() / (PI * t)
+        }
+    };
+    if t.abs() < LOBES {
+        sinc(t) * sinc(t / LOBES)
+    } else {
+        0.0
+    }
+}
+
+/// Resamples a picture of interleaved channels, `[from_rows, from_columns, channels]`, to
+/// `[to_rows, to_columns, channels]`.
+pub(super) fn resample(
+    values: &[f32],
+    channels: usize,
+    rows: &AxisWeights,
+    columns: &AxisWeights,
+) -> Vec<f32> {
+    let from_stride = columns.from * channels;
+    let to_stride = columns.outputs.len() * channels;
+    let mut resampled = vec![0.0; rows.outputs.len() * to_stride];
+    if values.is_empty() || resampled.is_empty() {
+        return resampled;
+    }
+    // A row after the vertical pass. Before and after it are copies of the other side, for weights that extend
+    // beyond it.
+    let [before, after] = columns.overhang();
+    let scratch = || vec![0.0; (before + columns.from + after) * channels];
+    resampled
+        .par_chunks_exact_mut(to_stride)
+        .zip(&rows.outputs)
+        .for_each_init(scratch, |scratch, (resampled, output)| {
+            let row = &mut scratch[before * channels..][..from_stride];
+            row.fill(0.0);
+            for (input, weight) in (output.first..).zip(&output.weights) {
+                let input = &values[rows.wrapped(input) * from_stride..][..from_stride];
+                for (sum, value) in row.iter_mut().zip(input) {
+                    *sum += weight * value;
+                }
+            }
+            let end = before + columns.from;
+            for copy in (0..before).chain(end..end + after) {
+                let original = before + columns.wrapped(copy as isize - before as isize);
+                let original = original * channels..(original + 1) * channels;
+                scratch.copy_within(original, copy * channels);
+            }
+            for (pixel, output) in resampled.chunks_exact_mut(channels).zip(&columns.outputs) {
+                let first = (output.first + before as isize) as usize;
+                let window = &scratch[first * channels..];
+                weigh(window, &output.weights, pixel);
+            }
+        });
+    resampled
+}
+
+/// Writes the weighted sum of consecutive pixels to `sums`, which are zero.
+fn weigh(pixels: &[f32], weights: &[f32], sums: &mut [f32]) {
+    match sums.len() {
+        1 => sums[0] = pixels.iter().zip(weights).map(|(p, w)| p * w).sum(),
+        // With a constant number of channels the compiler keeps the sums in registers.
+        3 => sums.copy_from_slice(&weighed::<3>(pixels, weights)),
+        channels => {
+            for (pixel, weight) in pixels.chunks_exact(channels).zip(weights) {
+                for (sum, value) in sums.iter_mut().zip(pixel) {
+                    *sum += weight * value;
+                }
+            }
+        }
+    }
+}
+
+/// The weighted sum of consecutive pixels.
+fn weighed<const CHANNELS: usize>(pixels: &[f32], weights: &[f32]) -> [f32; CHANNELS] {
+    let mut sums = [0.0; CHANNELS];
+    for (pixel, weight) in pixels.as_chunks::<CHANNELS>().0.iter().zip(weights) {
+        for (sum, value) in sums.iter_mut().zip(pixel) {
+            *sum += weight * value;
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use image::imageops::{self, FilterType};
+    use image::{ImageBuffer, Luma};
+
+    use super::*;
+
+    #[test]
+    fn pictures_are_those_of_the_crate_image() {
+        let sizes = [
+            ([37, 29], [53, 61]),
+            ([61, 53], [17, 22]),
+            ([40, 23], [23, 91]),
+            ([2, 1], [9, 3]),
+            ([31, 48], [1, 2]),
+            ([64, 64], [32, 128]),
+        ];
+        for ([width, height], [to_width, to_height]) in sizes {
+            // The crate clips floats to 0..=1, so the values keep away from both ends.
+            let values: Vec<f32> = (0..width * height * 3)
+                .map(|i| 0.5 + 0.2 * (i as f32 * 0.61).sin())
+                .collect();
+            let found = resample(
+                &values,
+                3,
+                &AxisWeights::new(height, to_height, Border::Renormalised),
+                &AxisWeights::new(width, to_width, Border::Renormalised),
+            );
+            for channel in 0..3 {
+                let plane = values.iter().skip(channel).step_by(3).copied().collect();
+                let plane: ImageBuffer<Luma<f32>, Vec<f32>> =
+                    ImageBuffer::from_raw(width as u32, height as u32, plane).unwrap();
+                let (to_width, to_height) = (to_width as u32, to_height as u32);
+                let expected =
+                    imageops::resize(&plane, to_width, to_height, FilterType::Lanczos3).into_raw();
+                let found: Vec<f32> = found.iter().skip(channel).step_by(3).copied().collect();
+                assert_eq!(found.len(), expected.len());
+                for (a, b) in found.iter().zip(&expected) {
+                    assert!((a - b).abs() < 1e-5, "{width}x{height}: {a} {b}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_of_channels_gives_the_same_planes() {
+        for border in [Border::Renormalised, Border::Periodic] {
+            let rows = AxisWeights::new(5, 7, border);
+            let columns = AxisWeights::new(11, 4, border);
+            let plane = |channel: usize| -> Vec<f32> {
+                let phase = channel as f32;
+                (0..55).map(|i| (i as f32 * 0.9 + phase).cos()).collect()
+            };
+            for channels in 1..6 {
+                let planes: Vec<Vec<f32>> = (0..channels).map(plane).collect();
+                let values: Vec<f32> = (0..55)
+                    .flat_map(|pixel| planes.iter().map(move |plane| plane[pixel]))
+                    .collect();
+                let whole = resample(&values, channels, &rows, &columns);
+                for (channel, plane) in planes.iter().enumerate() {
+                    let alone = resample(plane, 1, &rows, &columns);
+                    let whole = whole.iter().skip(channel).step_by(channels);
+                    assert!(alone.iter().zip(whole).all(|(a, b)| (a - b).abs() < 1e-6));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn weights_of_an_output_add_up_to_one() {
+        for border in [Border::Renormalised, Border::Periodic] {
+            for (from, to) in [(1, 1), (1, 8), (2, 1), (3, 10), (50, 3), (7, 5)] {
+                let matrix = AxisWeights::new(from, to, border).to_matrix();
+                assert_eq!(matrix.len(), from * to);
+                for row in matrix.chunks_exact(from) {
+                    assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{from} {to}");
+                }
+            }
+        }
+    }
+}
