@@ -22,7 +22,9 @@ fn texture(criterion: &mut Criterion) {
                 ..TextureOptions::default()
             };
             group.bench_function(format!("{name} {statistics}"), |bencher| {
-                bencher.iter(|| synthesize_texture(&vgg, &exemplar, &options).expect("a texture"));
+                bencher.iter(|| {
+                    synthesize_texture(&vgg, &exemplar, &options, &mut ()).expect("a texture")
+                });
             });
         }
     }

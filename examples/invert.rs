@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ranvgg::{InvertOptions, RandomVgg, invert_observed};
+use ranvgg::{InvertOptions, RandomVgg, invert};
 
 /// Reconstruct a picture from its features at one layer of a network that was never trained
 #[derive(Parser)]
@@ -57,7 +57,7 @@ fn run(arguments: Arguments) -> support::Result<()> {
     };
     options.run = common.run(options.run);
     let mut watch = common.watch()?;
-    let outcome = invert_observed(&vgg, &picture, layer, &options, &mut watch)?;
+    let outcome = invert(&vgg, &picture, layer, &options, &mut watch)?;
     watch.ended();
     common.finish(&outcome, &output)?;
     let psnr = ranvgg::metrics::psnr(

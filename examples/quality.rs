@@ -203,7 +203,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
                     before.and_then(|known| known.seconds)
                 } else {
                     judge = None;
-                    let outcome = synthesize_texture(&network, exemplar, &options)?;
+                    let outcome = synthesize_texture(&network, exemplar, &options, &mut ())?;
                     imaging::save(&outcome.image(), &path, false)?;
                     Some(outcome.seconds())
                 };

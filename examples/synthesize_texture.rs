@@ -7,8 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ranvgg::{
-    Exemplars, Kept, Padding, Picture, Size, TextureOptions, Vgg, imaging,
-    synthesize_texture_observed,
+    Exemplars, Kept, Padding, Picture, Size, TextureOptions, Vgg, imaging, synthesize_texture,
 };
 
 /// Make a texture like a given picture, through a network that was never trained
@@ -102,7 +101,7 @@ fn run(mut arguments: Arguments) -> support::Result<()> {
     let mut watch = common.watch()?;
     for (seed, files) in seeds.into_iter().zip(&outputs) {
         options.run.seed = seed;
-        let outcome = synthesize_texture_observed(&vgg, exemplars.clone(), &options, &mut watch)?;
+        let outcome = synthesize_texture(&vgg, exemplars.clone(), &options, &mut watch)?;
         watch.ended();
         if let [output] = &files[..] {
             common.finish(&outcome, output)?;

@@ -45,7 +45,7 @@ use crate::run::Control;
 ///     .with_evaluations(3)
 ///     .up_to("conv1_2".parse()?)
 ///     .with_devices([device.clone()])
-///     .build()?;
+///     .build(&mut ())?;
 /// let vgg = stack.network().init(&device)?;
 /// assert_eq!(stack.candidates().len(), 4);
 /// # }
@@ -76,7 +76,28 @@ pub struct Candidate {
     pub psnr: f64,
 }
 
-/// The network that was chosen, and every candidate on the way.
+/// Watches a greedy stack while it is built, and may stop it.
+///
+/// Closures from a candidate and the number of candidates to [`Control`] are observers. So is `()`,
+/// which watches nothing.
+pub trait CandidateObserver {
+    /// Called after each candidate was scored; `total` is how many there will be.
+    fn observe(&mut self, candidate: &Candidate, total: usize) -> Control;
+}
+
+impl<F: FnMut(&Candidate, usize) -> Control> CandidateObserver for F {
+    fn observe(&mut self, candidate: &Candidate, total: usize) -> Control {
+        self(candidate, total)
+    }
+}
+
+impl CandidateObserver for () {
+    fn observe(&mut self, _: &Candidate, _: usize) -> Control {
+        Control::Continue
+    }
+}
+
+/// The network that was chosen, and every candidate that was scored.
 #[derive(Clone, Debug)]
 pub struct GreedyStack {
     network: RandomVgg,
@@ -153,27 +174,17 @@ impl GreedyStackBuilder {
         self
     }
 
-    /// Chooses.
+    /// Chooses the layers' seeds.
+    ///
+    /// `observer` is told each candidate and how many there will be, and may stop the build.
+    /// Candidates under way are finished and told all the same; the stack then holds the layers that
+    /// were complete.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidOption`] for no candidates or evaluations or a report of other settings,
     /// [`Error::Report`] for a report that cannot be understood, those of [`invert`].
-    pub fn build(&self) -> Result<GreedyStack> {
-        self.build_observed(&mut |_, _| Control::Continue)
-    }
-
-    /// As [`build`](Self::build), watched: `watch` is told each candidate and how many there will be,
-    /// and may stop. Candidates under way are finished and told all the same; the stack then holds the
-    /// layers that were complete.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`build`](Self::build).
-    pub fn build_observed(
-        &self,
-        watch: &mut dyn FnMut(&Candidate, usize) -> Control,
-    ) -> Result<GreedyStack> {
+    pub fn build(&self, observer: &mut dyn CandidateObserver) -> Result<GreedyStack> {
         let layers = self.layers()?;
         at_least_one("candidates", self.candidates)?;
         at_least_one("evaluations", self.evaluations)?;
@@ -200,7 +211,7 @@ impl GreedyStackBuilder {
                     if let Some(path) = &self.report {
                         report.write(path)?;
                     }
-                    Ok(watch(&candidate, total))
+                    Ok(observer.observe(&candidate, total))
                 },
             )?;
             if stopped {
@@ -330,7 +341,7 @@ impl GreedyStackBuilder {
         let picture = reference.to_tensor(device);
         let mut options = InvertOptions::paper();
         options.run.evaluations = Some(self.evaluations);
-        let outcome = invert(&vgg, &picture, layer, &options)?;
+        let outcome = invert(&vgg, &picture, layer, &options, &mut ())?;
         Ok(Candidate {
             layer,
             seed,

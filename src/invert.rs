@@ -6,7 +6,7 @@ use crate::error::{Result, not_negative};
 use crate::imaging::{Picture, Raster, Scales};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
+use crate::run::{self, Course, Observer, Outcome, RunOptions};
 use crate::task::{deepest, with_content, with_total_variation};
 
 /// Options of [`invert`].
@@ -77,20 +77,6 @@ const VARIATION_PER_STRIDE: f64 = 0.001;
 /// Options outside of what is allowed, a picture too small for the layer or, for a fully connected
 /// layer, not 224x224, and anything the device reports; all but the last before any work.
 pub fn invert(
-    vgg: &Vgg,
-    picture: impl Into<Picture>,
-    layer: Layer,
-    options: &InvertOptions,
-) -> Result<Outcome> {
-    invert_observed(vgg, picture, layer, options, &mut Unobserved)
-}
-
-/// As [`invert`], watched: see [`Observer`].
-///
-/// # Errors
-///
-/// Those of [`invert`].
-pub fn invert_observed(
     vgg: &Vgg,
     picture: impl Into<Picture>,
     layer: Layer,

@@ -30,9 +30,9 @@ pub use {burn, image};
 
 pub use error::{Error, Result};
 pub use exemplars::Exemplars;
-pub use greedy::{Candidate, GreedyStack, GreedyStackBuilder};
+pub use greedy::{Candidate, CandidateObserver, GreedyStack, GreedyStackBuilder};
 pub use imaging::{Picture, Scales, Size};
-pub use invert::{InvertOptions, invert, invert_observed, reconstruction_error};
+pub use invert::{InvertOptions, invert, reconstruction_error};
 #[doc(hidden)]
 pub use kernels::{DeviceLayerBench, LayerBench, LayerWay};
 pub use kernels::{Padding, Pooling, Precision};
@@ -44,6 +44,6 @@ pub use network::{
 pub use objective::{Evaluation, Objective, halve};
 pub use optim::{Adam, AdamOptions, Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
 pub use run::{Control, Kept, Observer, Outcome, Preparation, Progress, RunOptions};
-pub use style::{Colours, StyleOptions, StyleStart, transfer_style, transfer_style_observed};
+pub use style::{Colours, StyleOptions, StyleStart, transfer_style};
 pub use task::Statistics;
-pub use texture::{TextureOptions, synthesize_texture, synthesize_texture_observed};
+pub use texture::{TextureOptions, synthesize_texture};

@@ -1,6 +1,6 @@
 //! Contents in styles.
 
-use ranvgg::{Statistics, StyleOptions, transfer_style_observed};
+use ranvgg::{Statistics, StyleOptions, transfer_style};
 
 use crate::archive::Record;
 use crate::grid::{Cell, Grid};
@@ -99,8 +99,7 @@ pub(crate) fn styled(
     watch: &Watch<'_>,
 ) -> support::Result<Made> {
     let mut observer = watch.observer();
-    let outcome =
-        transfer_style_observed(vgg, content.clone(), style.clone(), options, &mut observer)?;
+    let outcome = transfer_style(vgg, content.clone(), style.clone(), options, &mut observer)?;
     Ok(Made {
         figures: vec![("seconds", outcome.seconds())],
         curve: Vec::new(),

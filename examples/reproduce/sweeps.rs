@@ -1,6 +1,6 @@
 //! The runs behind [`settings`](crate::settings): each setting at several values.
 
-use ranvgg::{GreedyStackBuilder, Padding, Statistics, StyleOptions, TextureOptions};
+use ranvgg::{Candidate, GreedyStackBuilder, Padding, Statistics, StyleOptions, TextureOptions};
 
 use crate::inversions::{cost, inverted, published};
 use crate::measuring::{PLACES, textured_by_parts};
@@ -116,7 +116,7 @@ fn candidates(context: &Context) -> support::Result<Vec<Unit<'_>>> {
                         .up_to(deepest)
                         .with_devices([context.device.clone()])
                         .with_report(report)
-                        .build_observed(&mut |_, _| watch.done(0.0))?;
+                        .build(&mut |_: &Candidate, _: usize| watch.done(0.0))?;
                     let vgg = stack.network().init(&context.device)?;
                     let options = published(context.evaluations);
                     inverted(&vgg, picture, deepest, &options, watch)

@@ -2,7 +2,7 @@
 
 use ranvgg::imaging::flatten;
 use ranvgg::metrics::{novelty, sliced_wasserstein};
-use ranvgg::{Layer, Padding, Statistics, TextureOptions, Vgg, synthesize_texture_observed};
+use ranvgg::{Layer, Padding, Statistics, TextureOptions, Vgg, synthesize_texture};
 
 use crate::archive::Record;
 use crate::grid::{Cell, Grid};
@@ -110,8 +110,7 @@ pub(crate) fn texture(
     options: &TextureOptions,
     watch: &Watch<'_>,
 ) -> support::Result<Made> {
-    let outcome =
-        synthesize_texture_observed(vgg, exemplar.clone(), options, &mut watch.observer())?;
+    let outcome = synthesize_texture(vgg, exemplar.clone(), options, &mut watch.observer())?;
     let image = outcome.image();
     let mut figures = vec![("seconds", outcome.seconds())];
     figures.extend(judged(exemplar, &image)?);

@@ -108,7 +108,7 @@ impl Picture {
     ///
     /// let mut options = TextureOptions::default();
     /// options.run.evaluations = Some(2);
-    /// let maps = synthesize_texture(&vgg, stack, &options)?.maps();
+    /// let maps = synthesize_texture(&vgg, stack, &options, &mut ())?.maps();
     /// assert_eq!(maps[1].color(), image::ColorType::L16);
     /// # }
     /// # Ok::<(), ranvgg::Error>(())

@@ -15,7 +15,7 @@ use self::descent::Descent;
 pub use self::kept::Kept;
 pub(crate) use self::kept::KeptPixels;
 use self::observer::Point;
-pub use self::observer::{Control, Observer, Preparation, Progress, Term, Unobserved};
+pub use self::observer::{Control, Observer, Preparation, Progress, Term};
 pub use self::outcome::{Outcome, Record};
 pub(crate) use self::schedule::Schedule;
 pub(crate) use self::stochastic::{MARGIN, StochasticCourse, run_stochastic};
@@ -263,7 +263,7 @@ mod tests {
             kept: None,
         };
         let measured = Arc::new(AtomicUsize::new(0));
-        run(&vgg, course, &options, &mut Unobserved, |_| {
+        run(&vgg, course, &options, &mut (), |_| {
             let measured = Arc::clone(&measured);
             let loss = Failing { measured, good };
             Ok(Objective::new(&vgg).at_image("failing", 1.0, loss))

@@ -98,12 +98,27 @@ pub struct Preparation {
     pub size: Size,
 }
 
-/// Watches a run. Closures from [`Progress`] to [`Control`] are observers.
+/// Watches a run and may stop it.
+///
+/// Closures from [`Progress`] to [`Control`] are observers. So is `()`, which watches nothing: pass
+/// `&mut ()` where no observer is wanted.
+///
+/// ```
+/// use ranvgg::{Control, Observer, Progress};
+///
+/// fn takes(_: &mut dyn Observer) {}
+///
+/// takes(&mut ());
+/// takes(&mut |progress: &Progress<'_>| match progress.loss() < 0.01 {
+///     true => Control::Stop,
+///     false => Control::Continue,
+/// });
+/// ```
 pub trait Observer {
-    /// Called before a scale begins. Until its first evaluation targets and weights are measured;
-    /// a GPU also compiles kernels for sizes that it has not seen, and tries out which are the
-    /// fastest, which may take longer than the scale itself
-    /// ([`Outcome::preparing`](super::Outcome::preparing) tells). By default nothing is done.
+    /// Called before a scale begins. Until its first evaluation, targets and weights are measured.
+    /// A GPU also compiles kernels for sizes that it has not seen and tries out which are the
+    /// fastest. This may take longer than the scale itself; see
+    /// [`Outcome::preparing`](super::Outcome::preparing). The default does nothing.
     fn prepare(&mut self, _preparation: &Preparation) {}
 
     /// Called after each evaluation.
@@ -116,11 +131,7 @@ impl<F: FnMut(&Progress<'_>) -> Control> Observer for F {
     }
 }
 
-/// Nobody watches.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unobserved;
-
-impl Observer for Unobserved {
+impl Observer for () {
     fn observe(&mut self, _: &Progress<'_>) -> Control {
         Control::Continue
     }

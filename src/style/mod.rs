@@ -10,7 +10,7 @@ use crate::error::{Error, Result, not_negative, positive, unknown_name};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Format, Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
-use crate::run::{Observer, Outcome, RunOptions, Unobserved};
+use crate::run::{Observer, Outcome, RunOptions};
 use crate::task::Statistics;
 
 /// What style transfer starts from.
@@ -177,20 +177,6 @@ impl StyleOptions {
 /// Options outside of what is allowed, pictures too small for the layers, and anything the device
 /// reports; all but the last before any work.
 pub fn transfer_style(
-    vgg: &Vgg,
-    content: impl Into<Picture>,
-    style: impl Into<Exemplars>,
-    options: &StyleOptions,
-) -> Result<Outcome> {
-    transfer_style_observed(vgg, content, style, options, &mut Unobserved)
-}
-
-/// As [`transfer_style`], watched: see [`Observer`].
-///
-/// # Errors
-///
-/// Those of [`transfer_style`].
-pub fn transfer_style_observed(
     vgg: &Vgg,
     content: impl Into<Picture>,
     style: impl Into<Exemplars>,

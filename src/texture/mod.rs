@@ -7,7 +7,7 @@ use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Course, Kept, Observer, Outcome, RunOptions, Unobserved};
+use crate::run::{self, Course, Kept, Observer, Outcome, RunOptions};
 use crate::task::{
     PUBLISHED_BLOCKS, Statistics, Style, deepest, first_of, style_layers, with_total_variation,
 };
@@ -147,19 +147,6 @@ impl TextureOptions {
 /// Options outside of what is allowed, an exemplar or size too small for the layers, and anything
 /// the device reports; all but the last before any work.
 pub fn synthesize_texture(
-    vgg: &Vgg,
-    exemplar: impl Into<Exemplars>,
-    options: &TextureOptions,
-) -> Result<Outcome> {
-    synthesize_texture_observed(vgg, exemplar, options, &mut Unobserved)
-}
-
-/// As [`synthesize_texture`], watched: see [`Observer`].
-///
-/// # Errors
-///
-/// Those of [`synthesize_texture`].
-pub fn synthesize_texture_observed(
     vgg: &Vgg,
     exemplar: impl Into<Exemplars>,
     options: &TextureOptions,

@@ -173,7 +173,7 @@ fn sigma_changes_the_gain_and_nothing_else() {
             ..TextureOptions::default()
         };
         let exemplar = picture(48, 48, 0.0, &flex());
-        let outcome = synthesize_texture(&vgg, exemplar, &options).unwrap();
+        let outcome = synthesize_texture(&vgg, exemplar, &options, &mut ()).unwrap();
         let losses: Vec<f64> = outcome
             .records()
             .iter()

@@ -24,7 +24,7 @@ fn options(evaluations: usize) -> StyleOptions {
 }
 
 fn paint(style: impl Into<Exemplars>, options: &StyleOptions) -> Outcome {
-    transfer_style(&network(), bundled("cat.png", 96), style, options).unwrap()
+    transfer_style(&network(), bundled("cat.png", 96), style, options, &mut ()).unwrap()
 }
 
 fn plain(colour: [u8; 3], side: u32) -> DynamicImage {
@@ -224,7 +224,7 @@ fn sizes_and_shapes_are_free() {
                 style_scale: scale,
                 ..options(12)
             };
-            let outcome = transfer_style(&network(), content, style, &options).unwrap();
+            let outcome = transfer_style(&network(), content, style, &options, &mut ()).unwrap();
             let image = outcome.image();
             let expected = match size {
                 Some(size) => (size.width as u32, size.height as u32),
@@ -243,6 +243,7 @@ fn sizes_and_shapes_are_free() {
         map(&small),
         map(&bundled("cat.png", 40)),
         &options(12),
+        &mut (),
     );
     let outcome = outcome.unwrap();
     assert_eq!(outcome.maps().len(), 1);
@@ -252,7 +253,7 @@ fn sizes_and_shapes_are_free() {
 fn options_of_a_network_are_refused() {
     let gravel = bundled("gravel.png", 48);
     let refused = |options: StyleOptions, named: &str| {
-        let error = transfer_style(&network(), &gravel, &gravel, &options).unwrap_err();
+        let error = transfer_style(&network(), &gravel, &gravel, &options, &mut ()).unwrap_err();
         let said = error.to_string();
         assert!(said.contains(named) && said.contains("resampled"), "{said}");
     };

@@ -32,7 +32,7 @@ fn counted(
     };
     let exemplar = picture(16, 16, 0.0, device);
     let before = reads();
-    let outcome = synthesize_texture(&vgg, exemplar, &options).unwrap();
+    let outcome = synthesize_texture(&vgg, exemplar, &options, &mut ()).unwrap();
     (reads() - before, outcome.evaluations() as u64)
 }
 

@@ -5,7 +5,6 @@ use ranvgg::metrics::{filter_responses, novelty, order, seam};
 use ranvgg::{
     Control, Exemplars, Kept, Outcome, Padding, Picture, Progress, RandomVgg, RunOptions, Scales,
     Size, Statistics, StopReason, TextureOptions, Vgg, synthesize_texture,
-    synthesize_texture_observed,
 };
 
 use crate::common::{bundled, flex};
@@ -26,7 +25,7 @@ fn options(evaluations: usize) -> TextureOptions {
 }
 
 fn make(exemplar: impl Into<Exemplars>, options: &TextureOptions) -> Outcome {
-    synthesize_texture(&network(Padding::Reflect), exemplar, options).unwrap()
+    synthesize_texture(&network(Padding::Reflect), exemplar, options, &mut ()).unwrap()
 }
 
 /// The mean colour of the pixels for which `holds`.
@@ -81,7 +80,7 @@ fn fresh_filters_make_better_textures_than_fixed_ones() {
 fn a_network_that_wraps_makes_a_tile() {
     let cat = bundled("cat.png", 96);
     let seam_of = |padding: Padding| {
-        let outcome = synthesize_texture(&network(padding), &cat, &options(240)).unwrap();
+        let outcome = synthesize_texture(&network(padding), &cat, &options(240), &mut ()).unwrap();
         seam(&outcome.image().to_rgb32f()).unwrap()
     };
     let (wrapped, other) = (seam_of(Padding::Circular), seam_of(Padding::Reflect));
@@ -134,7 +133,7 @@ fn the_size_is_free_and_the_seed_decides() {
     let other = RandomVgg::vgg19().with_seed(1).init(&flex()).unwrap();
     let mut options = options(16);
     options.run.seed = 3;
-    let image = synthesize_texture(&other, &gravel, &options)
+    let image = synthesize_texture(&other, &gravel, &options, &mut ())
         .unwrap()
         .image();
     assert_ne!(image, of_seed(3));
@@ -203,7 +202,7 @@ fn what_repeats_itself_keeps_its_periods() {
             size,
             ..options(300)
         };
-        let outcome = synthesize_texture(&network(padding), &exemplar, &options).unwrap();
+        let outcome = synthesize_texture(&network(padding), &exemplar, &options, &mut ()).unwrap();
         let image = outcome.image().crop_imm(0, 0, 120, 120).to_rgb32f();
         order(&exemplar.to_rgb32f(), &image).unwrap().luminance
     };
@@ -350,7 +349,7 @@ fn maps_of_one_surface_stay_registered() {
     let height = GrayImage::from_fn(96, 96, |x, y| Luma([255 - albedo.get_pixel(x, y).0[1]]));
     let stack = Picture::maps([DynamicImage::from(albedo), DynamicImage::from(height)]);
     let vgg = RandomVgg::vgg19().with_channels(4).init(&flex()).unwrap();
-    let maps = synthesize_texture(&vgg, stack, &options(320))
+    let maps = synthesize_texture(&vgg, stack, &options(320), &mut ())
         .unwrap()
         .maps();
     let (albedo, height) = (maps[0].to_rgb8(), maps[1].to_luma8());
@@ -373,7 +372,7 @@ fn a_run_is_watched_stopped_and_limited() {
         }
         Control::Continue
     };
-    let outcome = synthesize_texture_observed(&vgg, &gravel, &options(80), &mut watch).unwrap();
+    let outcome = synthesize_texture(&vgg, &gravel, &options(80), &mut watch).unwrap();
     assert_eq!(outcome.stop_reason(), StopReason::Asked);
     assert_eq!((outcome.evaluations(), outcome.records().len()), (5, 5));
     assert_eq!(outcome.image().width(), 96);
@@ -448,11 +447,15 @@ fn exemplars_much_larger_than_the_result_are_reduced() {
 fn options_that_say_nothing_here_are_refused() {
     let gravel = bundled("gravel.png", 48);
     let vgg = network(Padding::Reflect);
-    let refused =
-        |options: TextureOptions, named: &str| match synthesize_texture(&vgg, &gravel, &options) {
-            Err(error) => assert!(error.to_string().contains(named), "{error}"),
-            Ok(_) => panic!("{named}"),
-        };
+    let refused = |options: TextureOptions, named: &str| match synthesize_texture(
+        &vgg,
+        &gravel,
+        &options,
+        &mut (),
+    ) {
+        Err(error) => assert!(error.to_string().contains(named), "{error}"),
+        Ok(_) => panic!("{named}"),
+    };
     let layers = Some(vec!["conv1_1".parse().unwrap()]);
     refused(
         TextureOptions {
@@ -480,7 +483,8 @@ fn options_that_say_nothing_here_are_refused() {
     refused(nearest(-1.0, Statistics::Resampled), "nearest weight");
     refused(nearest(1.0, Statistics::Whitened), "nearest weight");
     let two = Exemplars::mixture([(&gravel, 1.0), (&gravel, 1.0)]);
-    let error = synthesize_texture(&vgg, two, &nearest(1.0, Statistics::Resampled)).unwrap_err();
+    let error =
+        synthesize_texture(&vgg, two, &nearest(1.0, Statistics::Resampled), &mut ()).unwrap_err();
     assert!(error.to_string().contains("several exemplars"), "{error}");
     for scale in [0.0, -1.0, f64::NAN] {
         let exemplar_scale = Some(scale);

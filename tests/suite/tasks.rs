@@ -6,8 +6,7 @@ use ranvgg::metrics::{novelty, psnr, seam, sliced_wasserstein};
 use ranvgg::{
     Colours, Control, Error, Exemplars, InvertOptions, Kept, Layer, Padding, Picture, Progress,
     RandomVgg, RunOptions, Scales, Size, Statistics, StopReason, StyleOptions, StyleStart,
-    TextureOptions, Vgg, device, invert, invert_observed, synthesize_texture,
-    synthesize_texture_observed, transfer_style,
+    TextureOptions, Vgg, device, invert, synthesize_texture, transfer_style,
 };
 
 fn network() -> Vgg {
@@ -47,7 +46,7 @@ fn inversions_come_back_as_far_as_the_layer_knows() {
     let cat = bundled("cat.png", 160);
     let vgg = network();
     for (name, decibels) in [("conv1_1", 45.0), ("conv3_1", 30.0), ("pool3", 24.0)] {
-        let outcome = invert(&vgg, &cat, layer(name), &InvertOptions::default()).unwrap();
+        let outcome = invert(&vgg, &cat, layer(name), &InvertOptions::default(), &mut ()).unwrap();
         assert!(outcome.evaluations() <= 200);
         let found = psnr(&outcome.image().to_rgb32f(), &cat.to_rgb32f()).unwrap();
         println!("{name}: {found:.1} dB");
@@ -68,7 +67,7 @@ fn a_texture_through_a_network_that_wraps_tiles() {
             .with_padding(padding)
             .init(&flex())
             .unwrap();
-        let outcome = synthesize_texture(&vgg, &cat, &options).unwrap();
+        let outcome = synthesize_texture(&vgg, &cat, &options, &mut ()).unwrap();
         seam(&outcome.image().to_rgb32f()).unwrap()
     };
     let (wrapped, reflected) = (seam_of(Padding::Circular), seam_of(Padding::Reflect));
@@ -101,7 +100,8 @@ fn what_is_kept_stays_bit_for_bit_and_the_rest_is_made() {
     let exemplar = bundled("gravel.png", 96);
     // Three evaluations end before the last scale is reached by far.
     for evaluations in [90, 3] {
-        let outcome = synthesize_texture(&network(), &exemplar, &options(evaluations)).unwrap();
+        let outcome =
+            synthesize_texture(&network(), &exemplar, &options(evaluations), &mut ()).unwrap();
         let found = outcome.image().to_rgb8();
         let (mut inside, mut count) = ([0.0; 3], 0.0);
         for (x, y, pixel) in found.enumerate_pixels() {
@@ -121,7 +121,7 @@ fn what_is_kept_stays_bit_for_bit_and_the_rest_is_made() {
     }
     let mut wrong = options(10);
     wrong.size = Some(Size::square(80));
-    let refused = synthesize_texture(&network(), &exemplar, &wrong).unwrap_err();
+    let refused = synthesize_texture(&network(), &exemplar, &wrong, &mut ()).unwrap_err();
     assert!(
         refused.to_string().contains("the picture to keep"),
         "{refused}"
@@ -147,7 +147,7 @@ fn a_mixture_has_the_colours_of_all_its_exemplars() {
         sums
     };
     let mixture = Exemplars::mixture([(&grey, 1.0), (&coloured, 3.0)]);
-    let outcome = synthesize_texture(&network(), mixture, &options).unwrap();
+    let outcome = synthesize_texture(&network(), mixture, &options, &mut ()).unwrap();
     let (a, b, found) = (mean(&grey), mean(&coloured), mean(&outcome.image()));
     for channel in 0..3 {
         let expected = 0.25 * a[channel] + 0.75 * b[channel];
@@ -157,9 +157,14 @@ fn a_mixture_has_the_colours_of_all_its_exemplars() {
         );
     }
     let none: [(&DynamicImage, f64); 0] = [];
-    let refused = synthesize_texture(&network(), Exemplars::mixture(none), &options);
+    let refused = synthesize_texture(&network(), Exemplars::mixture(none), &options, &mut ());
     assert!(matches!(refused, Err(Error::InvalidOption { .. })));
-    let refused = synthesize_texture(&network(), Exemplars::mixture([(&grey, -1.0)]), &options);
+    let refused = synthesize_texture(
+        &network(),
+        Exemplars::mixture([(&grey, -1.0)]),
+        &options,
+        &mut (),
+    );
     assert!(matches!(refused, Err(Error::InvalidOption { .. })));
 }
 
@@ -170,7 +175,7 @@ fn a_texture_has_the_exemplars_patches_but_not_its_pixels() {
         run: run(120),
         ..whitened()
     };
-    let outcome = synthesize_texture(&network(), &gravel, &options).unwrap();
+    let outcome = synthesize_texture(&network(), &gravel, &options, &mut ()).unwrap();
     assert_eq!(outcome.image().width(), 128);
     let (found, exemplar) = (outcome.image().to_rgb32f(), gravel.to_rgb32f());
     let distance = sliced_wasserstein(&exemplar, &found).unwrap();
@@ -196,7 +201,7 @@ fn a_texture_has_the_size_asked_for() {
             run: run(4),
             ..whitened()
         };
-        let image = synthesize_texture(&network(), &gravel, &options)
+        let image = synthesize_texture(&network(), &gravel, &options, &mut ())
             .unwrap()
             .image();
         assert_eq!(
@@ -213,7 +218,7 @@ fn a_style_changes_the_picture_and_keeps_its_content() {
         run: run(60),
         ..whitened_style()
     };
-    let outcome = transfer_style(&network(), &cat, &strokes, &options).unwrap();
+    let outcome = transfer_style(&network(), &cat, &strokes, &options, &mut ()).unwrap();
     let result = outcome.image().to_rgb32f();
     let towards = |picture: &DynamicImage, result: &image::Rgb32FImage| {
         sliced_wasserstein(&picture.to_rgb32f(), result).unwrap()
@@ -236,7 +241,9 @@ fn the_same_seed_makes_the_same_picture() {
     let make = |seed| {
         let run = RunOptions { seed, ..run(10) };
         let options = TextureOptions { run, ..whitened() };
-        synthesize_texture(&vgg, &gravel, &options).unwrap().image()
+        synthesize_texture(&vgg, &gravel, &options, &mut ())
+            .unwrap()
+            .image()
     };
     assert_eq!(make(1), make(1));
     assert_ne!(make(1), make(2));
@@ -250,7 +257,7 @@ fn evaluations_bound_the_whole_run() {
             run: run(evaluations),
             ..whitened()
         };
-        let outcome = synthesize_texture(&network(), &gravel, &options).unwrap();
+        let outcome = synthesize_texture(&network(), &gravel, &options, &mut ()).unwrap();
         assert_eq!(outcome.evaluations(), evaluations);
         assert_eq!(outcome.records().len(), evaluations);
         assert_eq!(outcome.stop_reason(), StopReason::Evaluations);
@@ -285,8 +292,7 @@ fn an_observer_sees_the_run_and_may_end_it() {
         run: run(60),
         ..whitened()
     };
-    let outcome =
-        synthesize_texture_observed(&network(), &gravel, &options, &mut observer).unwrap();
+    let outcome = synthesize_texture(&network(), &gravel, &options, &mut observer).unwrap();
     assert_eq!(outcome.stop_reason(), StopReason::Asked);
     assert_eq!(outcome.evaluations(), 9);
     assert_eq!(
@@ -316,7 +322,7 @@ fn a_start_near_the_goal_stays_there() {
         },
         ..InvertOptions::paper()
     };
-    let outcome = invert(&network(), &cat, layer("conv2_1"), &options).unwrap();
+    let outcome = invert(&network(), &cat, layer("conv2_1"), &options, &mut ()).unwrap();
     assert!(psnr(&outcome.picture(), &cat.to_rgb32f()).unwrap() > 60.0);
     assert_eq!(outcome.stop_reason(), StopReason::Gradient);
 }
@@ -329,7 +335,7 @@ fn bounds_keep_colours_in_range() {
         ..run(20)
     };
     let options = TextureOptions { run, ..whitened() };
-    let outcome = synthesize_texture(&network(), &gravel, &options).unwrap();
+    let outcome = synthesize_texture(&network(), &gravel, &options, &mut ()).unwrap();
     assert!(
         outcome
             .picture()
@@ -348,7 +354,7 @@ fn bounds_keep_colours_in_range() {
 #[test]
 fn options_out_of_range_are_refused_by_name() {
     let (vgg, gravel) = (network(), bundled("gravel.png", 64));
-    let texture = |options: TextureOptions| synthesize_texture(&vgg, &gravel, &options);
+    let texture = |options: TextureOptions| synthesize_texture(&vgg, &gravel, &options, &mut ());
     let default = whitened;
     let named = |result: ranvgg::Result<ranvgg::Outcome>, expected: &str| match result {
         Err(Error::InvalidOption { name, .. }) => assert_eq!(name, expected),
@@ -402,7 +408,7 @@ fn options_out_of_range_are_refused_by_name() {
         ..self::run(3)
     };
     named(texture(TextureOptions { run, ..default() }), "octaves");
-    let style = |options: StyleOptions| transfer_style(&vgg, &gravel, &gravel, &options);
+    let style = |options: StyleOptions| transfer_style(&vgg, &gravel, &gravel, &options, &mut ());
     let default = whitened_style;
     named(
         style(StyleOptions {
@@ -448,7 +454,7 @@ fn results_too_large_for_a_buffer_of_the_device_are_refused_at_once() {
         Control::Continue
     };
     let exemplar = bundled("gravel.png", 64);
-    let refused = synthesize_texture_observed(&vgg, exemplar, &options, &mut watch);
+    let refused = synthesize_texture(&vgg, exemplar, &options, &mut watch);
     assert_eq!(evaluations, 0);
     match refused {
         Err(Error::ImageTooLarge {
@@ -468,7 +474,7 @@ fn results_too_large_for_a_buffer_of_the_device_are_refused_at_once() {
 fn pictures_too_small_are_refused_by_name() {
     let vgg = network();
     let (one, small) = (bundled("gravel.png", 1), bundled("gravel.png", 24));
-    let error = synthesize_texture(&vgg, &one, &whitened()).unwrap_err();
+    let error = synthesize_texture(&vgg, &one, &whitened(), &mut ()).unwrap_err();
     assert!(
         matches!(&error, Error::ImageTooSmall { what, .. } if what == "the exemplar"),
         "{error}"
@@ -477,19 +483,33 @@ fn pictures_too_small_are_refused_by_name() {
         layers: Some(vec![layer("conv5_1")]),
         ..whitened()
     };
-    let error = synthesize_texture(&vgg, &small, &deep).unwrap_err();
+    let error = synthesize_texture(&vgg, &small, &deep, &mut ()).unwrap_err();
     assert!(
         matches!(error, Error::ImageTooSmall { minimum: 32, .. }),
         "{error}"
     );
-    let error = invert(&vgg, &small, layer("conv5_1"), &InvertOptions::default()).unwrap_err();
+    let error = invert(
+        &vgg,
+        &small,
+        layer("conv5_1"),
+        &InvertOptions::default(),
+        &mut (),
+    )
+    .unwrap_err();
     assert!(matches!(error, Error::ImageTooSmall { .. }), "{error}");
-    let error = invert(&vgg, &small, layer("fc6"), &InvertOptions::default()).unwrap_err();
+    let error = invert(
+        &vgg,
+        &small,
+        layer("fc6"),
+        &InvertOptions::default(),
+        &mut (),
+    )
+    .unwrap_err();
     assert!(
         matches!(error, Error::ImageSize { size: 224, .. }),
         "{error}"
     );
-    let error = transfer_style(&vgg, &small, &one, &whitened_style());
+    let error = transfer_style(&vgg, &small, &one, &whitened_style(), &mut ());
     assert!(
         error.is_ok(),
         "a style of one pixel is resized: {:?}",
@@ -500,7 +520,7 @@ fn pictures_too_small_are_refused_by_name() {
 #[test]
 fn a_picture_that_holds_nan_is_refused() {
     let nan = burn::tensor::Tensor::<4>::full([1, 3, 64, 64], f32::NAN, &flex());
-    let error = synthesize_texture(&network(), nan, &whitened()).unwrap_err();
+    let error = synthesize_texture(&network(), nan, &whitened(), &mut ()).unwrap_err();
     assert!(matches!(error, Error::NotFinite { .. }), "{error}");
 }
 
@@ -511,7 +531,7 @@ fn a_flat_exemplar_does_not_break_a_run() {
         run: run(40),
         ..whitened()
     };
-    let outcome = synthesize_texture(&network(), flat, &options).unwrap();
+    let outcome = synthesize_texture(&network(), flat, &options, &mut ()).unwrap();
     let picture = outcome.picture();
     let values = picture.as_raw();
     let mean = values.iter().sum::<f32>() / values.len() as f32;
@@ -528,7 +548,7 @@ fn styles_start_from_content_noise_or_a_picture() {
             run: run(1),
             ..whitened_style()
         };
-        let outcome = transfer_style(&vgg, &cat, &strokes, &options).unwrap();
+        let outcome = transfer_style(&vgg, &cat, &strokes, &options, &mut ()).unwrap();
         psnr(&outcome.picture(), &cat.to_rgb32f()).unwrap()
     };
     let (content, noise) = (start(StyleStart::Content), start(StyleStart::Noise));
@@ -557,7 +577,7 @@ fn a_texture_on_a_gpu() {
         },
         ..whitened()
     };
-    let outcome = synthesize_texture(&vgg, bundled("gravel.png", 16), &options).unwrap();
+    let outcome = synthesize_texture(&vgg, bundled("gravel.png", 16), &options, &mut ()).unwrap();
     let losses: Vec<f64> = outcome
         .records()
         .iter()
@@ -578,7 +598,7 @@ fn an_inversion_can_be_watched() {
         ..InvertOptions::default()
     };
     let cat = bundled("cat.png", 48);
-    invert_observed(&network(), &cat, layer("conv1_1"), &options, &mut observer).unwrap();
+    invert(&network(), &cat, layer("conv1_1"), &options, &mut observer).unwrap();
     assert_eq!(count, 3);
 }
 
@@ -620,7 +640,7 @@ fn maps_made_together_stay_registered_and_keep_their_depth() {
         run: run(100),
         ..whitened()
     };
-    let outcome = synthesize_texture(&vgg, stack, &options).unwrap();
+    let outcome = synthesize_texture(&vgg, stack, &options, &mut ()).unwrap();
     let maps = outcome.maps();
     let kinds: Vec<image::ColorType> = maps.iter().map(DynamicImage::color).collect();
     let expected = [
@@ -661,7 +681,12 @@ fn a_network_takes_pictures_of_its_own_channels_only() {
     let message = |result: ranvgg::Result<ranvgg::Outcome>| result.unwrap_err().to_string();
     let options = whitened();
     let stack = Picture::maps(surface(64));
-    let refused = message(synthesize_texture(&network(), stack.clone(), &options));
+    let refused = message(synthesize_texture(
+        &network(),
+        stack.clone(),
+        &options,
+        &mut (),
+    ));
     assert_eq!(refused, "the exemplar has 5 channels; the network reads 3");
     let five = RandomVgg::vgg19().with_channels(5).init(&flex()).unwrap();
     let refused = message(invert(
@@ -669,14 +694,20 @@ fn a_network_takes_pictures_of_its_own_channels_only() {
         bundled("cat.png", 64),
         layer("conv1_1"),
         &InvertOptions::default(),
+        &mut (),
     ));
     assert_eq!(refused, "the picture has 3 channels; the network reads 5");
     let [albedo, height, _] = surface(64);
     let [_, other, _] = surface(48);
     let uneven = Picture::maps([albedo, other]);
-    let refused = message(synthesize_texture(&five, uneven, &options));
+    let refused = message(synthesize_texture(&five, uneven, &options, &mut ()));
     assert!(refused.contains("map 2 of the exemplar"), "{refused}");
-    let refused = message(synthesize_texture(&five, Picture::maps([]), &options));
+    let refused = message(synthesize_texture(
+        &five,
+        Picture::maps([]),
+        &options,
+        &mut (),
+    ));
     assert!(refused.contains("at least one pixel"), "{refused}");
     let colours = StyleOptions {
         colours: Colours::Luminance,
@@ -684,7 +715,7 @@ fn a_network_takes_pictures_of_its_own_channels_only() {
     };
     let one = RandomVgg::vgg19().with_channels(1).init(&flex()).unwrap();
     let grey = || Picture::maps([height.clone()]);
-    let refused = message(transfer_style(&one, grey(), grey(), &colours));
+    let refused = message(transfer_style(&one, grey(), grey(), &colours, &mut ()));
     assert!(refused.contains("three channels"), "{refused}");
     let none = RandomVgg::vgg19().with_channels(0).init(&flex());
     assert!(none.unwrap_err().to_string().contains("1 to 64"));
@@ -735,7 +766,7 @@ fn each_region_has_the_texture_of_its_own_exemplar() {
         run: run(80),
         ..whitened()
     };
-    let result = synthesize_texture(&network(), exemplars, &options).unwrap();
+    let result = synthesize_texture(&network(), exemplars, &options, &mut ()).unwrap();
     let result = result.image();
     let (gravel, dark) = (
         mean_of_columns(&tinted(0), 0, 0..96),
@@ -772,7 +803,7 @@ fn a_part_of_a_picture_is_an_exemplar() {
         run: run(40),
         ..whitened()
     };
-    let result = synthesize_texture(&network(), exemplars, &options).unwrap();
+    let result = synthesize_texture(&network(), exemplars, &options, &mut ()).unwrap();
     let blue = mean_of_columns(&result.image(), 2, 0..64);
     let red = mean_of_columns(&result.image(), 0, 0..64);
     assert!(blue < 60.0 && red > 180.0, "{red} {blue}");
@@ -782,7 +813,7 @@ fn a_part_of_a_picture_is_an_exemplar() {
 fn masks_and_regions_that_say_nothing_are_refused() {
     let options = whitened();
     let message = |exemplars: Exemplars| {
-        let result = synthesize_texture(&network(), exemplars, &options);
+        let result = synthesize_texture(&network(), exemplars, &options, &mut ());
         result.unwrap_err().to_string()
     };
     let gravel = || bundled("gravel.png", 64);
@@ -817,7 +848,7 @@ fn a_style_and_a_content_keep_to_their_places() {
     };
     // Painted on the left alone.
     let left = Exemplars::regions([(strokes.clone().into(), left_half(96, 96))]);
-    let result = transfer_style(&network(), &cat, left, &options).unwrap();
+    let result = transfer_style(&network(), &cat, left, &options, &mut ()).unwrap();
     let (painted, spared) = (
         apart(&result.image(), 0..40),
         apart(&result.image(), 60..96),
@@ -831,7 +862,7 @@ fn a_style_and_a_content_keep_to_their_places() {
         content_weight: Some(100.0),
         ..options
     };
-    let result = transfer_style(&network(), &cat, &strokes, &options).unwrap();
+    let result = transfer_style(&network(), &cat, &strokes, &options, &mut ()).unwrap();
     let (kept, free) = (
         apart(&result.image(), 0..40),
         apart(&result.image(), 60..96),
@@ -849,7 +880,7 @@ fn colours_can_be_those_of_the_content() {
             run: run(40),
             ..whitened_style()
         };
-        transfer_style(&network(), &cat, &strokes, &options)
+        transfer_style(&network(), &cat, &strokes, &options, &mut ())
             .unwrap()
             .picture()
     };
@@ -907,7 +938,7 @@ fn a_weight_means_the_same_at_every_size() {
                 ..whitened_style()
             };
             let (content, style) = (repeated("cat.png"), repeated("strokes.png"));
-            let outcome = transfer_style(&vgg, content, style, &options).unwrap();
+            let outcome = transfer_style(&vgg, content, style, &options, &mut ()).unwrap();
             let names = outcome.term_names().to_vec();
             let terms = outcome.records()[0].terms.clone();
             names.into_iter().zip(terms).collect::<Vec<_>>()
@@ -947,7 +978,7 @@ fn a_run_ends_when_its_time_is_up_at_its_last_scale() {
         ..whitened()
     };
     let exemplar = bundled("gravel.png", 112);
-    let outcome = synthesize_texture_observed(&network(), &exemplar, &options, &mut watch).unwrap();
+    let outcome = synthesize_texture(&network(), &exemplar, &options, &mut watch).unwrap();
     assert_eq!(outcome.stop_reason(), StopReason::Time);
     assert!(outcome.seconds() < 8.0, "{}", outcome.seconds());
     assert_eq!(sizes.last(), Some(&1));
@@ -960,7 +991,7 @@ fn a_run_ends_when_its_time_is_up_at_its_last_scale() {
     for seconds in [0.0, -1.0, f64::NAN] {
         let mut options = options.clone();
         options.run.seconds = Some(seconds);
-        let refused = synthesize_texture(&network(), &exemplar, &options);
+        let refused = synthesize_texture(&network(), &exemplar, &options, &mut ());
         assert!(refused.unwrap_err().to_string().contains("seconds"));
     }
 }
