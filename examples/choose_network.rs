@@ -109,7 +109,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     }
     stack
         .network()
-        .save_recipe(&arguments.output, arguments.force)?;
+        .save_recipe(&arguments.output, support::if_exists(arguments.force))?;
     println!("{}", arguments.output.display());
     Ok(())
 }

@@ -14,7 +14,7 @@ use image::imageops::{self, FilterType};
 use indicatif::ProgressBar;
 use ranvgg::imaging::{self, Limits};
 use ranvgg::metrics::{Novelty, filter_responses, novelty, order, seam, sliced_wasserstein};
-use ranvgg::{Padding, RandomVgg, Statistics, TextureOptions, Vgg, synthesize_texture};
+use ranvgg::{IfExists, Padding, RandomVgg, Statistics, TextureOptions, Vgg, synthesize_texture};
 use serde::{Deserialize, Serialize};
 use support::html::{self, escaped};
 
@@ -174,7 +174,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
             .output
             .join("exemplars")
             .join(format!("{name}.png"));
-        imaging::save(exemplar, path, true)?;
+        imaging::save(exemplar, path, IfExists::Replace)?;
     }
     let before = known(&arguments.output.join("quality.csv"))?;
     let judged = known(&arguments.output.join("judge.csv"))?;
@@ -204,8 +204,8 @@ fn run(arguments: &Arguments) -> support::Result<()> {
                 } else {
                     judge = None;
                     let outcome = synthesize_texture(&network, exemplar, &options, &mut ())?;
-                    imaging::save(&outcome.image(), &path, false)?;
-                    Some(outcome.seconds())
+                    imaging::save(&outcome.image(), &path, IfExists::Refuse)?;
+                    Some(outcome.elapsed().as_secs_f64())
                 };
                 let picture = imaging::open(&path, Limits::default())?;
                 rows.push(Row {
@@ -221,7 +221,11 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     bar.finish_and_clear();
     write_csv(&arguments.output.join("quality.csv"), &rows)?;
     let sheet = sheet(&exemplars, arguments, &pictures);
-    imaging::save(&sheet, arguments.output.join("sheet.png"), true)?;
+    imaging::save(
+        &sheet,
+        arguments.output.join("sheet.png"),
+        IfExists::Replace,
+    )?;
     let page = page(&exemplars, arguments, &rows, &pictures)?;
     std::fs::write(arguments.output.join("index.html"), page)?;
     print!("{}", table(arguments, &rows));

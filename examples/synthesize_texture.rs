@@ -107,7 +107,7 @@ fn run(mut arguments: Arguments) -> support::Result<()> {
             common.finish(&outcome, output)?;
         } else {
             for (map, file) in outcome.maps().iter().zip(files) {
-                imaging::save(map, file, common.force)?;
+                imaging::save(map, file, support::if_exists(common.force))?;
                 common.summarise(&outcome, file);
             }
         }

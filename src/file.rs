@@ -3,7 +3,38 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, unknown_name};
+
+/// What happens to an output file that exists already.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
+pub enum IfExists {
+    /// The call is refused and the file stays.
+    #[default]
+    Refuse,
+    /// The new file takes its place, whole or not at all.
+    Replace,
+}
+
+fn unknown(name: &str) -> Error {
+    unknown_name::<IfExists>("what happens to a file that exists", name)
+}
 
 /// The content of a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
@@ -14,7 +45,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Refuses a path that could not be written.
-pub(crate) fn check(path: &Path, overwrite: bool) -> Result<()> {
+pub(crate) fn check(path: &Path, if_exists: IfExists) -> Result<()> {
     let folder = folder_of(path);
     if !folder.is_dir() {
         return Err(Error::NoFolder {
@@ -28,15 +59,15 @@ pub(crate) fn check(path: &Path, overwrite: bool) -> Result<()> {
             source: std::io::ErrorKind::IsADirectory.into(),
         });
     }
-    if path.exists() && !overwrite {
+    if path.exists() && if_exists == IfExists::Refuse {
         return Err(Error::OutputExists { path: path.into() });
     }
     temporary(path).map(|_| ())
 }
 
 /// Writes `bytes` to a temporary file beside `path`, which then takes its name.
-pub(crate) fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
-    check(path, overwrite)?;
+pub(crate) fn write(path: &Path, bytes: &[u8], if_exists: IfExists) -> Result<()> {
+    check(path, if_exists)?;
     let writing = |source| Error::Write {
         path: path.into(),
         source,
@@ -44,10 +75,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
     let mut file = temporary(path)?;
     file.write_all(bytes).map_err(writing)?;
     file.as_file().sync_all().map_err(writing)?;
-    let renamed = if overwrite {
-        file.persist(path)
-    } else {
-        file.persist_noclobber(path)
+    let renamed = match if_exists {
+        IfExists::Replace => file.persist(path),
+        IfExists::Refuse => file.persist_noclobber(path),
     };
     renamed.map(|_| ()).map_err(|error| writing(error.error))
 }

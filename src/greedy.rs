@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, at_least_one};
-use crate::file;
+use crate::file::{self, IfExists};
 use crate::imaging::{Picture, Raster, Size};
 use crate::invert::{InvertOptions, invert, reconstruction_error};
 use crate::metrics::psnr;
@@ -266,7 +266,7 @@ impl GreedyStackBuilder {
         let Some(path) = &self.report else {
             return Ok(empty);
         };
-        file::check(path, true)?;
+        file::check(path, IfExists::Replace)?;
         if !path.exists() {
             return Ok(empty);
         }
@@ -373,7 +373,7 @@ impl Report {
             path: path.into(),
             source,
         })?;
-        file::write(path, &text, true)
+        file::write(path, &text, IfExists::Replace)
     }
 
     fn into_stack(self, network: RandomVgg, complete: bool) -> GreedyStack {

@@ -30,6 +30,7 @@ pub use {burn, image};
 
 pub use error::{Error, Result};
 pub use exemplars::Exemplars;
+pub use file::IfExists;
 pub use greedy::{Candidate, CandidateObserver, GreedyStack, GreedyStackBuilder};
 pub use imaging::{Picture, Scales, Size};
 pub use invert::{InvertOptions, invert, reconstruction_error};

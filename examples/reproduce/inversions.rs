@@ -91,7 +91,7 @@ pub(crate) fn inverted(
             ("error", error),
             ("psnr", psnr(&found, &wanted)?),
             ("ssim", ssim(&found, &wanted)?),
-            ("seconds", outcome.seconds()),
+            ("seconds", outcome.elapsed().as_secs_f64()),
         ],
         curve: records
             .map(|record| (record.evaluation, record.loss() * unit))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use image::DynamicImage;
-use ranvgg::{Candidate, GreedyStackBuilder, Layer, Pooling, RandomVgg, Vgg};
+use ranvgg::{Candidate, GreedyStackBuilder, IfExists, Layer, Pooling, RandomVgg, Vgg};
 
 use crate::inversions::cost;
 use crate::options::Context;
@@ -119,7 +119,7 @@ pub(crate) fn stacking<'a>(
             if stack.is_complete() {
                 stack
                     .network()
-                    .save_recipe(recipe_path(context, draw), true)?;
+                    .save_recipe(recipe_path(context, draw), IfExists::Replace)?;
             }
             Ok(Made::default())
         },

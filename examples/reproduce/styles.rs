@@ -101,7 +101,7 @@ pub(crate) fn styled(
     let mut observer = watch.observer();
     let outcome = transfer_style(vgg, content.clone(), style.clone(), options, &mut observer)?;
     Ok(Made {
-        figures: vec![("seconds", outcome.seconds())],
+        figures: vec![("seconds", outcome.elapsed().as_secs_f64())],
         curve: Vec::new(),
         picture: Some(outcome.image()),
     })

@@ -112,7 +112,7 @@ pub(crate) fn texture(
 ) -> support::Result<Made> {
     let outcome = synthesize_texture(vgg, exemplar.clone(), options, &mut watch.observer())?;
     let image = outcome.image();
-    let mut figures = vec![("seconds", outcome.seconds())];
+    let mut figures = vec![("seconds", outcome.elapsed().as_secs_f64())];
     figures.extend(judged(exemplar, &image)?);
     Ok(Made {
         figures,

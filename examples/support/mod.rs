@@ -17,9 +17,9 @@ use image::DynamicImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use ranvgg::imaging::{self, Limits};
 use ranvgg::{
-    Architecture, Control, Exemplars, Layer, Observer, Outcome, Padding, Pooling, Precision,
-    Preparation, Progress, RandomVgg, RunOptions, Scales, Size, Statistics, Vgg, WeightFile,
-    device,
+    Architecture, Control, Exemplars, IfExists, Layer, Observer, Outcome, Padding, Pooling,
+    Precision, Preparation, Progress, RandomVgg, RunOptions, Scales, Size, Statistics, Vgg,
+    WeightFile, device,
 };
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -91,8 +91,8 @@ pub(crate) struct Common {
     pub(crate) evaluations: Option<usize>,
 
     /// Seconds that the run may take at most
-    #[arg(long, value_name = "S")]
-    pub(crate) seconds: Option<f64>,
+    #[arg(long, value_parser = parse_seconds, value_name = "S")]
+    pub(crate) seconds: Option<Duration>,
 
     /// Device: flex, ndarray, wgpu, wgpu:1, vulkan:0, ... (see the example list_devices)
     #[arg(long, value_name = "NAME")]
@@ -125,7 +125,7 @@ impl Common {
 
     /// Refuses a path that could not be written.
     pub(crate) fn check_output(&self, path: &Path) -> Result<()> {
-        imaging::check_output(path, self.force).map_err(|error| match error {
+        imaging::check_output(path, if_exists(self.force)).map_err(|error| match error {
             ranvgg::Error::OutputExists { path } => {
                 format!("`{}` exists already; --force overwrites it", path.display()).into()
             }
@@ -188,7 +188,7 @@ impl Common {
         if let Some(evaluations) = self.evaluations {
             options.evaluations = Some(evaluations);
         }
-        options.seconds = self.seconds;
+        options.time_limit = self.seconds;
         if let Some(most) = self.scales {
             options.scales = match options.scales {
                 Scales::Octaves { smallest, .. } => Scales::Octaves { most, smallest },
@@ -211,7 +211,7 @@ impl Common {
         } else {
             outcome.image()
         };
-        imaging::save(&image, output, self.force)?;
+        imaging::save(&image, output, if_exists(self.force))?;
         self.summarise(outcome, output);
         match outcome.failure() {
             Some(reason) => Err(format!("the device failed on the way: {reason}").into()),
@@ -227,8 +227,8 @@ impl Common {
             image.width(),
             image.height(),
             outcome.evaluations(),
-            outcome.seconds(),
-            outcome.preparing(),
+            outcome.elapsed().as_secs_f64(),
+            outcome.preparing().as_secs_f64(),
             outcome.stop_reason(),
         ));
     }
@@ -429,6 +429,14 @@ impl Sources {
     }
 }
 
+/// What `--force` says of files that exist.
+pub(crate) fn if_exists(force: bool) -> IfExists {
+    match force {
+        true => IfExists::Replace,
+        false => IfExists::Refuse,
+    }
+}
+
 /// Reads `256` or `320x200`.
 pub(crate) fn parse_size(text: &str) -> std::result::Result<Size, String> {
     let side = |text: &str| match text.parse::<usize>() {
@@ -441,6 +449,13 @@ pub(crate) fn parse_size(text: &str) -> std::result::Result<Size, String> {
         Some((width, height)) => Ok(Size::new(side(width)?, side(height)?)),
         None => side(text).map(Size::square),
     }
+}
+
+/// Reads a number of seconds above 0.
+fn parse_seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok().filter(|seconds| *seconds > 0.0);
+    let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    limit.ok_or_else(|| format!("`{text}` is not a number of seconds above 0"))
 }
 
 /// Reads the names of layers, separated by commas.

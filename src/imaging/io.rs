@@ -7,7 +7,7 @@ use image::error::{UnsupportedError, UnsupportedErrorKind};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
 
 use crate::error::{Error, Result};
-use crate::file;
+use crate::file::{self, IfExists};
 
 /// What an image file may ask for when it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +64,11 @@ pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
 ///
 /// [`Error::UnknownFormat`] for a name that does not end in .png, .jpg, .jpeg, .tif or .tiff,
 /// [`Error::NoFolder`] if its folder does not exist, [`Error::OutputExists`] if the file does and
-/// `overwrite` is false, [`Error::Write`] if its folder takes no files.
-pub fn check_output(path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
+/// `if_exists` is [`IfExists::Refuse`], [`Error::Write`] if its folder takes no files.
+pub fn check_output(path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
     let path = path.as_ref();
     format_of(path)?;
-    file::check(path, overwrite)
+    file::check(path, if_exists)
 }
 
 /// Writes an image in the format its name ends in. At any moment the file is as it was before or
@@ -78,9 +78,9 @@ pub fn check_output(path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
 ///
 /// Those of [`check_output`], and [`Error::Encode`] if the format cannot hold the image (JPEG holds
 /// 8 bits a channel).
-pub fn save(image: &DynamicImage, path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
+pub fn save(image: &DynamicImage, path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
     let path = path.as_ref();
-    check_output(path, overwrite)?;
+    check_output(path, if_exists)?;
     let format = format_of(path)?;
     let encoding = |source| Error::Encode {
         path: path.into(),
@@ -95,7 +95,7 @@ pub fn save(image: &DynamicImage, path: impl AsRef<Path>, overwrite: bool) -> Re
     }
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, format).map_err(encoding)?;
-    file::write(path, bytes.get_ref(), overwrite)
+    file::write(path, bytes.get_ref(), if_exists)
 }
 
 fn format_of(path: &Path) -> Result<ImageFormat> {

@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::weight_file::weight_shape;
 use super::{Layer, Vgg};
 use crate::error::{Error, Result};
-use crate::file;
+use crate::file::{self, IfExists};
 
 impl Vgg {
     /// The weights of all layers up to `deepest` as a safetensors file with torchvision's keys.
@@ -49,16 +49,16 @@ impl Vgg {
     /// # Errors
     ///
     /// Those of [`to_safetensors`](Self::to_safetensors); [`Error::NoFolder`],
-    /// [`Error::OutputExists`] unless `overwrite`, and [`Error::Write`].
+    /// [`Error::OutputExists`] with [`IfExists::Refuse`], and [`Error::Write`].
     pub fn save_safetensors(
         &self,
         deepest: Layer,
         path: impl AsRef<Path>,
-        overwrite: bool,
+        if_exists: IfExists,
     ) -> Result<()> {
         let path = path.as_ref();
-        file::check(path, overwrite)?;
-        file::write(path, &self.to_safetensors(deepest)?, overwrite)
+        file::check(path, if_exists)?;
+        file::write(path, &self.to_safetensors(deepest)?, if_exists)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::RandomVgg;
 use crate::error::{Error, Result};
-use crate::file;
+use crate::file::{self, IfExists};
 
 impl RandomVgg {
     /// This network's recipe, JSON of a few hundred bytes.
@@ -34,9 +34,9 @@ impl RandomVgg {
     ///
     /// # Errors
     ///
-    /// [`Error::NoFolder`], [`Error::OutputExists`] unless `overwrite`, and [`Error::Write`].
-    pub fn save_recipe(&self, path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
-        file::write(path.as_ref(), self.to_recipe().as_bytes(), overwrite)
+    /// [`Error::NoFolder`], [`Error::OutputExists`] with [`IfExists::Refuse`], and [`Error::Write`].
+    pub fn save_recipe(&self, path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
+        file::write(path.as_ref(), self.to_recipe().as_bytes(), if_exists)
     }
 
     /// Reads the recipe at `path`.

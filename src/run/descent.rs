@@ -1,12 +1,12 @@
 //! A run in progress: its picture, and the loop through the evaluations of one scale.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Tensor;
 
 use super::{
     Control, Counts, KeptPixels, Observer, Point, Preparation, Progress, Record, RunOptions, Term,
-    enlarged, noise_image,
+    deadline, enlarged, noise_image,
 };
 use crate::backend::guarded;
 use crate::error::{Error, Result};
@@ -110,12 +110,12 @@ impl Descent<'_> {
             let next = guarded(|| step(&objective, &mut lbfgs, shape, gate.as_ref()))?;
             self.counts.evaluations += 1;
             if lbfgs.evaluations() == 1 {
-                self.counts.preparing += started.elapsed().as_secs_f64();
+                self.counts.preparing += started.elapsed();
             }
             self.records.push(Record {
                 scale,
                 evaluation: self.counts.evaluations,
-                seconds: self.begun.elapsed().as_secs_f64(),
+                elapsed: self.begun.elapsed(),
                 terms: lbfgs.values().to_vec(),
             });
             let terms: Vec<Term> = self
@@ -130,13 +130,13 @@ impl Descent<'_> {
                 size,
                 evaluation: self.counts.evaluations,
                 evaluations: self.options.evaluations(),
-                seconds: self.begun.elapsed().as_secs_f64(),
+                elapsed: self.begun.elapsed(),
                 terms: &terms,
                 point: Point::Best(&lbfgs),
                 channels,
             };
             let control = observer.observe(&progress);
-            let late = until.is_some_and(|until| progress.seconds >= until);
+            let late = until.is_some_and(|until| progress.elapsed >= until);
             match next {
                 Next::Stop(reason) => break reason,
                 _ if control == Control::Stop => {
@@ -161,13 +161,11 @@ impl Descent<'_> {
         Ok(Some(reason))
     }
 
-    /// When a scale is to end, in seconds since the run began.
-    fn until(&self, scale: usize) -> Option<f64> {
-        let started = self.begun.elapsed().as_secs_f64();
-        self.options.seconds.map(|seconds| {
-            let share = share_of_time(self.scales - scale);
-            started + (seconds - started).max(0.0) * share
-        })
+    /// When a scale is to end, counted from the beginning of the run.
+    fn until(&self, scale: usize) -> Option<Duration> {
+        let share = share_of_time(self.scales - scale);
+        let limit = self.options.time_limit?;
+        Some(deadline(limit, self.begun.elapsed(), share))
     }
 
     /// Takes the best point so far as the picture.

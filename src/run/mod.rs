@@ -7,7 +7,7 @@ mod outcome;
 mod schedule;
 mod stochastic;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,10 +34,10 @@ pub struct RunOptions {
     /// the weights of its terms. Default: 300; with resampled
     /// filters 120 at each size of a texture, and 120 at the first to 50 at the last of a style.
     pub evaluations: Option<usize>,
-    /// Seconds that a run may take at most; it ends earlier when its evaluations are used. Each
-    /// scale gets the share of time that it would take of an unlimited run, so that the last is
+    /// The longest time that a run may take. It ends earlier when its evaluations are used. Each
+    /// scale gets the share of time that it would take of an unlimited run, so that the last scale is
     /// reached with time left. Default: none.
-    pub seconds: Option<f64>,
+    pub time_limit: Option<Duration>,
     /// The sizes it goes through.
     pub scales: Scales,
     /// Seeds the starting noise; another seed gives another picture of the same kind. Default: 0.
@@ -56,7 +56,7 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             evaluations: None,
-            seconds: None,
+            time_limit: None,
             scales: Scales::default(),
             seed: 0,
             noise: 0.1,
@@ -76,8 +76,8 @@ impl RunOptions {
     pub(crate) fn check(&self) -> Result<()> {
         let evaluations = self.evaluations();
         at_least_one("evaluations", evaluations)?;
-        if let Some(seconds) = self.seconds {
-            crate::error::positive("seconds", seconds)?;
+        if self.time_limit == Some(Duration::ZERO) {
+            return Err(Error::option("time limit", "0 s", "durations above 0"));
         }
         crate::error::not_negative("noise", self.noise)?;
         self.scales.check()?;
@@ -126,6 +126,12 @@ fn noise_image(
         .map(|(number, mean)| mean + amplitude as f32 * number)
         .collect();
     Raster::new(size, mean.len(), values)
+}
+
+/// When a scale ends, counted from the beginning of the run: it has `share` of what is left of `limit`.
+fn deadline(limit: Duration, elapsed: Duration, share: f64) -> Duration {
+    let left = limit.saturating_sub(elapsed).as_secs_f64();
+    Duration::try_from_secs_f64(elapsed.as_secs_f64() + left * share).unwrap_or(Duration::MAX)
 }
 
 /// A picture brought to another size, of one that repeats without end (`wraps`) without a seam.
@@ -209,7 +215,7 @@ pub(crate) fn run(
         vgg.device().clone(),
         (stop, failure),
         descent.counts,
-        begun.elapsed().as_secs_f64(),
+        begun.elapsed(),
         descent.names,
         descent.records,
     ))
@@ -220,8 +226,8 @@ pub(crate) struct Counts {
     pub(crate) evaluations: usize,
     pub(crate) iterations: usize,
     pub(crate) restarts: usize,
-    /// Seconds from the beginnings of scales to their first evaluations.
-    pub(crate) preparing: f64,
+    /// Time from the beginnings of scales to their first evaluations.
+    pub(crate) preparing: Duration,
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -1,5 +1,7 @@
 //! Watching a run, and stopping it.
 
+use std::time::Duration;
+
 use burn::tensor::Tensor;
 use image::DynamicImage;
 
@@ -39,8 +41,8 @@ pub struct Progress<'a> {
     pub evaluation: usize,
     /// Evaluations allowed.
     pub evaluations: usize,
-    /// Seconds since the run began.
-    pub seconds: f64,
+    /// Time since the run began.
+    pub elapsed: Duration,
     /// The loss by term, at the best point of this scale so far.
     pub terms: &'a [Term<'a>],
     pub(super) point: Point<'a>,

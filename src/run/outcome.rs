@@ -1,10 +1,13 @@
 //! What a run leaves: the image, and how it went.
 
+use std::time::Duration;
+
 use burn::tensor::{Device, Tensor};
 use image::{DynamicImage, Rgb32FImage};
 
 use super::Counts;
 use crate::error::Result;
+use crate::file::IfExists;
 use crate::imaging::{Depth, Format, Picture, Raster, encoded, save};
 use crate::optim::StopReason;
 
@@ -17,7 +20,7 @@ pub struct Outcome {
     stop: StopReason,
     failure: Option<String>,
     counts: Counts,
-    seconds: f64,
+    elapsed: Duration,
     names: Vec<String>,
     records: Vec<Record>,
 }
@@ -30,8 +33,8 @@ pub struct Record {
     pub scale: usize,
     /// Evaluations made, over all scales.
     pub evaluation: usize,
-    /// Seconds since the run began.
-    pub seconds: f64,
+    /// Time since the run began.
+    pub elapsed: Duration,
     /// The weighted terms at the best point of the scale so far, named by
     /// [`Outcome::term_names`].
     pub terms: Vec<f64>,
@@ -58,7 +61,7 @@ impl Outcome {
         device: Device,
         (stop, failure): (StopReason, Option<String>),
         counts: Counts,
-        seconds: f64,
+        elapsed: Duration,
         names: Vec<String>,
         records: Vec<Record>,
     ) -> Self {
@@ -69,7 +72,7 @@ impl Outcome {
             stop,
             failure,
             counts,
-            seconds,
+            elapsed,
             names,
             records,
         }
@@ -131,8 +134,8 @@ impl Outcome {
     /// # Errors
     ///
     /// Those of [`save`](crate::imaging::save).
-    pub fn save(&self, path: impl AsRef<std::path::Path>, overwrite: bool) -> Result<()> {
-        save(&self.image(), path, overwrite)
+    pub fn save(&self, path: impl AsRef<std::path::Path>, if_exists: IfExists) -> Result<()> {
+        save(&self.image(), path, if_exists)
     }
 
     /// Why the last scale ended.
@@ -165,17 +168,17 @@ impl Outcome {
         self.counts.restarts
     }
 
-    /// Seconds the run took.
+    /// How long the run took.
     #[must_use]
-    pub fn seconds(&self) -> f64 {
-        self.seconds
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
     }
 
-    /// Those of them that passed between the beginnings of its scales and their first evaluations,
-    /// and these: targets and weights were measured, and on a GPU kernels compiled and tried out, as
-    /// far as an earlier run had not left them in the cache.
+    /// How much of [`elapsed`](Self::elapsed) passed from the beginning of each scale to the end of
+    /// its first evaluation, over all scales. Targets and weights are measured then. A GPU also
+    /// compiles kernels and tries them out, unless an earlier run left them in the cache.
     #[must_use]
-    pub fn preparing(&self) -> f64 {
+    pub fn preparing(&self) -> Duration {
         self.counts.preparing
     }
 

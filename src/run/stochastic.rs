@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::{
     Control, Counts, KeptPixels, Observer, Outcome, Point, Preparation, Progress, Record,
-    RunOptions, Term, enlarged,
+    RunOptions, Term, deadline, enlarged,
 };
 use crate::error::{Error, Result};
 use crate::imaging::{Format, Raster, Size};
@@ -89,10 +89,10 @@ pub(crate) fn run_stochastic(
     let mut stop = StopReason::Evaluations;
     for (scale, &level) in levels.iter().enumerate() {
         let Level { size, steps, .. } = level;
-        let until = options.seconds.map(|seconds| {
-            let now = begun.elapsed().as_secs_f64();
-            now + (seconds - now).max(0.0) * share_of_time(&levels[scale..])
-        });
+        let share = share_of_time(&levels[scale..]);
+        let until = options
+            .time_limit
+            .map(|limit| deadline(limit, begun.elapsed(), share));
         let scales = levels.len();
         observer.prepare(&Preparation {
             scale,
@@ -119,7 +119,7 @@ pub(crate) fn run_stochastic(
                 ..AdamOptions::default()
             },
         )?;
-        counts.preparing += started.elapsed().as_secs_f64();
+        counts.preparing += started.elapsed();
         let mut asked = false;
         for step in 0..steps {
             let image = Planes::from_pixels(channels, height, width, adam.ask());
@@ -145,11 +145,11 @@ pub(crate) fn run_stochastic(
             adam.tell(&gradient, falling_rate(RATES, HOLD, step, steps))?;
             counts.evaluations += 1;
             counts.iterations += 1;
-            let seconds = begun.elapsed().as_secs_f64();
+            let elapsed = begun.elapsed();
             records.push(Record {
                 scale,
                 evaluation: counts.evaluations,
-                seconds,
+                elapsed,
                 terms: values.clone(),
             });
             let progress = Progress {
@@ -158,7 +158,7 @@ pub(crate) fn run_stochastic(
                 size,
                 evaluation: counts.evaluations,
                 evaluations,
-                seconds,
+                elapsed,
                 terms: &named,
                 point: Point::Pixels {
                     values: adam.ask(),
@@ -171,7 +171,7 @@ pub(crate) fn run_stochastic(
                 break;
             }
             // After two, so that every size takes a step whatever the clock says.
-            if step > 0 && until.is_some_and(|until| seconds >= until) {
+            if step > 0 && until.is_some_and(|until| elapsed >= until) {
                 stop = StopReason::Time;
                 break;
             }
@@ -195,7 +195,7 @@ pub(crate) fn run_stochastic(
         device.clone(),
         (stop, None),
         counts,
-        begun.elapsed().as_secs_f64(),
+        begun.elapsed(),
         terms.into_iter().map(str::to_owned).collect(),
         records,
     ))

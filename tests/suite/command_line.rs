@@ -503,7 +503,11 @@ fn maps_guides_and_masks_come_from_the_command_line() {
             &["albedo.png", gravel, "--colours", "grey"],
             "--colours",
         ),
-        ("invert", &["albedo.png", "--seconds=-1"], "seconds is -1"),
+        (
+            "invert",
+            &["albedo.png", "--seconds=-1"],
+            "`-1` is not a number of seconds",
+        ),
     ] {
         assert_refused(name, folder.path(), wrong, named);
     }

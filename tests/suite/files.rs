@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{flex, picture, values};
 use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgba};
-use ranvgg::Error;
 use ranvgg::imaging::{self, Limits};
+use ranvgg::{Error, IfExists};
 
 fn bundled(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -107,25 +107,28 @@ fn outputs_that_could_not_be_written_are_refused_before() {
     let inside = |name: &str| folder.path().join(name);
     fs::write(inside("there.png"), b"precious").unwrap();
     fs::create_dir(inside("folder.png")).unwrap();
-    let check = |name: &str, overwrite| imaging::check_output(inside(name), overwrite);
-    assert!(check("new.png", false).is_ok());
+    let check = |name: &str, if_exists| imaging::check_output(inside(name), if_exists);
+    assert!(check("new.png", IfExists::Refuse).is_ok());
     assert!(!inside("new.png").exists(), "checking writes nothing");
     assert!(matches!(
-        check("there.png", false),
+        check("there.png", IfExists::Refuse),
         Err(Error::OutputExists { .. })
     ));
-    assert!(check("there.png", true).is_ok());
+    assert!(check("there.png", IfExists::Replace).is_ok());
     assert!(matches!(
-        check("folder.png", true),
+        check("folder.png", IfExists::Replace),
         Err(Error::Write { .. })
     ));
     assert!(matches!(
-        check("no/such/new.png", false),
+        check("no/such/new.png", IfExists::Refuse),
         Err(Error::NoFolder { .. })
     ));
     for name in ["new", "new.gif", "new.txt", ".png"] {
         assert!(
-            matches!(check(name, false), Err(Error::UnknownFormat { .. })),
+            matches!(
+                check(name, IfExists::Refuse),
+                Err(Error::UnknownFormat { .. })
+            ),
             "{name}"
         );
     }
@@ -156,12 +159,12 @@ fn what_is_written_is_read_back() {
         } else {
             imaging::to_image8(tensor.clone()).unwrap()
         };
-        imaging::save(&image, &path, false).unwrap();
+        imaging::save(&image, &path, IfExists::Refuse).unwrap();
         assert!(matches!(
-            imaging::save(&image, &path, false),
+            imaging::save(&image, &path, IfExists::Refuse),
             Err(Error::OutputExists { .. })
         ));
-        imaging::save(&image, &path, true).unwrap();
+        imaging::save(&image, &path, IfExists::Replace).unwrap();
         let read = values(imaging::from_image(&open(&path).unwrap(), &flex()));
         for (found, expected) in read.iter().zip(&expected) {
             let clipped = expected.clamp(0.0, 1.0);
@@ -180,7 +183,7 @@ fn a_format_that_cannot_hold_the_image_leaves_nothing() {
     let path = folder.path().join("deep.jpg");
     let deep = imaging::to_image16(picture(4, 4, 0.0, &flex())).unwrap();
     assert!(matches!(
-        imaging::save(&deep, &path, false),
+        imaging::save(&deep, &path, IfExists::Refuse),
         Err(Error::Encode { .. })
     ));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

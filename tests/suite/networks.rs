@@ -3,8 +3,8 @@
 use crate::common::{all_devices, assert_close, flex, picture, values};
 use burn::tensor::{Device, Tensor};
 use ranvgg::{
-    Architecture, Error, Layer, Padding, Pooling, Preprocessing, RandomVgg, RunOptions, Scales,
-    Statistics, TextureOptions, Vgg, WeightFile, synthesize_texture,
+    Architecture, Error, IfExists, Layer, Padding, Pooling, Preprocessing, RandomVgg, RunOptions,
+    Scales, Statistics, TextureOptions, Vgg, WeightFile, synthesize_texture,
 };
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -110,17 +110,17 @@ fn a_recipe_survives_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("network.json");
     let network = RandomVgg::vgg19().with_seed(7).with_channels(5);
-    network.save_recipe(&path, false).unwrap();
+    network.save_recipe(&path, IfExists::Refuse).unwrap();
     assert_eq!(RandomVgg::load_recipe(&path).unwrap(), network);
     let other = RandomVgg::vgg16();
-    let refused = other.save_recipe(&path, false);
+    let refused = other.save_recipe(&path, IfExists::Refuse);
     assert!(matches!(refused, Err(Error::OutputExists { .. })));
     assert_eq!(RandomVgg::load_recipe(&path).unwrap(), network);
-    other.save_recipe(&path, true).unwrap();
+    other.save_recipe(&path, IfExists::Replace).unwrap();
     assert_eq!(RandomVgg::load_recipe(&path).unwrap(), other);
     let missing = RandomVgg::load_recipe(folder.path().join("none.json"));
     assert!(matches!(missing, Err(Error::Read { .. })));
-    let nowhere = network.save_recipe(folder.path().join("none/network.json"), false);
+    let nowhere = network.save_recipe(folder.path().join("none/network.json"), IfExists::Refuse);
     assert!(matches!(nowhere, Err(Error::NoFolder { .. })));
 }
 
@@ -253,10 +253,10 @@ fn weights_survive_a_file() {
         .with_bias_sigma(0.3)
         .init(&flex())
         .unwrap();
-    vgg.save_safetensors(layer("conv3_1"), &path, false)
+    vgg.save_safetensors(layer("conv3_1"), &path, IfExists::Refuse)
         .unwrap();
     assert!(matches!(
-        vgg.save_safetensors(layer("conv3_1"), &path, false),
+        vgg.save_safetensors(layer("conv3_1"), &path, IfExists::Refuse),
         Err(Error::OutputExists { .. })
     ));
     let loaded = WeightFile::new(Architecture::Vgg19)

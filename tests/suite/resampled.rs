@@ -1,5 +1,7 @@
 //! Textures by resampled filters, the default, as a user makes them.
 
+use std::time::Duration;
+
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use ranvgg::metrics::{filter_responses, novelty, order, seam};
 use ranvgg::{
@@ -384,10 +386,14 @@ fn a_run_is_watched_stopped_and_limited() {
         assert_eq!(outcome.image().width(), 96);
     }
     let mut limited = options(1_000_000);
-    limited.run.seconds = Some(2.0);
+    limited.run.time_limit = Some(Duration::from_secs(2));
     let outcome = make(&gravel, &limited);
     assert_eq!(outcome.stop_reason(), StopReason::Time);
-    assert!(outcome.seconds() < 4.0, "{}", outcome.seconds());
+    assert!(
+        outcome.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        outcome.elapsed()
+    );
     let last = outcome.records().last().unwrap();
     assert!(last.scale >= 4, "the last size was not reached");
 }
