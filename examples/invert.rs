@@ -47,14 +47,11 @@ fn run(arguments: Arguments) -> support::Result<()> {
     let picture = support::open_picture(arguments.input.as_deref(), "cat.png")?;
     let vgg = common.network(3)?;
     let layer = vgg.layer(&arguments.layer)?;
-    let mut options = if arguments.paper {
-        InvertOptions::paper()
-    } else {
-        InvertOptions {
-            total_variation_weight: arguments.tv_weight,
-            ..InvertOptions::default()
-        }
-    };
+    let mut options = InvertOptions::default();
+    options.total_variation_weight = arguments.tv_weight;
+    if arguments.paper {
+        options = InvertOptions::paper();
+    }
     options.run = common.run(options.run);
     let mut watch = common.watch()?;
     let outcome = invert(&vgg, &picture, layer, &options, &mut watch)?;

@@ -105,16 +105,14 @@ impl Preset {
             Self::Distributions => Statistics::Distributions,
             Self::Gram => Statistics::Gram,
         };
-        TextureOptions {
-            statistics,
-            steps_per_draw: match self {
+        TextureOptions::default()
+            .with_statistics(statistics)
+            .with_steps_per_draw(match self {
                 Self::Held => 10,
                 Self::Fixed => usize::MAX,
                 _ => 1,
-            },
-            nearest_weight: if self == Self::Nearest { 1.0 } else { 0.0 },
-            ..TextureOptions::default()
-        }
+            })
+            .with_nearest_weight(if self == Self::Nearest { 1.0 } else { 0.0 })
     }
 }
 

@@ -1,55 +1,50 @@
 //! Inversion: an image with the same features as a given one, from nothing but those features.
 
 use burn::tensor::Tensor;
+use derive_setters::Setters;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, not_negative};
 use crate::imaging::{Picture, Raster, Scales};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Course, Observer, Outcome, RunOptions};
+use crate::run::{self, Course, Observer, Outcome, RunOptions, run_setters};
 use crate::task::{deepest, with_content, with_total_variation};
 
 /// Options of [`invert`].
-#[derive(Clone, Debug)]
+///
+/// Serde leaves the starting picture out: its pixels belong into a file of their own.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_", strip_option)]
+#[non_exhaustive]
 pub struct InvertOptions {
     /// Weight of the total variation, in units of the content loss. More removes the fine noise
     /// that deep layers do not see, and detail that they do. Default: a thousandth for each pixel
     /// of the layer's [stride](crate::Extent::stride).
     pub total_variation_weight: Option<f64>,
-    /// The picture to start from, resized; noise where there is none.
-    pub start: Option<Picture>,
+    /// The picture to start from, resized to the first scale. Default: none, that is noise.
+    #[serde(skip)]
+    #[setters(into)]
+    pub start_picture: Option<Picture>,
     /// How long and through which sizes it runs.
     pub run: RunOptions,
 }
 
-impl Default for InvertOptions {
-    fn default() -> Self {
-        Self {
-            total_variation_weight: None,
-            start: None,
-            run: RunOptions {
-                evaluations: Some(200),
-                ..RunOptions::default()
-            },
-        }
-    }
-}
+run_setters!(InvertOptions);
 
 impl InvertOptions {
     /// The method in its published form: the distance of features alone, at one size.
     #[must_use]
     pub fn paper() -> Self {
-        let options = Self::default();
-        Self {
-            total_variation_weight: Some(0.0),
-            run: RunOptions {
-                scales: Scales::Single,
-                ..options.run
-            },
-            ..options
-        }
+        Self::default()
+            .with_total_variation_weight(0.0)
+            .with_scales(Scales::Single)
     }
 }
+
+/// Evaluations where nothing else is asked for.
+const EVALUATIONS: usize = 200;
 
 /// Weight of the total variation for each pixel of a layer's stride. Of 0.001 to 0.03 at layers of
 /// strides 1 to 16 this gave about the best of each (`docs/QUALITY.md`): the coarser a layer, the
@@ -83,7 +78,11 @@ pub fn invert(
     options: &InvertOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
-    options.run.check()?;
+    let run_options = RunOptions {
+        evaluations: options.run.evaluations.or(Some(EVALUATIONS)),
+        ..options.run.clone()
+    };
+    run_options.check()?;
     let variation = match options.total_variation_weight {
         Some(weight) => weight,
         None => {
@@ -97,12 +96,12 @@ pub fn invert(
     let picture = picture.read("the picture", vgg.channels())?;
     let size = picture.size();
     let minimum = deepest(vgg, &[layer], &[("the picture", size)])?;
-    let halvings = options.run.scales.halvings(&[size], minimum);
+    let halvings = run_options.scales.halvings(&[size], minimum);
     let sizes = size.octaves(halvings);
     let mean = picture.mean();
-    let start = match &options.start {
+    let start = match &options.start_picture {
         Some(start) => start.read("the starting picture", vgg.channels())?,
-        None => options.run.starting_noise(sizes[0], &mean),
+        None => run_options.starting_noise(sizes[0], &mean),
     };
     let course = Course {
         sizes,
@@ -111,7 +110,7 @@ pub fn invert(
         formats,
         kept: None,
     };
-    run::run(vgg, course, &options.run, observer, |scale| {
+    run::run(vgg, course, &run_options, observer, |scale| {
         let picture = picture.resized(size.halved(halvings - scale));
         let objective = with_content(Objective::new(vgg), vgg, &picture, None, (layer, 1.0))?;
         Ok(with_total_variation(objective, variation))

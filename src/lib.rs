@@ -43,8 +43,10 @@ pub use network::{
     WeightFile,
 };
 pub use objective::{Evaluation, Objective, halve};
-pub use optim::{Adam, AdamOptions, Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
-pub use run::{Control, Kept, Observer, Outcome, Preparation, Progress, RunOptions};
+pub use optim::{
+    Adam, AdamOptions, Lbfgs, LbfgsOptions, LbfgsSettings, LbfgsState, Next, StopReason,
+};
+pub use run::{Control, Inpainting, Observer, Outcome, Preparation, Progress, RunOptions};
 pub use style::{Colours, StyleOptions, StyleStart, transfer_style};
 pub use task::Statistics;
 pub use texture::{TextureOptions, synthesize_texture};

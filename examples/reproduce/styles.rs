@@ -37,10 +37,8 @@ impl Study for Styles {
                     let cost = cost(context, context.evaluations, deepest);
                     units.push(Unit::new(&labels, cost, move |watch| {
                         let vgg = network(context, kind, 0)?;
-                        let mut options = StyleOptions {
-                            statistics: Statistics::Whitened,
-                            ..StyleOptions::default()
-                        };
+                        let mut options =
+                            StyleOptions::default().with_statistics(Statistics::Whitened);
                         options.run.evaluations = Some(context.evaluations);
                         styled(&vgg, picture, exemplar, &options, watch)
                     }));

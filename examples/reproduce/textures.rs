@@ -92,15 +92,9 @@ impl Study for Textures {
 fn options(form: &str, vgg: &Vgg, layers: Vec<Layer>) -> TextureOptions {
     let options = match form {
         "published" => TextureOptions::paper(vgg),
-        _ => TextureOptions {
-            statistics: Statistics::Whitened,
-            ..TextureOptions::default()
-        },
+        _ => TextureOptions::default().with_statistics(Statistics::Whitened),
     };
-    TextureOptions {
-        layers: Some(layers),
-        ..options
-    }
+    options.with_layers(layers)
 }
 
 /// Makes a texture and measures it.

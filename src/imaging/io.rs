@@ -3,14 +3,19 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use derive_setters::Setters;
 use image::error::{UnsupportedError, UnsupportedErrorKind};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::file::{self, IfExists};
 
 /// What an image file may ask for when it is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct Limits {
     /// Most pixels of a side. Default: 16384.
     pub side: u32,

@@ -307,7 +307,7 @@ impl Lbfgs {
         let search = match &mut self.search {
             Some(search) => search,
             None if slope_before < 0.0 => self.search.insert(LineSearch::new(
-                self.options.conditions(),
+                self.options.settings.conditions(),
                 self.current.value(),
                 slope_before,
                 self.step,
@@ -355,7 +355,7 @@ impl Lbfgs {
         if let (true, Some(now), Some(before)) =
             (step_change > guard, &point.gradient, &self.current.gradient)
         {
-            if self.pairs.len() == self.options.history {
+            if self.pairs.len() == self.options.settings.history {
                 self.pairs.pop_front();
             }
             self.pairs.push_back(Pair {
@@ -369,8 +369,8 @@ impl Lbfgs {
         }
         let (before, now) = (self.current.value(), point.value());
         self.current = point;
-        let tolerance = self.options.change_tolerance * before.abs().max(now.abs());
-        if self.options.change_tolerance > 0.0 && before - now <= tolerance {
+        let tolerance = self.options.settings.change_tolerance * before.abs().max(now.abs());
+        if self.options.settings.change_tolerance > 0.0 && before - now <= tolerance {
             return Next::Stop(StopReason::Change);
         }
         self.next_direction()
@@ -389,7 +389,7 @@ impl Lbfgs {
     fn next_direction(&mut self) -> Next {
         self.search = None;
         self.candidate = None;
-        let limit = self.options.gradient_tolerance * self.first_gradient;
+        let limit = self.options.settings.gradient_tolerance * self.first_gradient;
         let Some(gradient) = &self.current.gradient else {
             return Next::Stop(StopReason::NotFinite);
         };

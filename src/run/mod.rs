@@ -1,116 +1,31 @@
 //! The one loop: through the scales, and at each through evaluations until it is over.
 
 mod descent;
-mod kept;
+mod inpainting;
 mod observer;
+mod options;
 mod outcome;
 mod schedule;
 mod stochastic;
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
 use self::descent::Descent;
-pub use self::kept::Kept;
-pub(crate) use self::kept::KeptPixels;
+pub use self::inpainting::Inpainting;
+pub(crate) use self::inpainting::KeptPixels;
 use self::observer::Point;
 pub use self::observer::{Control, Observer, Preparation, Progress, Term};
+pub use self::options::RunOptions;
+pub(crate) use self::options::run_setters;
 pub use self::outcome::{Outcome, Record};
 pub(crate) use self::schedule::Schedule;
 pub(crate) use self::stochastic::{MARGIN, StochasticCourse, run_stochastic};
-use crate::error::{Error, Result, at_least_one};
-use crate::imaging::{Format, Raster, Scales, Size};
+use crate::error::{Error, Result};
+use crate::imaging::{Format, Raster, Size};
 use crate::network::Vgg;
 use crate::objective::Objective;
-use crate::optim::{LbfgsOptions, StopReason};
+use crate::optim::StopReason;
 use crate::random::{self, Purpose};
-
-/// How long and through which sizes a task runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunOptions {
-    /// Evaluations of the objective in the whole run, over all scales. More give a lower loss;
-    /// below about 100 the result is blurred. Each scale adds the cost of about two for measuring
-    /// the weights of its terms. Default: 300; with resampled
-    /// filters 120 at each size of a texture, and 120 at the first to 50 at the last of a style.
-    pub evaluations: Option<usize>,
-    /// The longest time that a run may take. It ends earlier when its evaluations are used. Each
-    /// scale gets the share of time that it would take of an unlimited run, so that the last scale is
-    /// reached with time left. Default: none.
-    pub time_limit: Option<Duration>,
-    /// The sizes it goes through.
-    pub scales: Scales,
-    /// Seeds the starting noise; another seed gives another picture of the same kind. Default: 0.
-    pub seed: u64,
-    /// Amplitude of the starting noise around the mean colour, in units of the colour range.
-    /// Default: 0.1.
-    pub noise: f64,
-    /// Keeps colours inside this range while optimising; without it they are clipped at the end.
-    /// Default: none.
-    pub bounds: Option<(f64, f64)>,
-    /// Settings of the optimiser. Its evaluations, bounds and first step are set by the run.
-    pub lbfgs: LbfgsOptions,
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        Self {
-            evaluations: None,
-            time_limit: None,
-            scales: Scales::default(),
-            seed: 0,
-            noise: 0.1,
-            bounds: None,
-            lbfgs: LbfgsOptions::default(),
-        }
-    }
-}
-
-/// Evaluations of a run by L-BFGS where nothing else is asked for.
-const EVALUATIONS: usize = 300;
-
-/// The first step of a scale moves colours by about this much (root mean square).
-const FIRST_STEP: f64 = 0.02;
-
-impl RunOptions {
-    pub(crate) fn check(&self) -> Result<()> {
-        let evaluations = self.evaluations();
-        at_least_one("evaluations", evaluations)?;
-        if self.time_limit == Some(Duration::ZERO) {
-            return Err(Error::option("time limit", "0 s", "durations above 0"));
-        }
-        crate::error::not_negative("noise", self.noise)?;
-        self.scales.check()?;
-        self.optimiser(evaluations, 1).check()
-    }
-
-    /// Evaluations of a run by L-BFGS.
-    fn evaluations(&self) -> usize {
-        self.evaluations.unwrap_or(EVALUATIONS)
-    }
-
-    /// The noise that a run starts from.
-    pub(crate) fn starting_noise(&self, size: Size, mean: &[f32]) -> Raster {
-        noise_image(size, mean, self.noise, (self.seed, Purpose::Noise, 0))
-    }
-
-    /// A picture with noise of that amplitude.
-    pub(crate) fn with_noise(&self, picture: &Raster, amplitude: f64) -> Raster {
-        let mut noisy = picture.clone();
-        stochastic::add_noise(&mut noisy, amplitude, (self.seed, Purpose::Noise, 0));
-        noisy
-    }
-
-    /// The optimiser's settings at a scale of so many values.
-    fn optimiser(&self, evaluations: usize, values: usize) -> LbfgsOptions {
-        LbfgsOptions {
-            evaluations: Some(evaluations),
-            first_step: FIRST_STEP * (values as f64).sqrt(),
-            bounds: self.bounds,
-            ..self.lbfgs.clone()
-        }
-    }
-}
 
 /// Noise around a mean colour: where runs start, and where weights are measured.
 fn noise_image(

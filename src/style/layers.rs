@@ -40,10 +40,10 @@ pub(super) fn paint(
     let halvings = options.run.scales.halvings(&all, minimum);
     let sizes = size.octaves(halvings);
     let mean = style.mean();
-    let start = match &options.start {
-        StyleStart::Content => picture.clone(),
-        StyleStart::Picture(picture) => picture.read("the starting picture", vgg.channels())?,
-        StyleStart::Noise => options.run.starting_noise(sizes[0], &mean),
+    let start = match (&options.start_picture, options.start) {
+        (Some(picture), _) => picture.read("the starting picture", vgg.channels())?,
+        (None, StyleStart::Content) => picture.clone(),
+        (None, StyleStart::Noise) => options.run.starting_noise(sizes[0], &mean),
     };
     let course = Course {
         sizes,

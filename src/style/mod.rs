@@ -4,27 +4,45 @@ mod layers;
 mod resampled;
 mod tint;
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, not_negative, positive, unknown_name};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Format, Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
-use crate::run::{Observer, Outcome, RunOptions};
+use crate::run::{Observer, Outcome, RunOptions, run_setters};
 use crate::task::Statistics;
 
-/// What style transfer starts from.
-#[derive(Clone, Debug, Default)]
+/// What style transfer starts from, unless it is given a [picture](StyleOptions::start_picture).
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown_start)]
 pub enum StyleStart {
-    /// The content picture; with resampled filters in the style's colours at equal ranks of luminance,
-    /// with noise.
+    /// The content picture. With resampled filters each of its pixels first gets the style's colour
+    /// of the same rank of luminance, and noise is added.
     #[default]
     Content,
     /// Noise.
     Noise,
-    /// Another picture, resized.
-    Picture(Picture),
+}
+
+fn unknown_start(name: &str) -> Error {
+    unknown_name::<StyleStart>("start", name)
 }
 
 /// Whose colours the result of a style transfer has.
@@ -38,6 +56,7 @@ pub enum StyleStart {
     Default,
     PartialEq,
     Eq,
+    Hash,
     Serialize,
     Deserialize,
     strum::Display,
@@ -46,7 +65,7 @@ pub enum StyleStart {
 )]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown_colours)]
 pub enum Colours {
     /// Those of the style.
     #[default]
@@ -58,7 +77,7 @@ pub enum Colours {
     Luminance,
 }
 
-fn unknown(name: &str) -> Error {
+fn unknown_colours(name: &str) -> Error {
     unknown_name::<Colours>("colours", name)
 }
 
@@ -67,7 +86,12 @@ fn unknown(name: &str) -> Error {
 /// `content_layer`, `style_layers`, `every_octave`, `colour_weight` and `total_variation_weight` are for
 /// statistics of a network's features. With resampled filters the layers and the total variation are
 /// refused, the others not looked at.
-#[derive(Clone, Debug)]
+///
+/// Serde leaves pictures out: their pixels belong into files of their own.
+#[derive(Clone, Debug, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_", strip_option)]
+#[non_exhaustive]
 pub struct StyleOptions {
     /// Which statistics the result shares with the style picture. Default: distributions along
     /// resampled filters, which of the network take its seed, channels and padding, and nothing else.
@@ -88,9 +112,16 @@ pub struct StyleOptions {
     pub colours: Colours,
     /// Where the content pulls: white of a mask, which is resized to the result. Default:
     /// everywhere. Where a style pulls, and which, is said by [`Exemplars::regions`].
+    #[serde(skip)]
+    #[setters(into)]
     pub content_mask: Option<Picture>,
     /// What to start from. Default: the content picture.
     pub start: StyleStart,
+    /// The picture to start from, resized to the first scale, in place of what `start` says.
+    /// Default: none.
+    #[serde(skip)]
+    #[setters(into)]
+    pub start_picture: Option<Picture>,
     /// How long and through which sizes it runs.
     pub run: RunOptions,
     /// The layer whose features the result shares with the content picture. A deeper one keeps
@@ -98,6 +129,7 @@ pub struct StyleOptions {
     pub content_layer: Option<Layer>,
     /// Layers whose statistics it shares with the style picture. Default: `conv1_1 conv2_1
     /// conv3_1`, of AlexNet `conv1 conv2 conv3`.
+    #[setters(into)]
     pub style_layers: Option<Vec<Layer>>,
     /// Match them on every octave of the image at once. Default: true.
     pub every_octave: bool,
@@ -124,10 +156,13 @@ impl Default for StyleOptions {
             colours: Colours::default(),
             content_mask: None,
             start: StyleStart::default(),
+            start_picture: None,
             run: RunOptions::default(),
         }
     }
 }
+
+run_setters!(StyleOptions);
 
 impl StyleOptions {
     fn check(&self) -> Result<()> {

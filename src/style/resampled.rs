@@ -50,13 +50,13 @@ pub(super) fn paint(
     let levels = SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run);
     let first = levels[0];
     let run = &options.run;
-    let start = match &options.start {
-        StyleStart::Picture(picture) => picture.read("the starting picture", vgg.channels())?,
-        StyleStart::Noise => run.starting_noise(first.size, &style.mean()),
-        StyleStart::Content => {
+    let start = match (&options.start_picture, options.start) {
+        (Some(picture), _) => picture.read("the starting picture", vgg.channels())?,
+        (None, StyleStart::Noise) => run.starting_noise(first.size, &style.mean()),
+        (None, StyleStart::Content) => {
             let dithered = tinted(&picture, style, DITHER, run.seed);
             let small = dithered.resized(first.size);
-            run.with_noise(&small, NOISE * style.deviation())
+            run.noisy(&small, NOISE * style.deviation())
         }
     };
     let wraps = vgg.padding() == Padding::Circular;

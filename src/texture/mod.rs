@@ -2,18 +2,35 @@
 
 mod resampled;
 
+use derive_setters::Setters;
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result, at_least_one, not_negative, positive};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Course, Kept, Observer, Outcome, RunOptions};
+use crate::run::{self, Course, Inpainting, Observer, Outcome, RunOptions, run_setters};
 use crate::task::{
     PUBLISHED_BLOCKS, Statistics, Style, deepest, first_of, style_layers, with_total_variation,
 };
 
 /// Options of [`synthesize_texture`].
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use ranvgg::{Size, TextureOptions};
+///
+/// let options = TextureOptions::default()
+///     .with_size(Size::new(512, 256))
+///     .with_seed(7);
+/// assert_eq!(options.run.seed, 7);
+/// ```
+///
+/// Serde leaves pictures out: their pixels belong into files of their own.
+#[derive(Clone, Debug, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_", strip_option)]
+#[non_exhaustive]
 pub struct TextureOptions {
     /// Which statistics the result shares with the exemplar. Default: distributions along resampled
     /// filters, which of the network take its seed, channels and padding, and nothing else. `layers`,
@@ -22,6 +39,7 @@ pub struct TextureOptions {
     pub statistics: Statistics,
     /// Layers whose features count. Shallow ones carry grain and colour, deeper ones shapes. Default:
     /// `conv1_1 conv2_1 conv3_1`, of AlexNet `conv1 conv2 conv3`.
+    #[setters(into)]
     pub layers: Option<Vec<Layer>>,
     /// Match them on every octave of the image at once, from the current scale down to the first,
     /// instead of on the image alone. Keeps large shapes while fine ones are drawn. Default: true.
@@ -34,7 +52,7 @@ pub struct TextureOptions {
     pub exemplar_scale: Option<f64>,
     /// Keeps the periods of an exemplar that repeats itself, of rows of bricks, tiles or weaves: each
     /// place has the distributions of the exemplar's places of the same phase. For resampled filters and a
-    /// single exemplar, without a mask and without kept pixels. Default: true.
+    /// single exemplar, without a mask and without inpainting. Default: true.
     pub periods: bool,
     /// Steps for which resampled filters stay the same before others are drawn. More than 1 is for study:
     /// it is worse, and never drawing others, `usize::MAX`, is a fixed network (`docs/EVIDENCE.md`).
@@ -51,11 +69,13 @@ pub struct TextureOptions {
     /// Weight of the total variation, in units of one statistic. More gives smoother colours.
     /// Default: 0.
     pub total_variation_weight: f64,
-    /// The picture to start from, resized to the first scale; noise where there is none.
-    pub start: Option<Picture>,
-    /// Pixels that stay as they are while the rest is synthesized around them: inpainting. The
-    /// result has the size of that picture then.
-    pub kept: Option<Kept>,
+    /// The picture to start from, resized to the first scale. Default: none, that is noise.
+    #[serde(skip)]
+    #[setters(into)]
+    pub start_picture: Option<Picture>,
+    /// A picture whose hole the texture fills, and which gives the result its size. Default: none.
+    #[serde(skip)]
+    pub inpainting: Option<Inpainting>,
     /// How long and through which sizes it runs.
     pub run: RunOptions,
 }
@@ -73,8 +93,8 @@ impl Default for TextureOptions {
             nearest_weight: 0.0,
             size: None,
             total_variation_weight: 0.0,
-            start: None,
-            kept: None,
+            start_picture: None,
+            inpainting: None,
             run: RunOptions::default(),
         }
     }
@@ -82,6 +102,8 @@ impl Default for TextureOptions {
 
 /// The exemplar's shorter side, at most, in those of the result, unless a scale is given.
 const MOST_OF_RESULT: f64 = 1.5;
+
+run_setters!(TextureOptions);
 
 impl TextureOptions {
     /// The size to which an exemplar of size `given` is brought for a result of size `result`: see
@@ -101,10 +123,7 @@ impl TextureOptions {
             statistics: Statistics::Gram,
             every_octave: false,
             colour_weight: 0.0,
-            run: RunOptions {
-                scales: Scales::Single,
-                ..RunOptions::default()
-            },
+            run: RunOptions::default().with_scales(Scales::Single),
             ..Self::default()
         }
     }
@@ -161,17 +180,17 @@ pub fn synthesize_texture(
         positive("the exemplar's scale", scale)?;
     }
     let exemplars = exemplar.into().read("the exemplar", vgg.channels())?;
-    let size = match (&options.size, &options.kept) {
+    let size = match (&options.size, &options.inpainting) {
         (Some(size), _) => *size,
-        (None, Some(kept)) => kept.size(),
+        (None, Some(inpainting)) => inpainting.size(),
         (None, None) => match options.exemplar_scale {
             Some(scale) => exemplars.first_size().scaled(scale),
             None => exemplars.first_size(),
         },
     };
     size.check("the result")?;
-    let kept = match &options.kept {
-        Some(kept) => Some(kept.read(size, vgg.channels())?),
+    let kept = match &options.inpainting {
+        Some(inpainting) => Some(inpainting.read(size, vgg.channels())?),
         None => None,
     };
     let exemplars = exemplars.brought_to(|given| options.exemplar_size(given, size));
@@ -198,7 +217,7 @@ pub fn synthesize_texture(
     let halvings = options.run.scales.halvings(&all, minimum);
     let sizes = size.octaves(halvings);
     let mean = exemplars.mean();
-    let start = match &options.start {
+    let start = match &options.start_picture {
         Some(picture) => picture.read("the starting picture", vgg.channels())?,
         None => options.run.starting_noise(sizes[0], &mean),
     };

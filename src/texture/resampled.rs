@@ -31,7 +31,7 @@ pub(super) fn synthesize(
     let sides = exemplars.sizes().chain([size]).map(Size::shorter);
     let levels = SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run);
     let mean = exemplars.mean();
-    let start = match &options.start {
+    let start = match &options.start_picture {
         Some(picture) => picture.read("the starting picture", vgg.channels())?,
         None => options.run.starting_noise(levels[0].size, &mean),
     };

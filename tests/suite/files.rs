@@ -83,18 +83,12 @@ fn content_counts_not_the_name() {
 
 #[test]
 fn limits_hold() {
-    let small = Limits {
-        side: 100,
-        ..Limits::default()
-    };
+    let small = Limits::default().with_side(100);
     assert!(matches!(
         imaging::open(bundled("gravel.png"), small),
         Err(Error::Decode { .. })
     ));
-    let short = Limits {
-        bytes: 1000,
-        ..Limits::default()
-    };
+    let short = Limits::default().with_bytes(1000);
     assert!(matches!(
         imaging::open(bundled("gravel.png"), short),
         Err(Error::Decode { .. })

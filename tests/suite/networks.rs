@@ -163,15 +163,13 @@ fn broken_recipes_are_refused() {
 fn sigma_changes_the_gain_and_nothing_else() {
     let run = |sigma: f64| {
         let vgg = RandomVgg::vgg19().with_sigma(sigma).init(&flex()).unwrap();
-        let options = TextureOptions {
-            statistics: Statistics::Whitened,
-            run: RunOptions {
-                evaluations: Some(16),
-                scales: Scales::Single,
-                ..RunOptions::default()
-            },
-            ..TextureOptions::default()
-        };
+        let options = TextureOptions::default()
+            .with_statistics(Statistics::Whitened)
+            .with_run(
+                RunOptions::default()
+                    .with_evaluations(16)
+                    .with_scales(Scales::Single),
+            );
         let exemplar = picture(48, 48, 0.0, &flex());
         let outcome = synthesize_texture(&vgg, exemplar, &options, &mut ()).unwrap();
         let losses: Vec<f64> = outcome

@@ -14,13 +14,7 @@ fn network() -> Vgg {
 }
 
 fn options(evaluations: usize) -> StyleOptions {
-    StyleOptions {
-        run: RunOptions {
-            evaluations: Some(evaluations),
-            ..RunOptions::default()
-        },
-        ..StyleOptions::default()
-    }
+    StyleOptions::default().with_run(RunOptions::default().with_evaluations(evaluations))
 }
 
 fn paint(style: impl Into<Exemplars>, options: &StyleOptions) -> Outcome {
@@ -79,11 +73,9 @@ fn a_painting_has_the_style_and_keeps_the_contours() {
 fn the_content_weight_decides_how_much_stays() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
     let kept = |weight: f64, style_weight: f64| {
-        let options = StyleOptions {
-            content_weight: Some(weight),
-            style_weight,
-            ..options(200)
-        };
+        let options = options(200)
+            .with_content_weight(weight)
+            .with_style_weight(style_weight);
         contours(&paint(&strokes, &options).image(), &cat, 0..96)
     };
     let weights = [kept(0.0, 1.0), kept(0.1, 1.0), kept(1.0, 1.0)];
@@ -110,11 +102,9 @@ fn styles_and_contents_keep_to_their_places() {
     }
     assert!(painted / count > 10.0, "{}", painted / count);
 
-    let options = StyleOptions {
-        content_mask: Some(left_half(96).into()),
-        content_weight: Some(0.5),
-        ..options(200)
-    };
+    let options = options(200)
+        .with_content_mask(left_half(96))
+        .with_content_weight(0.5);
     let result = paint(&strokes, &options).image();
     let (kept, free) = (
         contours(&result, &cat, 0..42),
@@ -156,10 +146,7 @@ fn each_region_has_the_colours_of_its_style() {
 fn colours_can_stay() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
     let result = |colours: Colours| {
-        let options = StyleOptions {
-            colours,
-            ..options(60)
-        };
+        let options = options(60).with_colours(colours);
         paint(&strokes, &options).picture()
     };
     // Differences of channels, which luminance does not touch.
@@ -188,22 +175,17 @@ fn colours_can_stay() {
 #[test]
 fn the_start_is_free_and_the_seed_decides() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
-    let start = |start: StyleStart, seed: u64| {
-        let mut options = StyleOptions {
-            start,
-            ..options(1)
-        };
-        options.run.scales = Scales::Single;
-        options.run.seed = seed;
+    let painted = |options: StyleOptions| {
+        let options = options.with_scales(Scales::Single);
         paint(&strokes, &options).image()
     };
-    let content = start(StyleStart::Content, 0);
-    assert_eq!(content, start(StyleStart::Content, 0));
-    assert_ne!(content, start(StyleStart::Content, 1));
+    let content = painted(options(1));
+    assert_eq!(content, painted(options(1).with_start(StyleStart::Content)));
+    assert_ne!(content, painted(options(1).with_seed(1)));
     // One step changes a colour by two hundredths at most.
-    let picture = start(StyleStart::Picture((&cat).into()), 0);
+    let picture = painted(options(1).with_start_picture(&cat));
     assert!(psnr(&picture.to_rgb32f(), &cat.to_rgb32f()).unwrap() > 33.0);
-    let noise = start(StyleStart::Noise, 0);
+    let noise = painted(options(1).with_start(StyleStart::Noise));
     assert!(contours(&noise, &cat, 0..96).abs() < 0.1);
 }
 
@@ -219,11 +201,8 @@ fn sizes_and_shapes_are_free() {
         (&small, &plain([7, 8, 9], 2)),
     ] {
         for (size, scale) in [(None, 1.0), (Some(size), 0.4)] {
-            let options = StyleOptions {
-                size,
-                style_scale: scale,
-                ..options(12)
-            };
+            let mut options = options(12).with_style_scale(scale);
+            options.size = size;
             let outcome = transfer_style(&network(), content, style, &options, &mut ()).unwrap();
             let image = outcome.image();
             let expected = match size {
@@ -258,24 +237,15 @@ fn options_of_a_network_are_refused() {
         assert!(said.contains(named) && said.contains("resampled"), "{said}");
     };
     refused(
-        StyleOptions {
-            content_layer: Some("conv2_2".parse().unwrap()),
-            ..options(3)
-        },
+        options(3).with_content_layer("conv2_2".parse().unwrap()),
         "content layer",
     );
     refused(
-        StyleOptions {
-            style_layers: Some(vec!["conv1_1".parse().unwrap()]),
-            ..options(3)
-        },
+        options(3).with_style_layers(["conv1_1".parse().unwrap()]),
         "style layers",
     );
     refused(
-        StyleOptions {
-            total_variation_weight: 0.1,
-            ..options(3)
-        },
+        options(3).with_total_variation_weight(0.1),
         "total variation weight",
     );
 }

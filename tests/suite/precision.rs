@@ -80,10 +80,7 @@ fn descended(vgg: &Vgg, evaluations: usize) -> f64 {
         .unwrap();
     let shape = [1, 3, side, side];
     let start: Tensor<4> = picture(side, side, 3.0, device);
-    let options = LbfgsOptions {
-        first_step: 1.0,
-        ..LbfgsOptions::default()
-    };
+    let options = LbfgsOptions::default().with_first_step(1.0);
     let mut lbfgs = Lbfgs::new(start.reshape([3 * side * side]), options).unwrap();
     let mut first = None;
     for _ in 0..evaluations {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use ranvgg::metrics::{filter_responses, novelty, order, seam};
 use ranvgg::{
-    Control, Exemplars, Kept, Outcome, Padding, Picture, Progress, RandomVgg, RunOptions, Scales,
-    Size, Statistics, StopReason, TextureOptions, Vgg, synthesize_texture,
+    Control, Exemplars, Inpainting, Layer, Outcome, Padding, Picture, Progress, RandomVgg,
+    RunOptions, Scales, Size, Statistics, StopReason, TextureOptions, Vgg, synthesize_texture,
 };
 
 use crate::common::{bundled, flex};
@@ -17,13 +17,7 @@ fn network(padding: Padding) -> Vgg {
 }
 
 fn options(evaluations: usize) -> TextureOptions {
-    TextureOptions {
-        run: RunOptions {
-            evaluations: Some(evaluations),
-            ..RunOptions::default()
-        },
-        ..TextureOptions::default()
-    }
+    TextureOptions::default().with_run(RunOptions::default().with_evaluations(evaluations))
 }
 
 fn make(exemplar: impl Into<Exemplars>, options: &TextureOptions) -> Outcome {
@@ -66,10 +60,7 @@ fn a_texture_is_like_its_exemplar_and_no_copy() {
 fn fresh_filters_make_better_textures_than_fixed_ones() {
     let gravel = bundled("gravel.png", 96).to_rgb32f();
     let distance = |steps_per_draw: usize| {
-        let options = TextureOptions {
-            steps_per_draw,
-            ..options(300)
-        };
+        let options = options(300).with_steps_per_draw(steps_per_draw);
         let found = make(bundled("gravel.png", 96), &options).image();
         filter_responses(&gravel, &found.to_rgb32f()).unwrap()
     };
@@ -94,11 +85,9 @@ fn a_network_that_wraps_makes_a_tile() {
 fn what_one_run_makes_the_next_can_take() {
     let gravel = bundled("gravel.png", 48);
     let first = make(&gravel, &options(8));
-    let options = TextureOptions {
-        start: Some((&first).into()),
-        size: Some(Size::square(64)),
-        ..options(8)
-    };
+    let options = options(8)
+        .with_start_picture(&first)
+        .with_size(Size::square(64));
     for exemplar in [Picture::from(&first), Picture::from(first.picture())] {
         let second = make(exemplar, &options);
         assert_eq!(second.image().width(), 64);
@@ -114,10 +103,7 @@ fn the_size_is_free_and_the_seed_decides() {
         Size::new(1, 1),
         Size::new(9, 200),
     ] {
-        let options = TextureOptions {
-            size: Some(size),
-            ..options(8)
-        };
+        let options = options(8).with_size(size);
         let image = make(&gravel, &options).image();
         assert_eq!(
             (image.width(), image.height()),
@@ -155,13 +141,10 @@ fn kept_pixels_stay_and_the_hole_is_filled() {
         mask.put_pixel(x, y, Luma([255]));
     }
     for evaluations in [160, 3] {
-        let options = TextureOptions {
-            kept: Some(Kept {
-                picture: DynamicImage::from(broken.clone()).into(),
-                mask: DynamicImage::from(mask.clone()).into(),
-            }),
-            ..options(evaluations)
-        };
+        let options = options(evaluations).with_inpainting(Inpainting::new(
+            DynamicImage::from(broken.clone()),
+            DynamicImage::from(mask.clone()),
+        ));
         let found = make(DynamicImage::from(gravel.clone()), &options)
             .image()
             .to_rgb8();
@@ -199,11 +182,8 @@ fn weave(side: u32) -> DynamicImage {
 fn what_repeats_itself_keeps_its_periods() {
     let exemplar = weave(120);
     let disorder = |periods: bool, size: Option<Size>, padding: Padding| {
-        let options = TextureOptions {
-            periods,
-            size,
-            ..options(300)
-        };
+        let mut options = options(300).with_periods(periods);
+        options.size = size;
         let outcome = synthesize_texture(&network(padding), &exemplar, &options, &mut ()).unwrap();
         let image = outcome.image().crop_imm(0, 0, 120, 120).to_rgb32f();
         order(&exemplar.to_rgb32f(), &image).unwrap().luminance
@@ -285,10 +265,7 @@ fn rings(side: u32) -> DynamicImage {
 fn nearest_patches_pull() {
     let exemplar = rings(96);
     let away = |nearest_weight: f64| {
-        let options = TextureOptions {
-            nearest_weight,
-            ..options(400)
-        };
+        let options = options(400).with_nearest_weight(nearest_weight);
         from_nearest(
             &make(&exemplar, &options).image().to_rgb8(),
             &exemplar.to_rgb8(),
@@ -322,10 +299,7 @@ fn regions_have_their_own_exemplars() {
         (plain([220, 30, 30]).into(), half(true)),
         (plain([30, 30, 220]).into(), half(false)),
     ]);
-    let options = TextureOptions {
-        size: Some(Size::new(100, 60)),
-        ..options(200)
-    };
+    let options = options(200).with_size(Size::new(100, 60));
     let found = make(regions, &options).image().to_rgb8();
     let (left, right) = (mean(&found, |x, _| x < 42), mean(&found, |x, _| x > 58));
     assert!(left[0] > 190.0 && left[2] < 60.0, "{left:?}");
@@ -424,10 +398,8 @@ fn colours_stay_in_bounds_and_the_distance_falls() {
 #[test]
 fn exemplars_much_larger_than_the_result_are_reduced() {
     let size = |given: (usize, usize), scale: Option<f64>, result: usize| {
-        let options = TextureOptions {
-            exemplar_scale: scale,
-            ..TextureOptions::default()
-        };
+        let mut options = TextureOptions::default();
+        options.exemplar_scale = scale;
         let given = Size::new(given.0, given.1);
         let size = options.exemplar_size(given, Size::square(result));
         (size.width, size.height)
@@ -439,10 +411,7 @@ fn exemplars_much_larger_than_the_result_are_reduced() {
     assert_eq!(size((3872, 2592), Some(1.0), 200), (3872, 2592));
     assert_eq!(size((300, 200), Some(0.5), 200), (150, 100));
     // Without a size the result is as large as the exemplar, brought to its scale.
-    let options = TextureOptions {
-        exemplar_scale: Some(0.5),
-        ..options(4)
-    };
+    let options = options(4).with_exemplar_scale(0.5);
     assert_eq!(
         make(bundled("gravel.png", 96), &options).image().width(),
         48
@@ -462,29 +431,17 @@ fn options_that_say_nothing_here_are_refused() {
         Err(error) => assert!(error.to_string().contains(named), "{error}"),
         Ok(_) => panic!("{named}"),
     };
-    let layers = Some(vec!["conv1_1".parse().unwrap()]);
-    refused(
-        TextureOptions {
-            layers,
-            ..options(3)
-        },
-        "conv1_1",
-    );
+    let layers: [Layer; 1] = ["conv1_1".parse().unwrap()];
+    refused(options(3).with_layers(layers), "conv1_1");
     let total_variation_weight = 0.5;
-    let options_with = TextureOptions {
-        total_variation_weight,
-        ..options(3)
-    };
+    let options_with = options(3).with_total_variation_weight(total_variation_weight);
     refused(options_with, "total variation weight");
-    let never = TextureOptions {
-        steps_per_draw: 0,
-        ..options(3)
-    };
+    let never = options(3).with_steps_per_draw(0);
     refused(never, "steps per draw");
-    let nearest = |nearest_weight: f64, statistics: Statistics| TextureOptions {
-        nearest_weight,
-        statistics,
-        ..options(3)
+    let nearest = |nearest_weight: f64, statistics: Statistics| {
+        options(3)
+            .with_nearest_weight(nearest_weight)
+            .with_statistics(statistics)
     };
     refused(nearest(-1.0, Statistics::Resampled), "nearest weight");
     refused(nearest(1.0, Statistics::Whitened), "nearest weight");
@@ -493,12 +450,8 @@ fn options_that_say_nothing_here_are_refused() {
         synthesize_texture(&vgg, two, &nearest(1.0, Statistics::Resampled), &mut ()).unwrap_err();
     assert!(error.to_string().contains("several exemplars"), "{error}");
     for scale in [0.0, -1.0, f64::NAN] {
-        let exemplar_scale = Some(scale);
         refused(
-            TextureOptions {
-                exemplar_scale,
-                ..options(3)
-            },
+            options(3).with_exemplar_scale(scale),
             "the exemplar's scale",
         );
     }
@@ -508,10 +461,7 @@ fn options_that_say_nothing_here_are_refused() {
 fn a_flat_or_tiny_exemplar_does_not_break_a_run() {
     for side in [1, 2, 3, 64] {
         let flat = RgbImage::from_pixel(side, side, Rgb([64, 64, 64]));
-        let options = TextureOptions {
-            size: Some(Size::square(40)),
-            ..options(60)
-        };
+        let options = options(60).with_size(Size::square(40));
         let found = mean(
             &make(DynamicImage::from(flat), &options).image().to_rgb8(),
             |_, _| true,

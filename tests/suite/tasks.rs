@@ -6,9 +6,9 @@ use crate::common::{bundled, flex, gpu_device};
 use image::DynamicImage;
 use ranvgg::metrics::{novelty, psnr, seam, sliced_wasserstein};
 use ranvgg::{
-    Colours, Control, Error, Exemplars, InvertOptions, Kept, Layer, Padding, Picture, Progress,
-    RandomVgg, RunOptions, Scales, Size, Statistics, StopReason, StyleOptions, StyleStart,
-    TextureOptions, Vgg, device, invert, synthesize_texture, transfer_style,
+    Colours, Control, Error, Exemplars, Inpainting, InvertOptions, Layer, Padding, Picture,
+    Progress, RandomVgg, RunOptions, Scales, Size, Statistics, StopReason, StyleOptions,
+    StyleStart, TextureOptions, Vgg, device, invert, synthesize_texture, transfer_style,
 };
 
 fn network() -> Vgg {
@@ -21,25 +21,16 @@ fn layer(name: &str) -> Layer {
 
 /// Statistics of a network's features; `tests/suite/resampled.rs` has the default.
 fn whitened() -> TextureOptions {
-    TextureOptions {
-        statistics: Statistics::Whitened,
-        ..TextureOptions::default()
-    }
+    TextureOptions::default().with_statistics(Statistics::Whitened)
 }
 
 /// The same; `tests/suite/paintings.rs` has the default.
 fn whitened_style() -> StyleOptions {
-    StyleOptions {
-        statistics: Statistics::Whitened,
-        ..StyleOptions::default()
-    }
+    StyleOptions::default().with_statistics(Statistics::Whitened)
 }
 
 fn run(evaluations: usize) -> RunOptions {
-    RunOptions {
-        evaluations: Some(evaluations),
-        ..RunOptions::default()
-    }
+    RunOptions::default().with_evaluations(evaluations)
 }
 
 /// Decibels that a PyTorch sketch of the method reached at 160 pixels, less a margin.
@@ -60,10 +51,7 @@ fn inversions_come_back_as_far_as_the_layer_knows() {
 fn a_texture_through_a_network_that_wraps_tiles() {
     // A photograph of one thing: what is above has little to do with what is below.
     let cat = bundled("cat.png", 112);
-    let options = TextureOptions {
-        run: run(120),
-        ..whitened()
-    };
+    let options = whitened().with_run(run(120));
     let seam_of = |padding: Padding| {
         let vgg = RandomVgg::vgg19()
             .with_padding(padding)
@@ -91,13 +79,13 @@ fn what_is_kept_stays_bit_for_bit_and_the_rest_is_made() {
             mask.put_pixel(x, y, image::Luma([255]));
         }
     }
-    let options = |evaluations: usize| TextureOptions {
-        kept: Some(Kept {
-            picture: DynamicImage::from(broken.clone()).into(),
-            mask: DynamicImage::from(mask.clone()).into(),
-        }),
-        run: run(evaluations),
-        ..whitened()
+    let options = |evaluations: usize| {
+        whitened()
+            .with_inpainting(Inpainting::new(
+                DynamicImage::from(broken.clone()),
+                DynamicImage::from(mask.clone()),
+            ))
+            .with_run(run(evaluations))
     };
     let exemplar = bundled("gravel.png", 96);
     // Three evaluations end before the last scale is reached by far.
@@ -134,10 +122,7 @@ fn what_is_kept_stays_bit_for_bit_and_the_rest_is_made() {
 fn a_mixture_has_the_colours_of_all_its_exemplars() {
     let grey = bundled("gravel.png", 64);
     let coloured = bundled("strokes.png", 64);
-    let options = TextureOptions {
-        run: run(80),
-        ..whitened()
-    };
+    let options = whitened().with_run(run(80));
     let mean = |image: &DynamicImage| -> [f64; 3] {
         let image = image.to_rgb32f();
         let mut sums = [0.0; 3];
@@ -173,10 +158,7 @@ fn a_mixture_has_the_colours_of_all_its_exemplars() {
 #[test]
 fn a_texture_has_the_exemplars_patches_but_not_its_pixels() {
     let gravel = bundled("gravel.png", 128);
-    let options = TextureOptions {
-        run: run(120),
-        ..whitened()
-    };
+    let options = whitened().with_run(run(120));
     let outcome = synthesize_texture(&network(), &gravel, &options, &mut ()).unwrap();
     assert_eq!(outcome.image().width(), 128);
     let (found, exemplar) = (outcome.image().to_rgb32f(), gravel.to_rgb32f());
@@ -198,11 +180,7 @@ fn a_texture_has_the_size_asked_for() {
     let gravel = bundled("gravel.png", 64);
     let sizes = [Size::new(97, 50), Size::new(64, 160)];
     for size in sizes {
-        let options = TextureOptions {
-            size: Some(size),
-            run: run(4),
-            ..whitened()
-        };
+        let options = whitened().with_size(size).with_run(run(4));
         let image = synthesize_texture(&network(), &gravel, &options, &mut ())
             .unwrap()
             .image();
@@ -216,10 +194,7 @@ fn a_texture_has_the_size_asked_for() {
 #[test]
 fn a_style_changes_the_picture_and_keeps_its_content() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
-    let options = StyleOptions {
-        run: run(60),
-        ..whitened_style()
-    };
+    let options = whitened_style().with_run(run(60));
     let outcome = transfer_style(&network(), &cat, &strokes, &options, &mut ()).unwrap();
     let result = outcome.image().to_rgb32f();
     let towards = |picture: &DynamicImage, result: &image::Rgb32FImage| {
@@ -241,8 +216,8 @@ fn the_same_seed_makes_the_same_picture() {
     let gravel = bundled("gravel.png", 64);
     let vgg = network();
     let make = |seed| {
-        let run = RunOptions { seed, ..run(10) };
-        let options = TextureOptions { run, ..whitened() };
+        let run = run(10).with_seed(seed);
+        let options = whitened().with_run(run);
         synthesize_texture(&vgg, &gravel, &options, &mut ())
             .unwrap()
             .image()
@@ -255,10 +230,7 @@ fn the_same_seed_makes_the_same_picture() {
 fn evaluations_bound_the_whole_run() {
     let gravel = bundled("gravel.png", 128);
     for evaluations in [1, 2, 7] {
-        let options = TextureOptions {
-            run: run(evaluations),
-            ..whitened()
-        };
+        let options = whitened().with_run(run(evaluations));
         let outcome = synthesize_texture(&network(), &gravel, &options, &mut ()).unwrap();
         assert_eq!(outcome.evaluations(), evaluations);
         assert_eq!(outcome.records().len(), evaluations);
@@ -290,10 +262,7 @@ fn an_observer_sees_the_run_and_may_end_it() {
             Control::Continue
         }
     };
-    let options = TextureOptions {
-        run: run(60),
-        ..whitened()
-    };
+    let options = whitened().with_run(run(60));
     let outcome = synthesize_texture(&network(), &gravel, &options, &mut observer).unwrap();
     assert_eq!(outcome.stop_reason(), StopReason::Asked);
     assert_eq!(outcome.evaluations(), 9);
@@ -316,14 +285,9 @@ fn an_observer_sees_the_run_and_may_end_it() {
 #[test]
 fn a_start_near_the_goal_stays_there() {
     let cat = bundled("cat.png", 64);
-    let options = InvertOptions {
-        start: Some((&cat).into()),
-        run: RunOptions {
-            scales: Scales::Single,
-            ..run(5)
-        },
-        ..InvertOptions::paper()
-    };
+    let options = InvertOptions::paper()
+        .with_start_picture(&cat)
+        .with_run(run(5).with_scales(Scales::Single));
     let outcome = invert(&network(), &cat, layer("conv2_1"), &options, &mut ()).unwrap();
     assert!(psnr(&outcome.picture(), &cat.to_rgb32f()).unwrap() > 60.0);
     assert_eq!(outcome.stop_reason(), StopReason::Gradient);
@@ -332,11 +296,8 @@ fn a_start_near_the_goal_stays_there() {
 #[test]
 fn bounds_keep_colours_in_range() {
     let gravel = bundled("gravel.png", 64);
-    let run = RunOptions {
-        bounds: Some((0.0, 1.0)),
-        ..run(20)
-    };
-    let options = TextureOptions { run, ..whitened() };
+    let run = run(20).with_bounds((0.0, 1.0));
+    let options = whitened().with_run(run);
     let outcome = synthesize_texture(&network(), &gravel, &options, &mut ()).unwrap();
     assert!(
         outcome
@@ -362,77 +323,35 @@ fn options_out_of_range_are_refused_by_name() {
         Err(Error::InvalidOption { name, .. }) => assert_eq!(name, expected),
         other => panic!("{expected}: {:?}", other.map(|_| ())),
     };
+    named(texture(default().with_run(run(0))), "evaluations");
+    let size = Size::new(0, 64);
     named(
-        texture(TextureOptions {
-            run: run(0),
-            ..default()
-        }),
-        "evaluations",
-    );
-    let size = Some(Size::new(0, 64));
-    named(
-        texture(TextureOptions { size, ..default() }),
+        texture(default().with_size(size)),
         "the width of the result",
     );
-    named(
-        texture(TextureOptions {
-            layers: Some(vec![]),
-            ..default()
-        }),
-        "layers",
-    );
+    named(texture(default().with_layers([])), "layers");
     for weight in [-1.0, f64::NAN, f64::INFINITY] {
-        let options = TextureOptions {
-            total_variation_weight: weight,
-            ..default()
-        };
+        let options = default().with_total_variation_weight(weight);
         named(texture(options), "total variation weight");
     }
-    let run = RunOptions {
-        noise: -0.1,
-        ..run(3)
-    };
-    named(texture(TextureOptions { run, ..default() }), "noise");
-    let run = RunOptions {
-        bounds: Some((1.0, 0.0)),
-        ..self::run(3)
-    };
-    named(texture(TextureOptions { run, ..default() }), "bounds");
+    let run = run(3).with_noise(-0.1);
+    named(texture(default().with_run(run)), "noise");
+    let run = self::run(3).with_bounds((1.0, 0.0));
+    named(texture(default().with_run(run)), "bounds");
     let mut run = self::run(3);
     run.lbfgs.history = 0;
-    named(texture(TextureOptions { run, ..default() }), "history");
+    named(texture(default().with_run(run)), "history");
     let scales = Scales::Octaves {
         most: 0,
         smallest: 48,
     };
-    let run = RunOptions {
-        scales,
-        ..self::run(3)
-    };
-    named(texture(TextureOptions { run, ..default() }), "octaves");
+    let run = self::run(3).with_scales(scales);
+    named(texture(default().with_run(run)), "octaves");
     let style = |options: StyleOptions| transfer_style(&vgg, &gravel, &gravel, &options, &mut ());
     let default = whitened_style;
-    named(
-        style(StyleOptions {
-            style_weight: 0.0,
-            ..default()
-        }),
-        "style weight",
-    );
-    named(
-        style(StyleOptions {
-            content_weight: Some(-1.0),
-            ..default()
-        }),
-        "content weight",
-    );
-    named(
-        style(StyleOptions {
-            style_scale: 0.0,
-            ..default()
-        }),
-        "style scale",
-    );
+    named(style(default().with_style_weight(0.0)), "style weight");
+    named(style(default().with_content_weight(-1.0)), "content weight");
+    named(style(default().with_style_scale(0.0)), "style scale");
 }
 
 #[test]
@@ -446,10 +365,7 @@ fn results_too_large_for_a_buffer_of_the_device_are_refused_at_once() {
     // The first map has 64 channels of 4 bytes.
     let side = ((buffer / 256) as f64).sqrt() as usize + 1;
     let vgg = RandomVgg::vgg19().init(&device).unwrap();
-    let options = TextureOptions {
-        size: Some(Size::new(side, side)),
-        ..whitened()
-    };
+    let options = whitened().with_size(Size::new(side, side));
     let mut evaluations = 0;
     let mut watch = |_: &Progress<'_>| {
         evaluations += 1;
@@ -481,10 +397,7 @@ fn pictures_too_small_are_refused_by_name() {
         matches!(&error, Error::ImageTooSmall { what, .. } if what == "the exemplar"),
         "{error}"
     );
-    let deep = TextureOptions {
-        layers: Some(vec![layer("conv5_1")]),
-        ..whitened()
-    };
+    let deep = whitened().with_layers([layer("conv5_1")]);
     let error = synthesize_texture(&vgg, &small, &deep, &mut ()).unwrap_err();
     assert!(
         matches!(error, Error::ImageTooSmall { minimum: 32, .. }),
@@ -529,10 +442,7 @@ fn a_picture_that_holds_nan_is_refused() {
 #[test]
 fn a_flat_exemplar_does_not_break_a_run() {
     let flat = burn::tensor::Tensor::<4>::full([1, 3, 64, 64], 0.25, &flex());
-    let options = TextureOptions {
-        run: run(40),
-        ..whitened()
-    };
+    let options = whitened().with_run(run(40));
     let outcome = synthesize_texture(&network(), flat, &options, &mut ()).unwrap();
     let picture = outcome.picture();
     let values = picture.as_raw();
@@ -544,17 +454,14 @@ fn a_flat_exemplar_does_not_break_a_run() {
 fn styles_start_from_content_noise_or_a_picture() {
     let (cat, strokes) = (bundled("cat.png", 64), bundled("strokes.png", 64));
     let vgg = network();
-    let start = |start| {
-        let options = StyleOptions {
-            start,
-            run: run(1),
-            ..whitened_style()
-        };
+    let start = |options: StyleOptions| {
+        let options = options.with_evaluations(1);
         let outcome = transfer_style(&vgg, &cat, &strokes, &options, &mut ()).unwrap();
         psnr(&outcome.picture(), &cat.to_rgb32f()).unwrap()
     };
-    let (content, noise) = (start(StyleStart::Content), start(StyleStart::Noise));
-    let picture = start(StyleStart::Picture((&strokes).into()));
+    let content = start(whitened_style());
+    let noise = start(whitened_style().with_start(StyleStart::Noise));
+    let picture = start(whitened_style().with_start_picture(&strokes));
     assert!(
         content > 20.0 && noise < 15.0 && picture < 15.0,
         "{content} {noise} {picture}"
@@ -571,14 +478,9 @@ fn a_texture_on_a_gpu() {
         .with_padding(Padding::Zero)
         .init(&device)
         .unwrap();
-    let options = TextureOptions {
-        layers: Some(vec![layer("conv1_1"), layer("conv1_2")]),
-        run: RunOptions {
-            scales: Scales::Single,
-            ..run(8)
-        },
-        ..whitened()
-    };
+    let options = whitened()
+        .with_layers([layer("conv1_1"), layer("conv1_2")])
+        .with_run(run(8).with_scales(Scales::Single));
     let outcome = synthesize_texture(&vgg, bundled("gravel.png", 16), &options, &mut ()).unwrap();
     let losses: Vec<f64> = outcome
         .records()
@@ -595,10 +497,7 @@ fn an_inversion_can_be_watched() {
         count += 1;
         Control::Continue
     };
-    let options = InvertOptions {
-        run: run(3),
-        ..InvertOptions::default()
-    };
+    let options = InvertOptions::default().with_run(run(3));
     let cat = bundled("cat.png", 48);
     invert(&network(), &cat, layer("conv1_1"), &options, &mut observer).unwrap();
     assert_eq!(count, 3);
@@ -637,11 +536,7 @@ fn maps_made_together_stay_registered_and_keep_their_depth() {
         .with_channels(stack.channels())
         .init(&flex())
         .unwrap();
-    let options = TextureOptions {
-        size: Some(Size::new(112, 96)),
-        run: run(100),
-        ..whitened()
-    };
+    let options = whitened().with_size(Size::new(112, 96)).with_run(run(100));
     let outcome = synthesize_texture(&vgg, stack, &options, &mut ()).unwrap();
     let maps = outcome.maps();
     let kinds: Vec<image::ColorType> = maps.iter().map(DynamicImage::color).collect();
@@ -711,10 +606,7 @@ fn a_network_takes_pictures_of_its_own_channels_only() {
         &mut (),
     ));
     assert!(refused.contains("at least one pixel"), "{refused}");
-    let colours = StyleOptions {
-        colours: Colours::Luminance,
-        ..whitened_style()
-    };
+    let colours = whitened_style().with_colours(Colours::Luminance);
     let one = RandomVgg::vgg19().with_channels(1).init(&flex()).unwrap();
     let grey = || Picture::maps([height.clone()]);
     let refused = message(transfer_style(&one, grey(), grey(), &colours, &mut ()));
@@ -762,12 +654,7 @@ fn each_region_has_the_texture_of_its_own_exemplar() {
     let (left, mut right) = (left_half(80, 64), left_half(80, 64));
     right.invert();
     let exemplars = Exemplars::regions([(tinted(0).into(), left), (tinted(1).into(), right)]);
-    let options = TextureOptions {
-        // A size other than the masks'.
-        size: Some(Size::new(120, 96)),
-        run: run(80),
-        ..whitened()
-    };
+    let options = whitened().with_size(Size::new(120, 96)).with_run(run(80));
     let result = synthesize_texture(&network(), exemplars, &options, &mut ()).unwrap();
     let result = result.image();
     let (gravel, dark) = (
@@ -801,10 +688,7 @@ fn a_part_of_a_picture_is_an_exemplar() {
         })
     });
     let exemplars = Exemplars::part(DynamicImage::from(two), left_half(64, 64));
-    let options = TextureOptions {
-        run: run(40),
-        ..whitened()
-    };
+    let options = whitened().with_run(run(40));
     let result = synthesize_texture(&network(), exemplars, &options, &mut ()).unwrap();
     let blue = mean_of_columns(&result.image(), 2, 0..64);
     let red = mean_of_columns(&result.image(), 0, 0..64);
@@ -844,10 +728,7 @@ fn a_style_and_a_content_keep_to_their_places() {
             .collect();
         differences.iter().sum::<f64>() / differences.len() as f64
     };
-    let options = StyleOptions {
-        run: run(60),
-        ..whitened_style()
-    };
+    let options = whitened_style().with_run(run(60));
     // Painted on the left alone.
     let left = Exemplars::regions([(strokes.clone().into(), left_half(96, 96))]);
     let result = transfer_style(&network(), &cat, left, &options, &mut ()).unwrap();
@@ -858,12 +739,10 @@ fn a_style_and_a_content_keep_to_their_places() {
     println!("style on the left: {painted:.1} there, {spared:.1} elsewhere");
     assert!(painted > 4.0 * spared, "{painted} {spared}");
     // Kept on the left alone.
-    let options = StyleOptions {
-        content_mask: Some(left_half(96, 96).into()),
-        content_layer: Some(layer("conv1_2")),
-        content_weight: Some(100.0),
-        ..options
-    };
+    let options = options
+        .with_content_mask(left_half(96, 96))
+        .with_content_layer(layer("conv1_2"))
+        .with_content_weight(100.0);
     let result = transfer_style(&network(), &cat, &strokes, &options, &mut ()).unwrap();
     let (kept, free) = (
         apart(&result.image(), 0..40),
@@ -877,11 +756,7 @@ fn a_style_and_a_content_keep_to_their_places() {
 fn colours_can_be_those_of_the_content() {
     let (cat, strokes) = (bundled("cat.png", 80), bundled("strokes.png", 80));
     let result = |colours: Colours| {
-        let options = StyleOptions {
-            colours,
-            run: run(40),
-            ..whitened_style()
-        };
+        let options = whitened_style().with_colours(colours).with_run(run(40));
         transfer_style(&network(), &cat, &strokes, &options, &mut ())
             .unwrap()
             .picture()
@@ -928,17 +803,15 @@ fn a_weight_means_the_same_at_every_size() {
     let compare = |statistics: Statistics, side: u32, of_covariances: f64| {
         let terms = |times: u32| {
             let repeated = |name: &str| repeated(name, side, times);
-            let options = StyleOptions {
-                statistics,
-                run: RunOptions {
-                    evaluations: Some(1),
-                    scales: Scales::Single,
-                    ..RunOptions::default()
-                },
-                start: StyleStart::Picture(repeated("gravel.png").into()),
-                total_variation_weight: 0.1,
-                ..whitened_style()
-            };
+            let options = whitened_style()
+                .with_statistics(statistics)
+                .with_run(
+                    RunOptions::default()
+                        .with_evaluations(1)
+                        .with_scales(Scales::Single),
+                )
+                .with_start_picture(repeated("gravel.png"))
+                .with_total_variation_weight(0.1);
             let (content, style) = (repeated("cat.png"), repeated("strokes.png"));
             let outcome = transfer_style(&vgg, content, style, &options, &mut ()).unwrap();
             let names = outcome.term_names().to_vec();
@@ -971,14 +844,11 @@ fn a_run_ends_when_its_time_is_up_at_its_last_scale() {
         sizes.push(progress.scale);
         Control::Continue
     };
-    let options = TextureOptions {
-        run: RunOptions {
-            evaluations: Some(100_000),
-            time_limit: Some(Duration::from_secs(3)),
-            ..RunOptions::default()
-        },
-        ..whitened()
-    };
+    let options = whitened().with_run(
+        RunOptions::default()
+            .with_evaluations(100_000)
+            .with_time_limit(Duration::from_secs(3)),
+    );
     let exemplar = bundled("gravel.png", 112);
     let outcome = synthesize_texture(&network(), &exemplar, &options, &mut watch).unwrap();
     assert_eq!(outcome.stop_reason(), StopReason::Time);
