@@ -14,8 +14,8 @@ mod invert;
 mod kernels;
 pub mod loss;
 pub mod metrics;
-mod network;
-mod objective;
+pub mod network;
+pub mod objective;
 pub mod optim;
 mod random;
 mod resampled;
@@ -32,21 +32,25 @@ pub use error::{Error, Result};
 pub use exemplars::Exemplars;
 pub use file::IfExists;
 pub use greedy::{Candidate, CandidateObserver, GreedyStack, GreedyStackBuilder};
-pub use imaging::{Picture, Scales, Size};
+pub use imaging::picture::Picture;
+pub use imaging::scales::{Scales, Size};
 pub use invert::{InvertOptions, invert, reconstruction_error};
 #[doc(hidden)]
 pub use kernels::{DeviceLayerBench, LayerBench, LayerWay};
 pub use kernels::{Padding, Pooling, Precision};
-pub use loss::Gram;
-pub use network::{
-    Architecture, Extent, Features, Layer, LayerNormalizer, Preprocessing, RandomVgg, Trace, Vgg,
-    WeightFile,
-};
-pub use objective::{Evaluation, Objective, halve};
-pub use optim::{
-    Adam, AdamOptions, Lbfgs, LbfgsOptions, LbfgsSettings, LbfgsState, Next, StopReason,
-};
-pub use run::{Control, Inpainting, Observer, Outcome, Preparation, Progress, RunOptions};
+pub use network::architecture::Architecture;
+pub use network::layer::Layer;
+pub use network::random_vgg::RandomVgg;
+pub use network::vgg::Vgg;
+pub use network::weight_file::WeightFile;
+pub use run::inpainting::Inpainting;
+pub use run::observer::{Control, Observer, Progress};
+pub use run::options::RunOptions;
+pub use run::outcome::Outcome;
 pub use style::{Colours, StyleOptions, StyleStart, transfer_style};
 pub use task::Statistics;
 pub use texture::{TextureOptions, synthesize_texture};
+
+// The only items with two paths: parts whose names readers of the paper look for.
+#[doc(no_inline)]
+pub use {loss::Gram, network::LayerNormalizer, optim::Lbfgs};

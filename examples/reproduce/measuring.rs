@@ -6,10 +6,10 @@ use image::DynamicImage;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use ranvgg::{
-    Control, Gram, Layer, LayerNormalizer, Lbfgs, LbfgsOptions, Next, Objective, Vgg, imaging,
-    loss::Loss,
-};
+use ranvgg::loss::Loss;
+use ranvgg::objective::Objective;
+use ranvgg::optim::{LbfgsOptions, Next};
+use ranvgg::{Control, Gram, Layer, LayerNormalizer, Lbfgs, Vgg, imaging};
 
 use crate::study::{Made, Watch};
 use crate::support;

@@ -16,10 +16,10 @@ use clap::Args;
 use image::DynamicImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use ranvgg::imaging::{self, Limits};
+use ranvgg::run::Preparation;
 use ranvgg::{
     Architecture, Control, Exemplars, IfExists, Layer, Observer, Outcome, Padding, Pooling,
-    Precision, Preparation, Progress, RandomVgg, RunOptions, Scales, Size, Statistics, Vgg,
-    WeightFile, device,
+    Precision, Progress, RandomVgg, RunOptions, Scales, Size, Statistics, Vgg, WeightFile, device,
 };
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -6,29 +6,29 @@
 //! passes ──> trace, refusals ───────> vgg
 //! ```
 
-mod architecture;
+pub(crate) mod architecture;
 mod checkpoint;
 mod export;
 mod features;
-mod layer;
+pub(crate) mod layer;
 mod normalizer;
 mod passes;
 mod preprocessing;
-mod random_vgg;
+pub(crate) mod random_vgg;
 mod recipe;
 mod refusals;
 mod rescaling;
 mod stages;
 mod trace;
-mod vgg;
-mod weight_file;
+pub(crate) mod vgg;
+pub(crate) mod weight_file;
 
-pub use self::architecture::{Architecture, Extent};
+pub(crate) use self::architecture::Architecture;
+pub use self::architecture::Extent;
 pub use self::features::Features;
-pub use self::layer::Layer;
+pub(crate) use self::layer::Layer;
 pub use self::normalizer::LayerNormalizer;
 pub use self::preprocessing::Preprocessing;
-pub use self::random_vgg::RandomVgg;
+pub(crate) use self::random_vgg::RandomVgg;
 pub use self::trace::Trace;
-pub use self::vgg::Vgg;
-pub use self::weight_file::WeightFile;
+pub(crate) use self::vgg::Vgg;

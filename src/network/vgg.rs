@@ -16,14 +16,15 @@ use crate::kernels::{
 
 /// A VGG network, or AlexNet, on a device. Cloning shares it.
 ///
-/// It comes from [`RandomVgg`] or from a [`WeightFile`](super::WeightFile). Images are tensors
+/// It comes from [`RandomVgg`] or from a [`WeightFile`](crate::WeightFile). Images are tensors
 /// `[1, 3, H, W]` of sRGB values in 0..=1, or stacks of maps of as many channels as it was made for;
 /// features are `[1, C, h, w]`, channels last in memory.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
 /// use burn::tensor::Tensor;
-/// use ranvgg::{Architecture, Features, RandomVgg, device};
+/// use ranvgg::network::Features;
+/// use ranvgg::{Architecture, RandomVgg, device};
 ///
 /// let device = device::by_name("flex")?;
 /// let vgg = RandomVgg::vgg19().with_seed(7).init(&device)?;

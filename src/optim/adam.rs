@@ -65,7 +65,7 @@ impl AdamOptions {
 /// one that is read back goes on with the same numbers.
 ///
 /// ```
-/// use ranvgg::{Adam, AdamOptions};
+/// use ranvgg::optim::{Adam, AdamOptions};
 ///
 /// let mut adam = Adam::new(vec![3.0], AdamOptions::default())?;
 /// for _ in 0..200 {

@@ -44,7 +44,8 @@ pub enum Next {
 /// ```
 /// # #[cfg(feature = "flex")] {
 /// use burn::tensor::{Device, Tensor};
-/// use ranvgg::{Lbfgs, LbfgsOptions, Next};
+/// use ranvgg::optim::{LbfgsOptions, Next};
+/// use ranvgg::Lbfgs;
 ///
 /// // (x - 3)^2 + 10 (y + 1)^2
 /// let centre = Tensor::<1>::from_floats([3.0, -1.0], &Device::flex());

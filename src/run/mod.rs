@@ -1,23 +1,23 @@
 //! The one loop: through the scales, and at each through evaluations until it is over.
 
 mod descent;
-mod inpainting;
-mod observer;
-mod options;
-mod outcome;
+pub(crate) mod inpainting;
+pub(crate) mod observer;
+pub(crate) mod options;
+pub(crate) mod outcome;
 mod schedule;
 mod stochastic;
 
 use std::time::{Duration, Instant};
 
 use self::descent::Descent;
-pub use self::inpainting::Inpainting;
-pub(crate) use self::inpainting::KeptPixels;
+pub(crate) use self::inpainting::{Inpainting, KeptPixels};
 use self::observer::Point;
-pub use self::observer::{Control, Observer, Preparation, Progress, Term};
-pub use self::options::RunOptions;
-pub(crate) use self::options::run_setters;
-pub use self::outcome::{Outcome, Record};
+pub(crate) use self::observer::{Control, Observer, Progress};
+pub use self::observer::{Preparation, Term};
+pub(crate) use self::options::{RunOptions, run_setters};
+pub(crate) use self::outcome::Outcome;
+pub use self::outcome::Record;
 pub(crate) use self::schedule::Schedule;
 pub(crate) use self::stochastic::{MARGIN, StochasticCourse, run_stochastic};
 use crate::error::{Error, Result};

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{assert_close, flex, picture, values};
 use burn::tensor::Tensor;
-use ranvgg::{
-    Architecture, Error, Layer, Padding, Precision, Preprocessing, RandomVgg, Vgg, WeightFile,
-};
+use ranvgg::network::Preprocessing;
+use ranvgg::{Architecture, Error, Layer, Padding, Precision, RandomVgg, Vgg, WeightFile};
 use safetensors::SafeTensors;
 
 /// Relative to torchvision's models in f64.

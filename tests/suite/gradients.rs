@@ -6,10 +6,9 @@ use ranvgg::loss::{
     Content, Covariance, Custom, Loss, Mean, Region, TotalVariation, Wasserstein,
     moments_of_mixture,
 };
-use ranvgg::{
-    Architecture, Error, Features, Gram, Layer, Objective, Padding, Pooling, Precision, RandomVgg,
-    Vgg, halve,
-};
+use ranvgg::network::Features;
+use ranvgg::objective::{Objective, halve};
+use ranvgg::{Architecture, Error, Gram, Layer, Padding, Pooling, Precision, RandomVgg, Vgg};
 
 /// A small map `[1, C, H, W]` in f64.
 fn map(shape: [usize; 4], phase: f64) -> Tensor<4> {

@@ -3,7 +3,8 @@
 use crate::common::flex;
 use burn::tensor::{DType, Tensor, TensorData};
 use ranvgg::optim::LineSearchFailure;
-use ranvgg::{Error, Lbfgs, LbfgsOptions, LbfgsSettings, LbfgsState, Next, StopReason};
+use ranvgg::optim::{LbfgsOptions, LbfgsSettings, LbfgsState, Next, StopReason};
+use ranvgg::{Error, Lbfgs};
 
 type Problem = fn(&[f64]) -> (f64, Vec<f64>);
 

@@ -3,9 +3,11 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
+use ranvgg::objective::Objective;
+use ranvgg::optim::Adam;
 use ranvgg::{
-    Adam, Colours, Error, Exemplars, InvertOptions, Lbfgs, Objective, Outcome, Padding, Picture,
-    Pooling, Precision, RandomVgg, RunOptions, Statistics, StyleOptions, TextureOptions, Vgg,
+    Colours, Error, Exemplars, InvertOptions, Lbfgs, Outcome, Padding, Picture, Pooling, Precision,
+    RandomVgg, RunOptions, Statistics, StyleOptions, TextureOptions, Vgg,
 };
 
 fn read_back<T: Display + FromStr<Err = Error> + PartialEq + Debug>(values: &[T]) {

@@ -2,9 +2,10 @@
 
 use crate::common::{all_devices, assert_close, flex, picture, values};
 use burn::tensor::{Device, Tensor};
+use ranvgg::network::Preprocessing;
 use ranvgg::{
-    Architecture, Error, IfExists, Layer, Padding, Pooling, Preprocessing, RandomVgg, RunOptions,
-    Scales, Statistics, TextureOptions, Vgg, WeightFile, synthesize_texture,
+    Architecture, Error, IfExists, Layer, Padding, Pooling, RandomVgg, RunOptions, Scales,
+    Statistics, TextureOptions, Vgg, WeightFile, synthesize_texture,
 };
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::common::{assert_close, cpu_devices, gpu_device, picture, values};
 use burn::tensor::Device;
 use ranvgg::loss::{Content, Loss, TotalVariation};
-use ranvgg::{Architecture, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg};
+use ranvgg::objective::Objective;
+use ranvgg::{Architecture, Gram, Layer, Padding, Pooling, RandomVgg, Vgg};
 use safetensors::SafeTensors;
 
 const STYLE: [&str; 5] = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];

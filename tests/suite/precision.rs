@@ -3,10 +3,10 @@
 use crate::common::{distance, flex, picture, values};
 use burn::tensor::{Device, Tensor};
 use ranvgg::device::has_half;
-use ranvgg::{
-    Error, Features, Gram, Layer, Lbfgs, LbfgsOptions, Next, Objective, Padding, Precision,
-    RandomVgg, Vgg,
-};
+use ranvgg::network::Features;
+use ranvgg::objective::Objective;
+use ranvgg::optim::{LbfgsOptions, Next};
+use ranvgg::{Error, Gram, Layer, Lbfgs, Padding, Precision, RandomVgg, Vgg};
 
 /// The first GPU, if it has half precision.
 fn gpu_device() -> Option<(String, Device)> {

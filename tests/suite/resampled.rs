@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use ranvgg::metrics::{filter_responses, novelty, order, seam};
+use ranvgg::optim::StopReason;
 use ranvgg::{
     Control, Exemplars, Inpainting, Layer, Outcome, Padding, Picture, Progress, RandomVgg,
-    RunOptions, Scales, Size, Statistics, StopReason, TextureOptions, Vgg, synthesize_texture,
+    RunOptions, Scales, Size, Statistics, TextureOptions, Vgg, synthesize_texture,
 };
 
 use crate::common::{bundled, flex};

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::common::{bundled, flex, gpu_device};
 use image::DynamicImage;
 use ranvgg::metrics::{novelty, psnr, seam, sliced_wasserstein};
+use ranvgg::optim::StopReason;
 use ranvgg::{
     Colours, Control, Error, Exemplars, Inpainting, InvertOptions, Layer, Padding, Picture,
-    Progress, RandomVgg, RunOptions, Scales, Size, Statistics, StopReason, StyleOptions,
-    StyleStart, TextureOptions, Vgg, device, invert, synthesize_texture, transfer_style,
+    Progress, RandomVgg, RunOptions, Scales, Size, Statistics, StyleOptions, StyleStart,
+    TextureOptions, Vgg, device, invert, synthesize_texture, transfer_style,
 };
 
 fn network() -> Vgg {
