@@ -39,6 +39,7 @@ pub use invert::{InvertOptions, invert, reconstruction_error};
 pub use kernels::{DeviceLayerBench, LayerBench, LayerWay};
 pub use kernels::{Padding, Pooling, Precision};
 pub use network::architecture::Architecture;
+pub use network::config::NetworkConfig;
 pub use network::layer::Layer;
 pub use network::random_vgg::RandomVgg;
 pub use network::vgg::Vgg;

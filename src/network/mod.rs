@@ -1,13 +1,14 @@
 //! Networks: names and geometry of layers, where weights come from, forward and back.
 //!
 //! ```text
-//! random_vgg, recipe, weight_file ──> vgg ──> stages ──> architecture ──> layer
+//! random_vgg, recipe, weight_file ──> config ──> vgg ──> stages ──> architecture ──> layer
 //! normalizer, rescaling, export ────> vgg
 //! passes ──> trace, refusals ───────> vgg
 //! ```
 
 pub(crate) mod architecture;
 mod checkpoint;
+pub(crate) mod config;
 mod export;
 mod features;
 pub(crate) mod layer;
@@ -25,10 +26,13 @@ pub(crate) mod weight_file;
 
 pub(crate) use self::architecture::Architecture;
 pub use self::architecture::Extent;
+pub(crate) use self::config::NetworkConfig;
 pub use self::features::Features;
 pub(crate) use self::layer::Layer;
 pub use self::normalizer::LayerNormalizer;
 pub use self::preprocessing::Preprocessing;
 pub(crate) use self::random_vgg::RandomVgg;
+pub use self::random_vgg::RandomWeights;
 pub use self::trace::Trace;
 pub(crate) use self::vgg::Vgg;
+pub use self::weight_file::FileWeights;

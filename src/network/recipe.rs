@@ -1,10 +1,68 @@
 //! Recipes: a random network as JSON, out and in.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::RandomVgg;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Architecture, Layer, Preprocessing, RandomVgg, RandomWeights};
 use crate::error::{Error, Result};
 use crate::file::{self, IfExists};
+use crate::kernels::{Padding, Pooling};
+
+/// What a recipe holds. Its fields are flat and in this order; others are refused.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recipe<'a> {
+    architecture: Architecture,
+    seed: u64,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    layer_seeds: Cow<'a, BTreeMap<Layer, u64>>,
+    sigma: f64,
+    bias_sigma: f64,
+    pooling: Pooling,
+    padding: Padding,
+    preprocessing: Cow<'a, Preprocessing>,
+}
+
+fn is_empty(seeds: &BTreeMap<Layer, u64>) -> bool {
+    seeds.is_empty()
+}
+
+impl Serialize for RandomVgg {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let recipe = Recipe {
+            architecture: self.architecture,
+            seed: self.weights.seed,
+            layer_seeds: Cow::Borrowed(&self.weights.layer_seeds),
+            sigma: self.weights.sigma,
+            bias_sigma: self.weights.bias_sigma,
+            pooling: self.pooling,
+            padding: self.padding,
+            preprocessing: Cow::Borrowed(&self.preprocessing),
+        };
+        recipe.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RandomVgg {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let recipe = Recipe::deserialize(deserializer)?;
+        Ok(Self {
+            architecture: recipe.architecture,
+            pooling: recipe.pooling,
+            padding: recipe.padding,
+            preprocessing: recipe.preprocessing.into_owned(),
+            weights: RandomWeights {
+                seed: recipe.seed,
+                layer_seeds: recipe.layer_seeds.into_owned(),
+                sigma: recipe.sigma,
+                bias_sigma: recipe.bias_sigma,
+            },
+        })
+    }
+}
 
 impl RandomVgg {
     /// This network's recipe, JSON of a few hundred bytes.

@@ -8,8 +8,7 @@ use burn::tensor::Device;
 
 use super::checkpoint::Checkpoint;
 use super::stages::{Operation, Stage};
-use super::vgg::Plan;
-use super::{Architecture, Layer, Preprocessing, Vgg};
+use super::{Architecture, Layer, NetworkConfig, Preprocessing, Vgg};
 use crate::error::{Error, Result, all_finite};
 use crate::file;
 use crate::kernels::{ConvolutionShape, Padding, Parameters, Pooling};
@@ -32,26 +31,15 @@ use crate::kernels::{ConvolutionShape, Padding, Parameters, Pooling};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct WeightFile {
-    plan: Plan,
+pub type WeightFile = NetworkConfig<FileWeights>;
+
+/// Weights that a file holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileWeights {
     deepest: Option<Layer>,
 }
 
 impl WeightFile {
-    /// A file of this architecture, all options as of a random network: average pooling,
-    /// reflection, ImageNet's mean subtracted.
-    #[must_use]
-    pub fn new(architecture: Architecture) -> Self {
-        Self {
-            plan: Plan {
-                architecture,
-                ..Plan::default()
-            },
-            deepest: None,
-        }
-    }
-
     /// Weights trained by torchvision: maximum pooling, zero padding, ImageNet's mean subtracted and
     /// divided by its standard deviation.
     #[must_use]
@@ -73,32 +61,11 @@ impl WeightFile {
             .with_preprocessing(Preprocessing::caffe())
     }
 
-    /// How pooling layers summarise. Default: average.
-    #[must_use]
-    pub fn with_pooling(mut self, pooling: Pooling) -> Self {
-        self.plan.pooling = pooling;
-        self
-    }
-
-    /// How convolutions continue their input. Default: reflect.
-    #[must_use]
-    pub fn with_padding(mut self, padding: Padding) -> Self {
-        self.plan.padding = padding;
-        self
-    }
-
-    /// What is done to colours before the first layer. Default: that of random networks.
-    #[must_use]
-    pub fn with_preprocessing(mut self, preprocessing: Preprocessing) -> Self {
-        self.plan.preprocessing = preprocessing;
-        self
-    }
-
     /// Reads no layer beyond `deepest`: the fully connected ones hold nine tenths of a file.
     /// Default: all that the file has.
     #[must_use]
     pub fn up_to(mut self, deepest: Layer) -> Self {
-        self.deepest = Some(deepest);
+        self.weights.deepest = Some(deepest);
         self
     }
 
@@ -123,13 +90,13 @@ impl WeightFile {
     /// [`Error::Safetensors`] for another format, [`Error::MissingTensor`], [`Error::TensorType`]
     /// and [`Error::Shape`] for a tensor that is not as the architecture wants it,
     /// [`Error::NotFinite`] for NaN or infinite weights, [`Error::UnknownLayer`] for a deepest layer
-    /// that the architecture has not.
+    /// that the architecture does not have.
     pub fn read(&self, bytes: &[u8], device: &Device) -> Result<Vgg> {
         self.network(&Checkpoint::safetensors(bytes)?, device)
     }
 
     fn network(&self, checkpoint: &Checkpoint<'_>, device: &Device) -> Result<Vgg> {
-        self.plan.preprocessing.check()?;
+        self.preprocessing.check()?;
         let stages = self.wanted()?;
         let names = Names::of(checkpoint, &stages)?;
         let mut parameters = HashMap::new();
@@ -158,7 +125,7 @@ impl WeightFile {
                 (false, _) => absent = absent.or(Some(name)),
             }
         }
-        let plan = self.plan.clone();
+        let plan = self.plan();
         Ok(Vgg::new(plan, device, None, depth, |layer, _| {
             let Some(read) = parameters.remove(&layer) else {
                 unreachable!("the network ends below the first absent layer");
@@ -169,9 +136,9 @@ impl WeightFile {
 
     /// The stages that are read if the file has them.
     fn wanted(&self) -> Result<Vec<Stage>> {
-        let mut stages = self.plan.stages();
-        if let Some(deepest) = self.deepest {
-            let within = self.plan.architecture.up_to(deepest)?;
+        let mut stages = self.plan().stages();
+        if let Some(deepest) = self.weights.deepest {
+            let within = self.architecture.up_to(deepest)?;
             stages.retain(|stage| within.contains(&stage.layer));
         }
         Ok(stages)

@@ -76,7 +76,7 @@ impl Descent<'_> {
         objective: &mut dyn FnMut(usize) -> Result<Objective>,
         observer: &mut dyn Observer,
     ) -> Result<Option<StopReason>> {
-        let left = self.options.evaluations() - self.counts.evaluations;
+        let left = self.options.evaluations_of_lbfgs() - self.counts.evaluations;
         let share = share(left, self.scales - scale);
         if share == 0 {
             return Ok(None);
@@ -129,7 +129,7 @@ impl Descent<'_> {
                 scales: self.scales,
                 size,
                 evaluation: self.counts.evaluations,
-                evaluations: self.options.evaluations(),
+                evaluations: self.options.evaluations_of_lbfgs(),
                 elapsed: self.begun.elapsed(),
                 terms: &terms,
                 point: Point::Best(&lbfgs),

@@ -75,7 +75,7 @@ const FIRST_STEP: f64 = 0.02;
 
 impl RunOptions {
     pub(crate) fn check(&self) -> Result<()> {
-        let evaluations = self.evaluations();
+        let evaluations = self.evaluations_of_lbfgs();
         at_least_one("evaluations", evaluations)?;
         if self.time_limit == Some(Duration::ZERO) {
             return Err(Error::option("time limit", "0 s", "durations above 0"));
@@ -86,7 +86,7 @@ impl RunOptions {
     }
 
     /// Evaluations of a run by L-BFGS.
-    pub(super) fn evaluations(&self) -> usize {
+    pub(super) fn evaluations_of_lbfgs(&self) -> usize {
         self.evaluations.unwrap_or(EVALUATIONS)
     }
 
