@@ -25,11 +25,23 @@ use crate::backend::ndarray;
 #[doc(hidden)]
 pub use crate::backend::reads;
 pub use crate::backend::{Launches, launches, without_tuning};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unknown_name};
 
 /// What computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[non_exhaustive]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown_class)]
 pub enum DeviceClass {
     /// A GPU with memory of its own.
     DiscreteGpu,
@@ -45,17 +57,8 @@ pub enum DeviceClass {
     SoftwareGpu,
 }
 
-impl std::fmt::Display for DeviceClass {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::DiscreteGpu => "discrete GPU",
-            Self::IntegratedGpu => "integrated GPU",
-            Self::VirtualGpu => "virtual GPU",
-            Self::Other => "other",
-            Self::Cpu => "CPU",
-            Self::SoftwareGpu => "software GPU",
-        })
-    }
+fn unknown_class(name: &str) -> Error {
+    unknown_name::<DeviceClass>("device class", name)
 }
 
 /// A device that [`by_name`] can open.

@@ -1,7 +1,5 @@
 //! VGG-16, VGG-19 and AlexNet: which layers they have, and what those see of an image.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::layer::{self, Layer};
@@ -10,7 +8,7 @@ use crate::error::{Error, Result, unknown_name};
 use crate::imaging::Size;
 use crate::kernels::{Padding, Pooling};
 
-/// A network's plan, without weights.
+/// Which layers a network has, and in which order.
 ///
 /// The VGG networks are those of Simonyan and Zisserman, "Very Deep Convolutional Networks for
 /// Large-Scale Image Recognition" (ICLR 2015), table 1, columns D and E. AlexNet is that of
@@ -26,6 +24,7 @@ use crate::kernels::{Padding, Pooling};
     Hash,
     Serialize,
     Deserialize,
+    strum::Display,
     strum::EnumString,
     strum::VariantNames,
 )]
@@ -199,16 +198,6 @@ impl Architecture {
             });
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Vgg16 => "VGG-16",
-            Self::Vgg19 => "VGG-19",
-            Self::AlexNet => "AlexNet",
-        })
     }
 }
 

@@ -560,7 +560,7 @@ fn trained_weights_serve_in_place_of_random_ones() {
     let output = run("invert", folder.path(), &arguments);
     assert!(output.status.success(), "{}", said(&output));
     assert!(
-        said(&output).contains("AlexNet, trained"),
+        said(&output).contains("alexnet, trained"),
         "{}",
         said(&output)
     );
