@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, unknown_name};
+use crate::error::{Error, FileUse, OutputReason, Result, unknown_name};
 
 /// What happens to an output file that exists already.
 #[derive(
@@ -38,29 +38,21 @@ fn unknown(name: &str) -> Error {
 
 /// The content of a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::Read {
-        path: path.into(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| Error::file(FileUse::Read, path, source))
 }
 
 /// Refuses a path that could not be written.
 pub(crate) fn check(path: &Path, if_exists: IfExists) -> Result<()> {
     let folder = folder_of(path);
     if !folder.is_dir() {
-        return Err(Error::NoFolder {
-            path: path.into(),
-            folder: folder.into(),
-        });
+        return Err(Error::output(path, OutputReason::NoFolder(folder.into())));
     }
     if path.is_dir() {
-        return Err(Error::Write {
-            path: path.into(),
-            source: std::io::ErrorKind::IsADirectory.into(),
-        });
+        let source = std::io::Error::from(std::io::ErrorKind::IsADirectory);
+        return Err(Error::file(FileUse::Write, path, source));
     }
     if path.exists() && if_exists == IfExists::Refuse {
-        return Err(Error::OutputExists { path: path.into() });
+        return Err(Error::output(path, OutputReason::Exists));
     }
     temporary(path).map(|_| ())
 }
@@ -68,10 +60,7 @@ pub(crate) fn check(path: &Path, if_exists: IfExists) -> Result<()> {
 /// Writes `bytes` to a temporary file beside `path`, which then takes its name.
 pub(crate) fn write(path: &Path, bytes: &[u8], if_exists: IfExists) -> Result<()> {
     check(path, if_exists)?;
-    let writing = |source| Error::Write {
-        path: path.into(),
-        source,
-    };
+    let writing = |source| Error::file(FileUse::Write, path, source);
     let mut file = temporary(path)?;
     file.write_all(bytes).map_err(writing)?;
     file.as_file().sync_all().map_err(writing)?;
@@ -93,10 +82,7 @@ fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
     }
     builder
         .tempfile_in(folder_of(path))
-        .map_err(|source| Error::Write {
-            path: path.into(),
-            source,
-        })
+        .map_err(|source| Error::file(FileUse::Write, path, source))
 }
 
 fn folder_of(path: &Path) -> &Path {

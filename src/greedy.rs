@@ -10,7 +10,7 @@ use std::thread;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, at_least_one};
+use crate::error::{Error, FileUse, Result, at_least_one};
 use crate::file::{self, IfExists};
 use crate::imaging::{Picture, Raster, Size};
 use crate::invert::{InvertOptions, invert, reconstruction_error};
@@ -183,7 +183,7 @@ impl GreedyStackBuilder {
     /// # Errors
     ///
     /// [`Error::InvalidOption`] for no candidates or evaluations or a report of other settings,
-    /// [`Error::Report`] for a report that cannot be understood, those of [`invert`].
+    /// [`Error::File`] for a report that cannot be understood, those of [`invert`].
     pub fn build(&self, observer: &mut dyn CandidateObserver) -> Result<GreedyStack> {
         let layers = self.layers()?;
         at_least_one("candidates", self.candidates)?;
@@ -270,11 +270,8 @@ impl GreedyStackBuilder {
         if !path.exists() {
             return Ok(empty);
         }
-        let report: Report =
-            serde_json::from_slice(&file::read(path)?).map_err(|source| Error::Report {
-                path: path.clone(),
-                source,
-            })?;
+        let report: Report = serde_json::from_slice(&file::read(path)?)
+            .map_err(|source| Error::file(FileUse::Report, path, source))?;
         if report.settings != empty.settings {
             return Err(Error::option(
                 format!("the report `{}`", path.display()),
@@ -369,10 +366,8 @@ impl Report {
     }
 
     fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self).map_err(|source| Error::Report {
-            path: path.into(),
-            source,
-        })?;
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|source| Error::file(FileUse::Report, path, source))?;
         file::write(path, &text, IfExists::Replace)
     }
 

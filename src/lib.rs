@@ -5,7 +5,7 @@
 
 mod backend;
 pub mod device;
-mod error;
+pub mod error;
 mod exemplars;
 mod file;
 mod greedy;
@@ -28,7 +28,7 @@ mod texture;
 #[doc(no_inline)]
 pub use {burn, image};
 
-pub use error::{Error, Result};
+pub use error::variants::{Error, Result};
 pub use exemplars::Exemplars;
 pub use file::IfExists;
 pub use greedy::{Candidate, CandidateObserver, GreedyStack, GreedyStackBuilder};

@@ -15,6 +15,7 @@ use burn::tensor::Device;
 use clap::Args;
 use image::DynamicImage;
 use indicatif::{ProgressBar, ProgressStyle};
+use ranvgg::error::OutputReason;
 use ranvgg::imaging::{self, Limits};
 use ranvgg::run::Preparation;
 use ranvgg::{
@@ -126,9 +127,10 @@ impl Common {
     /// Refuses a path that could not be written.
     pub(crate) fn check_output(&self, path: &Path) -> Result<()> {
         imaging::check_output(path, if_exists(self.force)).map_err(|error| match error {
-            ranvgg::Error::OutputExists { path } => {
-                format!("`{}` exists already; --force overwrites it", path.display()).into()
-            }
+            ranvgg::Error::Output {
+                path,
+                reason: OutputReason::Exists,
+            } => format!("`{}` exists already; --force overwrites it", path.display()).into(),
             error => Box::<dyn Error>::from(error),
         })
     }
@@ -465,12 +467,26 @@ pub(crate) fn parse_layers(vgg: &Vgg, names: Option<&str>) -> Result<Option<Vec<
     Ok(Some(layers?))
 }
 
+/// An error and its sources in a line. A source that the message before it ends with is left out.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let said = error.to_string();
+        if !line.ends_with(&said) {
+            line = format!("{line}: {said}");
+        }
+        source = error.source();
+    }
+    line
+}
+
 /// Runs a program; an error becomes one line on standard error and exit code 1.
 pub(crate) fn report(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", chain(&*error));
             ExitCode::FAILURE
         }
     }

@@ -173,10 +173,7 @@ fn matrices(adapter: &wgpu::Adapter) -> Vec<String> {
 
 /// Opens an adapter of a backend, or gives the device that was opened before.
 pub(super) fn open(backend: &'static str, index: usize, name: &str) -> Result<Device> {
-    let refused = |reason: String| Error::NoAdapter {
-        name: name.into(),
-        reason,
-    };
+    let refused = |reason: String| Error::no_adapter(name, reason);
     let mut known = known();
     let adapters = known.adapters(backend);
     let count = adapters.len();

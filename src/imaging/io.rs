@@ -8,7 +8,7 @@ use image::error::{UnsupportedError, UnsupportedErrorKind};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, FileUse, OutputReason, Result};
 use crate::file::{self, IfExists};
 
 /// What an image file may ask for when it is read.
@@ -39,8 +39,8 @@ const WRITABLE: &str = ".png, .jpg, .jpeg, .tif, .tiff";
 ///
 /// # Errors
 ///
-/// [`Error::Read`] if there is no such file, [`Error::Decode`] if it is empty, cut off, not an
-/// image, or beyond `limits`.
+/// [`Error::File`] if there is no such file, or if it is empty, cut off, not an image, or beyond
+/// `limits`.
 pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
     let path = path.as_ref();
     // Read first: an image that is written over its own input must not lose it half-way, and a
@@ -48,28 +48,24 @@ pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
     let bytes = file::read(path)?;
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
-        .map_err(|source| Error::Read {
-            path: path.into(),
-            source,
-        })?;
+        .map_err(|source| Error::file(FileUse::Read, path, source))?;
     let mut allowed = image::Limits::default();
     allowed.max_image_width = Some(limits.side);
     allowed.max_image_height = Some(limits.side);
     allowed.max_alloc = Some(limits.bytes);
     reader.limits(allowed);
-    reader.decode().map_err(|source| Error::Decode {
-        path: path.into(),
-        source,
-    })
+    reader
+        .decode()
+        .map_err(|source| Error::file(FileUse::DecodeImage, path, source))
 }
 
 /// Refuses an output that could not be written: call it before a long run.
 ///
 /// # Errors
 ///
-/// [`Error::UnknownFormat`] for a name that does not end in .png, .jpg, .jpeg, .tif or .tiff,
-/// [`Error::NoFolder`] if its folder does not exist, [`Error::OutputExists`] if the file does and
-/// `if_exists` is [`IfExists::Refuse`], [`Error::Write`] if its folder takes no files.
+/// [`Error::Output`] for a name that does not end in .png, .jpg, .jpeg, .tif or .tiff, if its folder
+/// does not exist, or if the file does and `if_exists` is [`IfExists::Refuse`]. [`Error::File`] if its
+/// folder takes no files.
 pub fn check_output(path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
     let path = path.as_ref();
     format_of(path)?;
@@ -81,16 +77,13 @@ pub fn check_output(path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Those of [`check_output`], and [`Error::Encode`] if the format cannot hold the image (JPEG holds
+/// Those of [`check_output`], and [`Error::File`] if the format cannot hold the image (JPEG holds
 /// 8 bits a channel).
 pub fn save(image: &DynamicImage, path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
     let path = path.as_ref();
     check_output(path, if_exists)?;
     let format = format_of(path)?;
-    let encoding = |source| Error::Encode {
-        path: path.into(),
-        source,
-    };
+    let encoding = |source| Error::file(FileUse::EncodeImage, path, source);
     let color = image.color();
     if format == ImageFormat::Jpeg && color.bytes_per_pixel() > color.channel_count() {
         // The encoder would drop the extra depth without a word.
@@ -106,9 +99,9 @@ pub fn save(image: &DynamicImage, path: impl AsRef<Path>, if_exists: IfExists) -
 fn format_of(path: &Path) -> Result<ImageFormat> {
     match ImageFormat::from_path(path) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Tiff)) => Ok(format),
-        _ => Err(Error::UnknownFormat {
-            path: path.into(),
-            allowed: WRITABLE,
-        }),
+        _ => Err(Error::output(
+            path,
+            OutputReason::Format { allowed: WRITABLE },
+        )),
     }
 }

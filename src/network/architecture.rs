@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layer::{self, Layer};
 use super::stages::{Operation, Stage, stages};
-use crate::error::{Error, Result, unknown_name};
+use crate::error::{Error, ImageReason, Result, unknown_name};
 use crate::imaging::Size;
 use crate::kernels::{Padding, Pooling};
 
@@ -178,24 +178,13 @@ impl Architecture {
         padding: Padding,
     ) -> Result<()> {
         let minimum = self.extent(layer, padding)?.smallest_image;
-        let (what, layer_name) = (what.to_owned(), layer.to_string());
         if matches!(layer, Layer::FullyConnected { .. }) && (width, height) != (minimum, minimum) {
-            return Err(Error::ImageSize {
-                what,
-                width,
-                height,
-                layer: layer_name,
-                size: minimum,
-            });
+            let reason = ImageReason::Fixed { side: minimum };
+            return Err(Error::image_size(what, [width, height], layer, reason));
         }
         if width.min(height) < minimum {
-            return Err(Error::ImageTooSmall {
-                what,
-                width,
-                height,
-                layer: layer_name,
-                minimum,
-            });
+            let reason = ImageReason::TooSmall { minimum };
+            return Err(Error::image_size(what, [width, height], layer, reason));
         }
         Ok(())
     }

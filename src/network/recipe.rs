@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Architecture, Layer, Preprocessing, RandomVgg, RandomWeights};
-use crate::error::{Error, Result};
+use crate::error::{Error, FileUse, Result};
 use crate::file::{self, IfExists};
 use crate::kernels::{Padding, Pooling};
 
@@ -82,17 +82,18 @@ impl RandomVgg {
     ///
     /// # Errors
     ///
-    /// [`Error::Recipe`] if it is not JSON, lacks a field, has one that is not known or names a
+    /// [`Error::File`] if it is not JSON, lacks a field, has one that is not known or names a
     /// layer that does not exist. Numbers are checked by [`init`](Self::init).
     pub fn from_recipe(recipe: &str) -> Result<Self> {
-        serde_json::from_str(recipe).map_err(Error::Recipe)
+        serde_json::from_str(recipe).map_err(|source| Error::content(FileUse::Recipe, source))
     }
 
     /// Writes [`to_recipe`](Self::to_recipe) to `path`, whole or not at all.
     ///
     /// # Errors
     ///
-    /// [`Error::NoFolder`], [`Error::OutputExists`] with [`IfExists::Refuse`], and [`Error::Write`].
+    /// [`Error::Output`] for a folder that does not exist, or a file that does with
+    /// [`IfExists::Refuse`]; [`Error::File`] if it cannot be written.
     pub fn save_recipe(&self, path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
         file::write(path.as_ref(), self.to_recipe().as_bytes(), if_exists)
     }
@@ -101,9 +102,10 @@ impl RandomVgg {
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] and [`Error::Recipe`].
+    /// [`Error::File`] if it cannot be read, and as [`from_recipe`](Self::from_recipe).
     pub fn load_recipe(path: impl AsRef<Path>) -> Result<Self> {
-        let bytes = file::read(path.as_ref())?;
-        serde_json::from_slice(&bytes).map_err(Error::Recipe)
+        let path = path.as_ref();
+        let bytes = file::read(path)?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::file(FileUse::Recipe, path, source))
     }
 }

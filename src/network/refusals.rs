@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::vgg::Weighted;
 use super::{Layer, Vgg};
 use crate::device::name_of;
-use crate::error::{Error, Result};
+use crate::error::{Error, ImageReason, Result};
 use crate::kernels::{ConvolutionShape, Precision};
 
 impl Vgg {
@@ -13,7 +13,7 @@ impl Vgg {
     ///
     /// # Errors
     ///
-    /// [`Error::ImageTooSmall`], [`Error::ImageTooLarge`], [`Error::ImageSize`],
+    /// [`Error::ImageSize`],
     /// [`Error::UnknownLayer`], and [`Error::InvalidOption`] for [`Precision::Half`] at a layer
     /// without kernels for it.
     pub fn check_image(&self, what: &str, width: usize, height: usize, layer: Layer) -> Result<()> {
@@ -81,14 +81,12 @@ impl Vgg {
             let values = convolution.shape.channels_out as u64 * rows as u64 * columns as u64;
             let map = 4 * values;
             if map > largest {
-                return Err(Error::ImageTooLarge {
-                    what: what.into(),
-                    width,
-                    height,
-                    layer: layer.to_string(),
-                    map,
-                    largest,
-                });
+                return Err(Error::image_size(
+                    what,
+                    [width, height],
+                    layer,
+                    ImageReason::TooLarge { map, largest },
+                ));
             }
         }
         Ok(())

@@ -135,7 +135,7 @@ impl Vgg {
     /// # Errors
     ///
     /// [`Error::InvalidOption`] for [`Precision::Half`] on a device without it, and
-    /// [`Error::WrongResults`] on one that does not compute right in it
+    /// [`Error::DeviceUnavailable`] on one that does not compute right in it
     /// ([checked](crate::device::check) once).
     pub fn with_precision(&self, precision: Precision) -> Result<Self> {
         if precision == Precision::Half {
@@ -315,9 +315,7 @@ impl Vgg {
             .stages
             .iter()
             .position(|(candidate, _)| *candidate == layer);
-        place.ok_or_else(|| Error::MissingTensor {
-            name: self.key(layer),
-        })
+        place.ok_or_else(|| Error::missing_tensor(self.key(layer)))
     }
 
     /// How many of the network's values were drawn or read so far.

@@ -73,22 +73,24 @@ impl WeightFile {
     ///
     /// # Errors
     ///
-    /// [`Error::Read`], [`Error::PyTorch`] for a file of neither kind, and those of
+    /// [`Error::File`] for a file that cannot be read or is of neither kind, and those of
     /// [`read`](Self::read).
     pub fn load(&self, path: impl AsRef<Path>, device: &Device) -> Result<Vgg> {
         let path = path.as_ref();
         if Checkpoint::is_safetensors(path)? {
-            return self.read(&file::read(path)?, device);
+            let bytes = file::read(path)?;
+            return self.read(&bytes, device).map_err(|error| error.at(path));
         }
         self.network(&Checkpoint::pytorch(path)?, device)
+            .map_err(|error| error.at(path))
     }
 
     /// Reads the content of a safetensors file.
     ///
     /// # Errors
     ///
-    /// [`Error::Safetensors`] for another format, [`Error::MissingTensor`], [`Error::TensorType`]
-    /// and [`Error::Shape`] for a tensor that is not as the architecture wants it,
+    /// [`Error::File`] for another format, [`Error::Tensor`] and [`Error::Shape`] for a tensor that is
+    /// missing or not as the architecture wants it,
     /// [`Error::NotFinite`] for NaN or infinite weights, [`Error::UnknownLayer`] for a deepest layer
     /// that the architecture does not have.
     pub fn read(&self, bytes: &[u8], device: &Device) -> Result<Vgg> {
@@ -120,7 +122,7 @@ impl WeightFile {
                 // A layer is there above one that is not.
                 (true, Some(missing)) => {
                     let name = String::clone(missing);
-                    return Err(Error::MissingTensor { name });
+                    return Err(Error::missing_tensor(name));
                 }
                 (false, _) => absent = absent.or(Some(name)),
             }
@@ -172,9 +174,7 @@ impl Names {
                 return Ok(Self { prefix, by_module });
             }
         }
-        Err(Error::MissingTensor {
-            name: format!("{}.weight", first.key()),
-        })
+        Err(Error::missing_tensor(format!("{}.weight", first.key())))
     }
 
     fn key(&self, stage: &Stage) -> String {

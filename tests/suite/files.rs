@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{flex, picture, values};
 use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgba};
+use ranvgg::error::{FileUse, OutputReason};
 use ranvgg::imaging::{self, Limits};
 use ranvgg::{Error, IfExists};
 
@@ -63,14 +64,41 @@ fn broken_files_are_refused_by_name() {
     ];
     for path in broken {
         let error = open(&path).unwrap_err();
-        assert!(matches!(error, Error::Decode { .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::File {
+                    wanted: FileUse::DecodeImage,
+                    ..
+                }
+            ),
+            "{error}"
+        );
         let name = path.file_name().unwrap().to_str().unwrap();
         assert!(error.to_string().contains(name), "{error}");
     }
     let absent = open(&folder.path().join("absent.png")).unwrap_err();
-    assert!(matches!(absent, Error::Read { .. }), "{absent}");
+    assert!(
+        matches!(
+            absent,
+            Error::File {
+                wanted: FileUse::Read,
+                ..
+            }
+        ),
+        "{absent}"
+    );
     let error = open(folder.path()).unwrap_err();
-    assert!(matches!(error, Error::Read { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::File {
+                wanted: FileUse::Read,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -86,12 +114,18 @@ fn limits_hold() {
     let small = Limits::default().with_side(100);
     assert!(matches!(
         imaging::open(bundled("gravel.png"), small),
-        Err(Error::Decode { .. })
+        Err(Error::File {
+            wanted: FileUse::DecodeImage,
+            ..
+        })
     ));
     let short = Limits::default().with_bytes(1000);
     assert!(matches!(
         imaging::open(bundled("gravel.png"), short),
-        Err(Error::Decode { .. })
+        Err(Error::File {
+            wanted: FileUse::DecodeImage,
+            ..
+        })
     ));
 }
 
@@ -106,22 +140,34 @@ fn outputs_that_could_not_be_written_are_refused_before() {
     assert!(!inside("new.png").exists(), "checking writes nothing");
     assert!(matches!(
         check("there.png", IfExists::Refuse),
-        Err(Error::OutputExists { .. })
+        Err(Error::Output {
+            reason: OutputReason::Exists,
+            ..
+        })
     ));
     assert!(check("there.png", IfExists::Replace).is_ok());
     assert!(matches!(
         check("folder.png", IfExists::Replace),
-        Err(Error::Write { .. })
+        Err(Error::File {
+            wanted: FileUse::Write,
+            ..
+        })
     ));
     assert!(matches!(
         check("no/such/new.png", IfExists::Refuse),
-        Err(Error::NoFolder { .. })
+        Err(Error::Output {
+            reason: OutputReason::NoFolder(_),
+            ..
+        })
     ));
     for name in ["new", "new.gif", "new.txt", ".png"] {
         assert!(
             matches!(
                 check(name, IfExists::Refuse),
-                Err(Error::UnknownFormat { .. })
+                Err(Error::Output {
+                    reason: OutputReason::Format { .. },
+                    ..
+                })
             ),
             "{name}"
         );
@@ -156,7 +202,10 @@ fn what_is_written_is_read_back() {
         imaging::save(&image, &path, IfExists::Refuse).unwrap();
         assert!(matches!(
             imaging::save(&image, &path, IfExists::Refuse),
-            Err(Error::OutputExists { .. })
+            Err(Error::Output {
+                reason: OutputReason::Exists,
+                ..
+            })
         ));
         imaging::save(&image, &path, IfExists::Replace).unwrap();
         let read = values(imaging::from_image(&open(&path).unwrap(), &flex()));
@@ -178,7 +227,10 @@ fn a_format_that_cannot_hold_the_image_leaves_nothing() {
     let deep = imaging::to_image16(picture(4, 4, 0.0, &flex())).unwrap();
     assert!(matches!(
         imaging::save(&deep, &path, IfExists::Refuse),
-        Err(Error::Encode { .. })
+        Err(Error::File {
+            wanted: FileUse::EncodeImage,
+            ..
+        })
     ));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }

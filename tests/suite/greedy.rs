@@ -131,7 +131,7 @@ fn a_stopped_build_goes_on_from_its_report() {
         "{other}"
     );
     std::fs::write(&path, "{").unwrap();
-    assert!(message(reported()).contains("is not valid"));
+    assert!(message(reported()).contains("the report of a greedy stack"));
     let nowhere = folder.path().join("missing/report.json");
     assert!(message(builder().with_report(nowhere)).contains("missing"));
 }

@@ -2,6 +2,7 @@
 
 use crate::common::{all_devices, assert_close, flex, picture, values};
 use burn::tensor::{Device, Tensor};
+use ranvgg::error::{FileUse, ImageReason, OutputReason, TensorReason};
 use ranvgg::network::Preprocessing;
 use ranvgg::{
     Architecture, Error, IfExists, Layer, Padding, Pooling, RandomVgg, RunOptions, Scales,
@@ -115,14 +116,32 @@ fn a_recipe_survives_a_file() {
     assert_eq!(RandomVgg::load_recipe(&path).unwrap(), network);
     let other = RandomVgg::vgg16();
     let refused = other.save_recipe(&path, IfExists::Refuse);
-    assert!(matches!(refused, Err(Error::OutputExists { .. })));
+    assert!(matches!(
+        refused,
+        Err(Error::Output {
+            reason: OutputReason::Exists,
+            ..
+        })
+    ));
     assert_eq!(RandomVgg::load_recipe(&path).unwrap(), network);
     other.save_recipe(&path, IfExists::Replace).unwrap();
     assert_eq!(RandomVgg::load_recipe(&path).unwrap(), other);
     let missing = RandomVgg::load_recipe(folder.path().join("none.json"));
-    assert!(matches!(missing, Err(Error::Read { .. })));
+    assert!(matches!(
+        missing,
+        Err(Error::File {
+            wanted: FileUse::Read,
+            ..
+        })
+    ));
     let nowhere = network.save_recipe(folder.path().join("none/network.json"), IfExists::Refuse);
-    assert!(matches!(nowhere, Err(Error::NoFolder { .. })));
+    assert!(matches!(
+        nowhere,
+        Err(Error::Output {
+            reason: OutputReason::NoFolder(_),
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -139,7 +158,13 @@ fn broken_recipes_are_refused() {
     ];
     for recipe in broken {
         assert!(
-            matches!(RandomVgg::from_recipe(&recipe), Err(Error::Recipe(_))),
+            matches!(
+                RandomVgg::from_recipe(&recipe),
+                Err(Error::File {
+                    wanted: FileUse::Recipe,
+                    ..
+                })
+            ),
             "{recipe}"
         );
     }
@@ -256,7 +281,10 @@ fn weights_survive_a_file() {
         .unwrap();
     assert!(matches!(
         vgg.save_safetensors(layer("conv3_1"), &path, IfExists::Refuse),
-        Err(Error::OutputExists { .. })
+        Err(Error::Output {
+            reason: OutputReason::Exists,
+            ..
+        })
     ));
     let loaded = WeightFile::new(Architecture::Vgg19)
         .load(&path, &flex())
@@ -265,7 +293,9 @@ fn weights_survive_a_file() {
     assert!(loaded.recipe().is_none());
     // The file ends there.
     let deeper = loaded.features(picture(16, 16, 0.0, &flex()), &[layer("conv3_2")]);
-    assert!(matches!(deeper, Err(Error::MissingTensor { name }) if name == "features.12"));
+    assert!(
+        matches!(deeper, Err(Error::Tensor { name, reason: TensorReason::Missing }) if name == "features.12")
+    );
 }
 
 #[test]
@@ -300,11 +330,11 @@ fn broken_weights_are_refused_by_name() {
     assert!(read(&[good(weight, &shape), good(bias, &[64])]).is_ok());
     assert!(matches!(
         read(&[good(weight, &shape)]),
-        Err(Error::MissingTensor { name }) if name == bias
+        Err(Error::Tensor { name, reason: TensorReason::Missing }) if name == bias
     ));
     assert!(matches!(
         read(&[good("other", &shape)]),
-        Err(Error::MissingTensor { name }) if name == weight
+        Err(Error::Tensor { name, reason: TensorReason::Missing }) if name == weight
     ));
     assert!(matches!(
         read(&[good(weight, &[64, 3, 3, 2]), good(bias, &[64])]),
@@ -318,7 +348,7 @@ fn broken_weights_are_refused_by_name() {
     let half = (weight, shape.clone(), Dtype::I16, 0.0);
     assert!(matches!(
         read(&[half, good(bias, &[64])]),
-        Err(Error::TensorType { name, .. }) if name == weight
+        Err(Error::Tensor { name, reason: TensorReason::Type(_) }) if name == weight
     ));
     // A gap: conv1_2 is absent, conv2_1 is there.
     let gap = read(&[
@@ -327,11 +357,25 @@ fn broken_weights_are_refused_by_name() {
         good("features.5.weight", &[128, 64, 3, 3]),
         good("features.5.bias", &[128]),
     ]);
-    assert!(matches!(gap, Err(Error::MissingTensor { name }) if name == "features.2.weight"));
+    assert!(
+        matches!(gap, Err(Error::Tensor { name, reason: TensorReason::Missing }) if name == "features.2.weight")
+    );
     let junk = WeightFile::default().read(b"not safetensors", &device);
-    assert!(matches!(junk, Err(Error::Safetensors(_))));
+    assert!(matches!(
+        junk,
+        Err(Error::File {
+            wanted: FileUse::Weights,
+            ..
+        })
+    ));
     let absent = WeightFile::default().load("no/such/file", &device);
-    assert!(matches!(absent, Err(Error::Read { .. })));
+    assert!(matches!(
+        absent,
+        Err(Error::File {
+            wanted: FileUse::Read,
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -354,11 +398,17 @@ fn images_that_do_not_fit_are_refused() {
     ));
     assert!(matches!(
         refused([1, 3, 15, 400], "conv5_1"),
-        Error::ImageTooSmall { minimum: 16, .. }
+        Error::ImageSize {
+            reason: ImageReason::TooSmall { minimum: 16 },
+            ..
+        }
     ));
     assert!(matches!(
         refused([1, 3, 225, 224], "fc6"),
-        Error::ImageSize { size: 224, .. }
+        Error::ImageSize {
+            reason: ImageReason::Fixed { side: 224 },
+            ..
+        }
     ));
     let none = vgg.features(Tensor::zeros([1, 3, 8, 8], &flex()), &[]);
     assert!(matches!(none, Err(Error::InvalidOption { .. })));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::common::{bundled, flex, gpu_device};
 use image::DynamicImage;
+use ranvgg::error::ImageReason;
 use ranvgg::metrics::{novelty, psnr, seam, sliced_wasserstein};
 use ranvgg::optim::StopReason;
 use ranvgg::{
@@ -114,7 +115,7 @@ fn what_is_kept_stays_bit_for_bit_and_the_rest_is_made() {
     wrong.size = Some(Size::square(80));
     let refused = synthesize_texture(&network(), &exemplar, &wrong, &mut ()).unwrap_err();
     assert!(
-        refused.to_string().contains("the picture to keep"),
+        refused.to_string().contains("the picture to fill"),
         "{refused}"
     );
 }
@@ -376,10 +377,9 @@ fn results_too_large_for_a_buffer_of_the_device_are_refused_at_once() {
     let refused = synthesize_texture(&vgg, exemplar, &options, &mut watch);
     assert_eq!(evaluations, 0);
     match refused {
-        Err(Error::ImageTooLarge {
+        Err(Error::ImageSize {
             width,
-            map,
-            largest,
+            reason: ImageReason::TooLarge { map, largest },
             ..
         }) => {
             assert_eq!(width, side);
@@ -395,13 +395,19 @@ fn pictures_too_small_are_refused_by_name() {
     let (one, small) = (bundled("gravel.png", 1), bundled("gravel.png", 24));
     let error = synthesize_texture(&vgg, &one, &whitened(), &mut ()).unwrap_err();
     assert!(
-        matches!(&error, Error::ImageTooSmall { what, .. } if what == "the exemplar"),
+        matches!(&error, Error::ImageSize { what, reason: ImageReason::TooSmall { .. }, .. } if what == "the exemplar"),
         "{error}"
     );
     let deep = whitened().with_layers([layer("conv5_1")]);
     let error = synthesize_texture(&vgg, &small, &deep, &mut ()).unwrap_err();
     assert!(
-        matches!(error, Error::ImageTooSmall { minimum: 32, .. }),
+        matches!(
+            error,
+            Error::ImageSize {
+                reason: ImageReason::TooSmall { minimum: 32 },
+                ..
+            }
+        ),
         "{error}"
     );
     let error = invert(
@@ -412,7 +418,16 @@ fn pictures_too_small_are_refused_by_name() {
         &mut (),
     )
     .unwrap_err();
-    assert!(matches!(error, Error::ImageTooSmall { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::ImageSize {
+                reason: ImageReason::TooSmall { .. },
+                ..
+            }
+        ),
+        "{error}"
+    );
     let error = invert(
         &vgg,
         &small,
@@ -422,7 +437,13 @@ fn pictures_too_small_are_refused_by_name() {
     )
     .unwrap_err();
     assert!(
-        matches!(error, Error::ImageSize { size: 224, .. }),
+        matches!(
+            error,
+            Error::ImageSize {
+                reason: ImageReason::Fixed { side: 224 },
+                ..
+            }
+        ),
         "{error}"
     );
     let error = transfer_style(&vgg, &small, &one, &whitened_style(), &mut ());
