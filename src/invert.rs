@@ -8,8 +8,8 @@ use crate::error::{Result, not_negative};
 use crate::imaging::{Picture, Raster, Scales};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Course, Observer, Outcome, RunOptions, run_setters};
-use crate::task::{deepest, with_content, with_total_variation};
+use crate::run::{self, Observer, Outcome, RunOptions, RunPlan, run_setters};
+use crate::terms::{smallest_side, with_content, with_total_variation};
 
 /// Options of [`invert`].
 ///
@@ -69,8 +69,18 @@ const VARIATION_PER_STRIDE: f64 = 0.001;
 ///
 /// # Errors
 ///
-/// Options outside of what is allowed, a picture too small for the layer or, for a fully connected
-/// layer, not 224x224, and anything the device reports; all but the last before any work.
+/// Before any work:
+///
+/// - [`Error::InvalidOption`](crate::Error::InvalidOption) for options outside of what is allowed,
+/// - [`Error::Shape`](crate::Error::Shape), [`Error::Channels`](crate::Error::Channels) or
+///   [`Error::NotFinite`](crate::Error::NotFinite) for a picture that cannot be used,
+/// - [`Error::ImageSize`](crate::Error::ImageSize) for a picture that is too small for the layer or,
+///   with a fully connected layer, not 224x224,
+/// - [`Error::UnknownLayer`](crate::Error::UnknownLayer) or [`Error::Tensor`](crate::Error::Tensor)
+///   for a layer that the network does not have.
+///
+/// While it runs: [`Error::Device`](crate::Error::Device) if the device fails before it gave a
+/// picture, and [`Error::NotFinite`](crate::Error::NotFinite) if the objective is not finite.
 pub fn invert(
     vgg: &Vgg,
     picture: impl Into<Picture>,
@@ -95,7 +105,7 @@ pub fn invert(
     let formats = picture.formats();
     let picture = picture.read("the picture", vgg.channels())?;
     let size = picture.size();
-    let minimum = deepest(vgg, &[layer], &[("the picture", size)])?;
+    let minimum = smallest_side(vgg, &[layer], &[("the picture", size)])?;
     let halvings = run_options.scales.halvings(&[size], minimum);
     let sizes = size.octaves(halvings);
     let mean = picture.mean();
@@ -103,14 +113,14 @@ pub fn invert(
         Some(start) => start.read("the starting picture", vgg.channels())?,
         None => run_options.starting_noise(sizes[0], &mean),
     };
-    let course = Course {
+    let plan = RunPlan {
         sizes,
         start,
         mean,
         formats,
         kept: None,
     };
-    run::run(vgg, course, &run_options, observer, |scale| {
+    run::run(vgg, plan, &run_options, observer, |scale| {
         let picture = picture.resized(size.halved(halvings - scale));
         let objective = with_content(Objective::new(vgg), vgg, &picture, None, (layer, 1.0))?;
         Ok(with_total_variation(objective, variation))

@@ -21,7 +21,7 @@ mod random;
 mod resampled;
 pub mod run;
 mod style;
-mod task;
+mod terms;
 mod texture;
 
 /// The tensor framework and the image library whose types are in signatures here.
@@ -49,7 +49,7 @@ pub use run::observer::{Control, Observer, Progress};
 pub use run::options::RunOptions;
 pub use run::outcome::Outcome;
 pub use style::{Colours, StyleOptions, StyleStart, transfer_style};
-pub use task::Statistics;
+pub use terms::Statistics;
 pub use texture::{TextureOptions, synthesize_texture};
 
 // The only items with two paths: parts whose names readers of the paper look for.

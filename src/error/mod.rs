@@ -1,6 +1,6 @@
 //! What can go wrong, as data: which thing, which value, what is allowed.
 //!
-//! [`Error`](crate::Error) is the one error type of the crate. The types here say why: what was wanted
+//! [`crate::Error`] is the one error type of the crate. The types here say why: what was wanted
 //! of a file, how an image fails to fit a layer, what keeps a device from being used.
 
 mod checks;

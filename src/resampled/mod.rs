@@ -66,7 +66,7 @@ impl Resampled {
         let groups = sources.resized(|given| given.scaled(scale));
         let groups = groups.into_iter().map(|group| Group {
             parts: group
-                .parts
+                .members
                 .into_iter()
                 .map(|part| Part {
                     image: planes(&part.picture),

@@ -1,4 +1,4 @@
-//! The one loop: through the scales, and at each through evaluations until it is over.
+//! Runs: the loop over scales, and over the evaluations of each.
 
 mod descent;
 pub(crate) mod inpainting;
@@ -19,7 +19,7 @@ pub(crate) use self::options::{RunOptions, run_setters};
 pub(crate) use self::outcome::Outcome;
 pub use self::outcome::Record;
 pub(crate) use self::schedule::Schedule;
-pub(crate) use self::stochastic::{MARGIN, StochasticCourse, run_stochastic};
+pub(crate) use self::stochastic::{MARGIN, StochasticPlan, run_stochastic};
 use crate::error::{Error, Result};
 use crate::imaging::{Format, Raster, Size};
 use crate::network::Vgg;
@@ -57,8 +57,8 @@ fn enlarged(picture: &Raster, size: Size, wraps: bool) -> Raster {
     }
 }
 
-/// The way of a run through pictures.
-pub(crate) struct Course {
+/// What a run by L-BFGS goes through.
+pub(crate) struct RunPlan {
     /// The sizes it goes through, coarse to fine.
     pub(crate) sizes: Vec<Size>,
     /// What it starts from.
@@ -71,26 +71,26 @@ pub(crate) struct Course {
     pub(crate) kept: Option<KeptPixels>,
 }
 
-/// Runs along a course. `objective` makes what is minimised at scale number `i`; its weights are
+/// Runs as planned. `objective` makes what is minimised at scale number `i`; its weights are
 /// measured here, at noise.
 ///
-/// Where the device fails on the way, the run ends with the last picture that was read from it, if
+/// If the device fails during the run, the run ends with the last picture that was read from it, if
 /// there is one: [`StopReason::Device`].
 pub(crate) fn run(
     vgg: &Vgg,
-    course: Course,
+    plan: RunPlan,
     options: &RunOptions,
     observer: &mut dyn Observer,
     mut objective: impl FnMut(usize) -> Result<Objective>,
 ) -> Result<Outcome> {
     let begun = Instant::now();
-    let Course {
+    let RunPlan {
         sizes,
         start,
         mean,
         formats,
         kept,
-    } = course;
+    } = plan;
     let mut descent = Descent {
         vgg,
         options,
@@ -176,7 +176,7 @@ mod tests {
             evaluations: Some(200),
             ..RunOptions::default()
         };
-        let course = Course {
+        let plan = RunPlan {
             sizes: vec![size.halved(1), size],
             start: options.starting_noise(size.halved(1), &[0.5; 3]),
             mean: vec![0.5; 3],
@@ -184,7 +184,7 @@ mod tests {
             kept: None,
         };
         let measured = Arc::new(AtomicUsize::new(0));
-        run(&vgg, course, &options, &mut (), |_| {
+        run(&vgg, plan, &options, &mut (), |_| {
             let measured = Arc::clone(&measured);
             let loss = Failing { measured, good };
             Ok(Objective::new(&vgg).at_image("failing", 1.0, loss))

@@ -37,8 +37,8 @@ pub(crate) struct Level {
     pub(crate) steps: usize,
 }
 
-/// The way of such a run through pictures.
-pub(crate) struct StochasticCourse {
+/// What a run by Adam goes through.
+pub(crate) struct StochasticPlan {
     /// Coarse to fine.
     pub(crate) levels: Vec<Level>,
     /// What it starts from.
@@ -60,18 +60,18 @@ pub(crate) struct StochasticCourse {
 /// them.
 pub(crate) type Estimate = Box<dyn Fn(&Planes, u32) -> (Vec<f64>, Planes)>;
 
-/// Runs along a course. `objective` makes what is minimised at a level that begins with the
+/// Runs as planned. `objective` makes what is minimised at a level that begins with the
 /// picture that it is given, margin and all. All of it happens in host memory; the outcome's tensors
 /// are on `device`.
 pub(crate) fn run_stochastic(
     device: &Device,
-    course: StochasticCourse,
+    plan: StochasticPlan,
     options: &RunOptions,
     observer: &mut dyn Observer,
     mut objective: impl FnMut(Level, &Raster) -> Estimate,
 ) -> Result<Outcome> {
     let begun = Instant::now();
-    let StochasticCourse {
+    let StochasticPlan {
         levels,
         start,
         formats,
@@ -79,7 +79,7 @@ pub(crate) fn run_stochastic(
         wraps,
         deviation,
         terms,
-    } = course;
+    } = plan;
     let margin = if wraps { 0 } else { MARGIN };
     let evaluations = levels.iter().map(|level| level.steps).sum();
     // With its margin, from the first size on.

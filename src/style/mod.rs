@@ -12,7 +12,7 @@ use crate::exemplars::Exemplars;
 use crate::imaging::{Format, Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
 use crate::run::{Observer, Outcome, RunOptions, run_setters};
-use crate::task::Statistics;
+use crate::terms::Statistics;
 
 /// What style transfer starts from, unless it is given a [picture](StyleOptions::start_picture).
 #[derive(
@@ -209,8 +209,7 @@ impl StyleOptions {
 ///
 /// # Errors
 ///
-/// Options outside of what is allowed, pictures too small for the layers, and anything the device
-/// reports; all but the last before any work.
+/// Those of [`synthesize_texture`](crate::synthesize_texture).
 pub fn transfer_style(
     vgg: &Vgg,
     content: impl Into<Picture>,
@@ -247,14 +246,14 @@ pub fn transfer_style(
             (light, style)
         }
     };
-    let motif = Motif {
+    let content = ContentPicture {
         picture,
         mask,
         formats,
     };
     let outcome = match options.statistics {
-        Statistics::Resampled => resampled::paint(vgg, motif, &style, options, observer),
-        _ => layers::paint(vgg, motif, &style, options, observer),
+        Statistics::Resampled => resampled::paint(vgg, content, &style, options, observer),
+        _ => layers::paint(vgg, content, &style, options, observer),
     }?;
     Ok(match options.colours {
         Colours::Luminance => outcome.changed(|picture| with_luma(&coloured, picture)),
@@ -263,7 +262,7 @@ pub fn transfer_style(
 }
 
 /// The content picture at the result's size, where it counts, and the files that could hold it.
-struct Motif {
+struct ContentPicture {
     picture: Raster,
     mask: Option<Raster>,
     formats: Vec<Format>,

@@ -10,9 +10,10 @@ use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Course, Inpainting, Observer, Outcome, RunOptions, run_setters};
-use crate::task::{
-    PUBLISHED_BLOCKS, Statistics, Style, deepest, first_of, style_layers, with_total_variation,
+use crate::run::{self, Inpainting, Observer, Outcome, RunOptions, RunPlan, run_setters};
+use crate::terms::{
+    PUBLISHED_BLOCKS, Statistics, StyleTerms, first_of, smallest_side, style_layers,
+    with_total_variation,
 };
 
 /// Options of [`synthesize_texture`].
@@ -163,8 +164,15 @@ impl TextureOptions {
 ///
 /// # Errors
 ///
-/// Options outside of what is allowed, an exemplar or size too small for the layers, and anything
-/// the device reports; all but the last before any work.
+/// Before any work:
+///
+/// - [`Error::InvalidOption`] for options outside of what is allowed,
+/// - [`Error::Shape`], [`Error::Channels`] or [`Error::NotFinite`] for pictures that cannot be used,
+/// - [`Error::ImageSize`] for an exemplar or a size that a layer cannot be computed from,
+/// - [`Error::UnknownLayer`] or [`Error::Tensor`] for a layer that the network does not have.
+///
+/// While it runs: [`Error::Device`] if the device fails before it gave a picture, and
+/// [`Error::NotFinite`] if the objective is not finite.
 pub fn synthesize_texture(
     vgg: &Vgg,
     exemplar: impl Into<Exemplars>,
@@ -212,7 +220,7 @@ pub fn synthesize_texture(
         Some(layers) => layers.clone(),
         None => style_layers(vgg, &images),
     };
-    let minimum = deepest(vgg, &layers, &images)?;
+    let minimum = smallest_side(vgg, &layers, &images)?;
     let all: Vec<Size> = images.iter().map(|(_, size)| *size).collect();
     let halvings = options.run.scales.halvings(&all, minimum);
     let sizes = size.octaves(halvings);
@@ -221,17 +229,17 @@ pub fn synthesize_texture(
         Some(picture) => picture.read("the starting picture", vgg.channels())?,
         None => options.run.starting_noise(sizes[0], &mean),
     };
-    let course = Course {
+    let plan = RunPlan {
         sizes,
         start,
         mean,
         formats: exemplars.formats(),
         kept,
     };
-    run::run(vgg, course, &options.run, observer, |scale| {
+    run::run(vgg, plan, &options.run, observer, |scale| {
         let given = exemplars.halved(halvings - scale, vgg.device());
         let octaves = if options.every_octave { scale } else { 0 };
-        let style = Style {
+        let style = StyleTerms {
             layers: &layers,
             statistics: options.statistics,
             size: size.halved(halvings - scale),

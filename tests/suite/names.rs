@@ -3,12 +3,17 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
+use ranvgg::device::DeviceInfo;
+use ranvgg::imaging::Limits;
+use ranvgg::network::{Features, Preprocessing, Trace};
 use ranvgg::objective::Objective;
-use ranvgg::optim::Adam;
+use ranvgg::optim::{Adam, AdamOptions, LbfgsOptions, LbfgsState};
+use ranvgg::run::{Preparation, Record};
 use ranvgg::{
-    Architecture, Colours, Error, Exemplars, IfExists, InvertOptions, Lbfgs, Outcome, Padding,
-    Picture, Pooling, Precision, RandomVgg, RunOptions, Statistics, StyleOptions, StyleStart,
-    TextureOptions, Vgg,
+    Architecture, Candidate, Colours, Error, Exemplars, Gram, GreedyStack, GreedyStackBuilder,
+    IfExists, Inpainting, InvertOptions, Lbfgs, Outcome, Padding, Picture, Pooling, Precision,
+    Progress, RandomVgg, RunOptions, Statistics, StyleOptions, StyleStart, TextureOptions, Vgg,
+    WeightFile,
 };
 
 fn read_back<T: Display + FromStr<Err = Error> + PartialEq + Debug>(values: &[T]) {
@@ -77,21 +82,44 @@ fn serde_uses_the_same_names() {
     assert_eq!(written(Precision::Half), Precision::Half.to_string());
 }
 
+/// Whatever a program may want to send to another thread, or to share with it.
 #[test]
-fn whatever_a_run_needs_goes_to_another_thread() {
-    fn sent<T: Send + Sync>() {}
-    sent::<Vgg>();
-    sent::<RandomVgg>();
-    sent::<Outcome>();
-    sent::<Picture>();
-    sent::<Exemplars>();
-    sent::<TextureOptions>();
-    sent::<StyleOptions>();
-    sent::<InvertOptions>();
-    sent::<RunOptions>();
-    sent::<Adam>();
-    sent::<Error>();
-    fn moved<T: Send>() {}
-    moved::<Lbfgs>();
-    moved::<Objective>();
+fn types_go_from_thread_to_thread() {
+    fn shared<T: Send + Sync>() {}
+    // Networks, and what they are made of.
+    shared::<Vgg>();
+    shared::<RandomVgg>();
+    shared::<WeightFile>();
+    shared::<Preprocessing>();
+    shared::<Features>();
+    shared::<Trace>();
+    // Inputs and outputs.
+    shared::<Picture>();
+    shared::<Exemplars>();
+    shared::<Inpainting>();
+    shared::<Outcome>();
+    shared::<Record>();
+    shared::<Error>();
+    // Options.
+    shared::<RunOptions>();
+    shared::<InvertOptions>();
+    shared::<TextureOptions>();
+    shared::<StyleOptions>();
+    shared::<LbfgsOptions>();
+    shared::<AdamOptions>();
+    shared::<Limits>();
+    // What observers are told.
+    shared::<Preparation>();
+    shared::<Progress<'_>>();
+    shared::<Candidate>();
+    // Parts.
+    shared::<Adam>();
+    shared::<LbfgsState>();
+    shared::<GreedyStackBuilder>();
+    shared::<GreedyStack>();
+    shared::<Gram>();
+    shared::<DeviceInfo>();
+    fn sent<T: Send>() {}
+    sent::<Lbfgs>();
+    sent::<Objective>();
 }

@@ -1,7 +1,8 @@
-//! What the three tasks share: sizes, layers that fit them, terms of their objectives.
+//! The terms of the three tasks' objectives, and the layers that they are measured at.
 
 mod resampled;
 mod statistics;
+mod style_terms;
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +10,7 @@ use burn::tensor::Device;
 
 pub(crate) use self::resampled::{refuse_layers, refuse_total_variation, seed_of};
 pub use self::statistics::Statistics;
-pub(crate) use self::statistics::Style;
+pub(crate) use self::style_terms::StyleTerms;
 use crate::error::{Error, Result};
 use crate::imaging::{Raster, Size};
 use crate::loss::{Content, Region, TotalVariation};
@@ -51,8 +52,8 @@ pub(crate) fn style_layers(vgg: &Vgg, images: &[(&str, Size)]) -> Vec<Layer> {
     layers
 }
 
-/// Refuses images that some of `layers` cannot be computed from; the smallest side they need.
-pub(crate) fn deepest(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]) -> Result<usize> {
+/// The smallest side that all `layers` can be computed from; refuses images that are smaller.
+pub(crate) fn smallest_side(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]) -> Result<usize> {
     if layers.is_empty() {
         return Err(Error::option("layers", "empty", "at least one layer"));
     }
@@ -72,7 +73,7 @@ fn map_size(vgg: &Vgg, image: Size, layer: Layer) -> Result<Size> {
     vgg.architecture().map_size(layer, image, vgg.padding())
 }
 
-/// The part of a map of `size` that a mask shows white; none if it shows no position so.
+/// The positions of a map of `size` that a mask shows white; none if there are none.
 fn region(mask: &Raster, size: Size, device: &Device) -> Option<Region> {
     let mask = mask.resized(size);
     Region::of_values(mask.values(), [size.height, size.width], device)
