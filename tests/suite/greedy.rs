@@ -1,13 +1,9 @@
 //! The greedy stack: what it chooses, and that it goes on where it was.
 
-use crate::common::{flex, picture, values};
+use crate::common::{flex, layer, picture, values};
 use ranvgg::{
-    Candidate, Control, GreedyStack, GreedyStackBuilder, InvertOptions, Layer, RandomVgg, invert,
+    Candidate, Control, GreedyStack, GreedyStackBuilder, InvertOptions, RandomVgg, invert,
 };
-
-fn layer(name: &str) -> Layer {
-    name.parse().unwrap()
-}
 
 fn builder() -> GreedyStackBuilder {
     let network = RandomVgg::vgg19().with_seed(5);

@@ -1,17 +1,13 @@
 //! Paintings by resampled filters, the default, as a user makes them.
 
-use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+use image::{DynamicImage, GrayImage, Luma};
 use ranvgg::metrics::{filter_responses, psnr};
 use ranvgg::{
     Colours, Exemplars, Outcome, Picture, RandomVgg, RunOptions, Scales, Size, StyleOptions,
-    StyleStart, Vgg, transfer_style,
+    StyleStart, transfer_style,
 };
 
-use crate::common::{bundled, flex};
-
-fn network() -> Vgg {
-    RandomVgg::vgg19().init(&flex()).unwrap()
-}
+use crate::common::{bundled, flex, left_half, network, plain};
 
 fn options(evaluations: usize) -> StyleOptions {
     StyleOptions::default().with_run(RunOptions::default().with_evaluations(evaluations))
@@ -19,18 +15,6 @@ fn options(evaluations: usize) -> StyleOptions {
 
 fn paint(style: impl Into<Exemplars>, options: &StyleOptions) -> Outcome {
     transfer_style(&network(), bundled("cat.png", 96), style, options, &mut ()).unwrap()
-}
-
-fn plain(colour: [u8; 3], side: u32) -> DynamicImage {
-    RgbImage::from_pixel(side, side, Rgb(colour)).into()
-}
-
-/// White on the left half.
-fn left_half(side: u32) -> DynamicImage {
-    GrayImage::from_fn(side, side, |x, _| {
-        Luma([if x < side / 2 { 255 } else { 0 }])
-    })
-    .into()
 }
 
 /// How alike contours are: the correlation of differences of luminance between neighbours.
@@ -88,7 +72,7 @@ fn the_content_weight_decides_how_much_stays() {
 #[test]
 fn styles_and_contents_keep_to_their_places() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
-    let left = Exemplars::regions([(strokes.clone().into(), left_half(96))]);
+    let left = Exemplars::regions([(strokes.clone().into(), left_half(96, 96))]);
     let result = paint(left, &options(100)).image().to_rgb8();
     let (mut painted, mut count) = (0.0, 0.0);
     for (x, y, pixel) in result.enumerate_pixels() {
@@ -103,7 +87,7 @@ fn styles_and_contents_keep_to_their_places() {
     assert!(painted / count > 10.0, "{}", painted / count);
 
     let options = options(200)
-        .with_content_mask(left_half(96))
+        .with_content_mask(left_half(96, 96))
         .with_content_weight(0.5);
     let result = paint(&strokes, &options).image();
     let (kept, free) = (
@@ -117,7 +101,7 @@ fn styles_and_contents_keep_to_their_places() {
 #[test]
 fn each_region_has_the_colours_of_its_style() {
     let black_and_white = |left: bool| {
-        let mask = left_half(64).to_luma8();
+        let mask = left_half(64, 64).to_luma8();
         GrayImage::from_fn(64, 64, |x, y| {
             let white = (mask.get_pixel(x, y).0[0] > 0) == left;
             Luma([if white { 255 } else { 0 }])
