@@ -39,8 +39,16 @@ fn mistakes_are_named_and_nothing_is_written() {
     fs::write(folder.path().join("empty.png"), "").unwrap();
     let before = files(folder.path());
     let mistakes: [(&str, &[&str], &[&str]); 19] = [
-        ("synthesize_texture", &["absent.png"], &["absent.png"]),
-        ("synthesize_texture", &["text.png"], &["text.png"]),
+        (
+            "synthesize_texture",
+            &["absent.png"],
+            &["error: cannot read `absent.png`: "],
+        ),
+        (
+            "synthesize_texture",
+            &["text.png"],
+            &["error: cannot decode `text.png` as an image: "],
+        ),
         ("synthesize_texture", &["empty.png"], &["empty.png"]),
         ("synthesize_texture", &["--size", "0"], &["0", "1 to 16384"]),
         (
