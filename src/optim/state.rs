@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::lbfgs::{Counts, Curvature, Lbfgs, Pair, Point};
+use super::history::Pair;
+use super::lbfgs::{Counts, Lbfgs};
 use super::line_search::LineSearch;
 use super::options::{LbfgsOptions, StopReason};
+use super::point::{Curvature, Point};
 use crate::error::{Error, Result};
 
 /// Everything that [`Lbfgs`] remembers, in host memory and serialisable.

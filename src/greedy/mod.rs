@@ -1,36 +1,33 @@
 //! The greedy stack: a random network whose layers are chosen, one after another, by how well an
 //! image comes back from them.
 
+mod report;
+mod scoring;
+
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::thread;
+use std::path::PathBuf;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, FileUse, Result, at_least_one};
-use crate::file::{self, IfExists};
-use crate::imaging::{Picture, Raster, Size};
-use crate::invert::{InvertOptions, invert, reconstruction_error};
-use crate::metrics::psnr;
+use crate::error::{Result, at_least_one};
+use crate::imaging::{Picture, Size};
 use crate::network::{Layer, RandomVgg};
 use crate::run::Control;
 
-/// Chooses the weights of a network layer by layer: of several draws of a layer, above the layers
-/// chosen so far, the one from which a reference picture comes back best.
+/// Chooses the weights of a network layer by layer. Several draws of a layer are tried above the
+/// layers that were chosen before; the one from which a reference picture comes back best is kept.
 ///
-/// A draw is scored by inverting the picture from the layer's activations, at one size from noise, and
-/// comparing what came back where it was asked to agree:
+/// To score a draw, the picture is inverted from the layer's features, at one size and from noise. The
+/// score is the distance between the features of the result `x` and those of the picture:
 ///
 /// ```text
 /// score = sum (F(x) - F(picture))^2 / sum F(picture)^2
 /// ```
 ///
-/// (He, Wang and Hopcroft, NIPS 2016, section 2.2, by the loss itself; divided by the size of the
-/// features, draws that are merely smaller have no advantage.) The candidates of a layer are the
-/// seeds `n s` to `n s + n - 1` for a network of seed `s` and `n` candidates, so that stacks of
+/// (He, Wang and Hopcroft, NIPS 2016, section 2.2, score by the loss itself. Divided by the size of the
+/// features, it gives draws of smaller features no advantage.) With `n` candidates and a network of
+/// seed `s`, the candidates of a layer are the seeds `n s` to `n s + n - 1`, so that stacks of
 /// different seeds share none.
 ///
 /// ```
@@ -105,23 +102,6 @@ pub struct GreedyStack {
     complete: bool,
 }
 
-/// What determines the candidates and their scores.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Settings {
-    network: RandomVgg,
-    /// Width, height and checksum of the reference.
-    reference: (usize, usize, u32),
-    candidates: usize,
-    evaluations: usize,
-}
-
-/// What lies on disk.
-#[derive(Debug, Serialize, Deserialize)]
-struct Report {
-    settings: Settings,
-    candidates: Vec<Candidate>,
-}
-
 impl GreedyStackBuilder {
     /// Chooses layers of `network`, whose architecture, options and seed are kept, for `reference`.
     pub fn new(network: RandomVgg, reference: impl Into<Picture>) -> Self {
@@ -182,8 +162,9 @@ impl GreedyStackBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for no candidates or evaluations or a report of other settings,
-    /// [`Error::File`] for a report that cannot be understood, those of [`invert`].
+    /// [`Error::InvalidOption`](crate::Error::InvalidOption) for no candidates or evaluations or a report of other settings,
+    /// [`Error::File`](crate::Error::File) for a report that cannot be
+    /// understood, those of [`invert`](crate::invert).
     pub fn build(&self, observer: &mut dyn CandidateObserver) -> Result<GreedyStack> {
         let layers = self.layers()?;
         at_least_one("candidates", self.candidates)?;
@@ -243,140 +224,6 @@ impl GreedyStackBuilder {
     fn seeds(&self) -> impl Iterator<Item = u64> {
         let first = self.network.seed().wrapping_mul(self.candidates as u64);
         (0..self.candidates as u64).map(move |number| first.wrapping_add(number))
-    }
-
-    /// The report so far: that on disk, if there is one.
-    fn resumed(&self, reference: &Raster) -> Result<Report> {
-        let bytes: Vec<u8> = reference
-            .values()
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        let size = reference.size();
-        let settings = Settings {
-            network: self.network.clone(),
-            reference: (size.width, size.height, crc32fast::hash(&bytes)),
-            candidates: self.candidates,
-            evaluations: self.evaluations,
-        };
-        let empty = Report {
-            settings,
-            candidates: Vec::new(),
-        };
-        let Some(path) = &self.report else {
-            return Ok(empty);
-        };
-        file::check(path, IfExists::Replace)?;
-        if !path.exists() {
-            return Ok(empty);
-        }
-        let report: Report = serde_json::from_slice(&file::read(path)?)
-            .map_err(|source| Error::file(FileUse::Report, path, source))?;
-        if report.settings != empty.settings {
-            return Err(Error::option(
-                format!("the report `{}`", path.display()),
-                "of another network, reference, number of candidates or of evaluations",
-                "one of the same",
-            ));
-        }
-        Ok(report)
-    }
-
-    /// Scores draws of a layer, on all devices side by side; whether `take` asked to stop.
-    fn score_all(
-        &self,
-        (network, layer, seeds): (&RandomVgg, Layer, VecDeque<u64>),
-        devices: &[Device],
-        reference: &Raster,
-        take: &mut dyn FnMut(Candidate) -> Result<Control>,
-    ) -> Result<bool> {
-        let queue = Mutex::new(seeds);
-        let over = AtomicBool::new(false);
-        let next = || {
-            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-            (!over.load(Ordering::Relaxed))
-                .then(|| queue.pop_front())
-                .flatten()
-        };
-        let (sender, receiver) = mpsc::channel();
-        thread::scope(|scope| {
-            for device in devices {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || {
-                    while let Some(seed) = next() {
-                        let scored = self.score(network, (layer, seed), device, reference);
-                        if sender.send(scored).is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            let mut result = Ok(false);
-            for scored in receiver {
-                match scored.and_then(&mut *take) {
-                    Ok(Control::Continue) => continue,
-                    Ok(Control::Stop) if result.is_ok() => result = Ok(true),
-                    Err(error) if result.is_ok() => result = Err(error),
-                    _ => {}
-                }
-                over.store(true, Ordering::Relaxed);
-            }
-            result
-        })
-    }
-
-    /// Inverts the reference from one draw.
-    fn score(
-        &self,
-        network: &RandomVgg,
-        (layer, seed): (Layer, u64),
-        device: &Device,
-        reference: &Raster,
-    ) -> Result<Candidate> {
-        let vgg = network.clone().with_layer_seed(layer, seed).init(device)?;
-        let picture = reference.to_tensor(device);
-        let mut options = InvertOptions::paper();
-        options.run.evaluations = Some(self.evaluations);
-        let outcome = invert(&vgg, &picture, layer, &options, &mut ())?;
-        Ok(Candidate {
-            layer,
-            seed,
-            score: reconstruction_error(&vgg, outcome.tensor(), picture, layer)?,
-            psnr: psnr(&outcome.picture(), &reference.to_rgb())?,
-        })
-    }
-}
-
-impl Report {
-    fn knows(&self, layer: Layer, seed: u64) -> bool {
-        self.of(layer).any(|candidate| candidate.seed == seed)
-    }
-
-    fn of(&self, layer: Layer) -> impl Iterator<Item = &Candidate> {
-        let all = self.candidates.iter();
-        all.filter(move |candidate| candidate.layer == layer)
-    }
-
-    /// The seed with the lowest score, of equal ones the first.
-    fn best(&self, layer: Layer) -> Option<u64> {
-        let order =
-            |a: &&Candidate, b: &&Candidate| a.score.total_cmp(&b.score).then(a.seed.cmp(&b.seed));
-        self.of(layer).min_by(order).map(|best| best.seed)
-    }
-
-    fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self)
-            .map_err(|source| Error::file(FileUse::Report, path, source))?;
-        file::write(path, &text, IfExists::Replace)
-    }
-
-    fn into_stack(self, network: RandomVgg, complete: bool) -> GreedyStack {
-        GreedyStack {
-            network,
-            candidates: self.candidates,
-            complete,
-        }
     }
 }
 
