@@ -59,13 +59,14 @@ const VARIATION_PER_STRIDE: f64 = 0.001;
 /// L = |F(x) - F(picture)|^2 / (2 N M)  +  c R(x)
 /// ```
 ///
-/// with `R` the total variation, whose small weight keeps out noise that the layer does not see. What
-/// comes back shows what the layer keeps of an image; what is lost or invented, what it ignores. (He,
-/// Wang and Hopcroft, NIPS 2016, section 3.1.)
+/// with `F` the features at the layer, `N` channels of `M` positions, and `R` the total variation. Its
+/// small weight keeps out noise that the layer does not see. The result shows what the layer keeps of
+/// an image: what is lost or invented in it, the layer ignores. (He, Wang and Hopcroft, NIPS 2016,
+/// section 3.1.)
 ///
-/// From coarse to fine, as is the default, the features of smaller copies help, and the result
-/// shows more than those at full size alone. [`InvertOptions::paper`] leaves these and the total
-/// variation out.
+/// By default a run goes from coarse to fine. The features of reduced copies help then, and more of
+/// the picture comes back than from those at full size alone. [`InvertOptions::paper`] leaves out both
+/// the coarse scales and the total variation.
 ///
 /// # Errors
 ///

@@ -4,7 +4,7 @@ use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
 
 use super::{Raster, Size};
 
-/// How a map is stored in a file.
+/// The pixel type of an image or map in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) channels: usize,

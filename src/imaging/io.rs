@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, FileUse, OutputReason, Result};
 use crate::file::{self, IfExists};
 
-/// What an image file may ask for when it is read.
+/// Limits on an image file that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Setters)]
 #[serde(default, deny_unknown_fields)]
 #[setters(prefix = "with_")]
@@ -35,7 +35,7 @@ impl Default for Limits {
 /// Endings of files that can be written.
 const WRITABLE: &str = ".png, .jpg, .jpeg, .tif, .tiff";
 
-/// Reads a PNG, JPEG or TIFF file. What it is is read from its content, not from its name.
+/// Reads a PNG, JPEG or TIFF file. The format is found from the content, not from the name.
 ///
 /// # Errors
 ///
@@ -72,8 +72,8 @@ pub fn check_output(path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
     file::check(path, if_exists)
 }
 
-/// Writes an image in the format its name ends in. At any moment the file is as it was before or
-/// complete: the bytes go to a temporary file beside it, which then takes its name.
+/// Writes an image in the format that the path ends in. The bytes go to a temporary file in the same
+/// folder, which then takes the path's name, so that the file is never half-written.
 ///
 /// # Errors
 ///

@@ -64,12 +64,12 @@ impl From<&Tensor<4>> for Picture {
 }
 
 impl Picture {
-    /// Several maps of one surface, for example its albedo, normals and height, that are made
-    /// together so that they stay registered: all their channels are one picture of as many
-    /// channels. A network that reads so many is needed
-    /// ([`RandomVgg::with_channels`](crate::RandomVgg::with_channels)).
+    /// Several maps of one surface, for example its albedo, normals and height. They are made together
+    /// and stay registered: their channels are stacked to one picture. The network must read as many
+    /// channels ([`RandomVgg::with_channels`](crate::RandomVgg::with_channels)).
     ///
-    /// Greys count one channel, colours three, transparency one more. Values are taken as they are.
+    /// A grey map has one channel, a colour map three, transparency adds one. Values are taken as they
+    /// are.
     ///
     /// ```
     /// # #[cfg(feature = "flex")] {

@@ -11,15 +11,14 @@ use crate::error::{Error, Result, not_negative, positive};
 use crate::kernels::{ConvolutionShape, Parameters};
 use crate::random::{self, Purpose};
 
-/// The description of a VGG network with random weights: a few bytes from which the same network
-/// comes anywhere.
+/// The description of a VGG network with random weights. It takes a few bytes, and the same network
+/// comes of it anywhere.
 ///
-/// Weights are independent draws from `N(0, sigma)`. A network of ReLUs without biases only
-/// scales with sigma, layer by layer, so what is computed is the same network at the scale that
-/// keeps activations alive, standard deviation `sqrt(2 / fan in)` (He et al., ICCV 2015, eq. 10);
-/// [`gain`](Self::gain) tells the factor between the two. At the published sigma of 0.015
-/// activations would be 10^-5 of the image's at conv5_1 and losses 10^-21. No result depends on
-/// sigma.
+/// Weights are independent draws from `N(0, sigma)`. Without biases, sigma only scales the features of
+/// a network of ReLUs. The network is therefore computed with the standard deviation `sqrt(2 / fan in)`
+/// (He et al., ICCV 2015, eq. 10), which keeps features at the scale of the image;
+/// [`gain`](NetworkConfig::gain) is the factor between the two. At the published sigma of 0.015,
+/// features of conv5_1 would be 10^-5 of the image and losses 10^-21. No result depends on sigma.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {

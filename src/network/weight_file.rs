@@ -17,10 +17,9 @@ use crate::kernels::{ConvolutionShape, Padding, Parameters, Pooling};
 ///
 /// The file holds a weight and a bias for each layer, named as torchvision names them
 /// (`features.0.weight`, `classifier.0.bias`) or by the layer (`conv1_1.weight`, `fc6.bias`), with or
-/// without a prefix (`module.features.0.weight`). Layers may be missing from some depth on. How
-/// pooling summarises, how convolutions continue their input and what is done to colours is not in
-/// the file and is said here: [`torchvision`](Self::torchvision) and [`caffe`](Self::caffe) say what
-/// those weights were trained with.
+/// without a prefix (`module.features.0.weight`). Deep layers may be missing. Pooling, padding and
+/// preprocessing are not in the file and are said here: [`torchvision`](NetworkConfig::torchvision)
+/// and [`caffe`](NetworkConfig::caffe) have those that such weights were trained with.
 ///
 /// ```no_run
 /// # fn main() -> ranvgg::Result<()> {

@@ -49,7 +49,7 @@ fn deadline(limit: Duration, elapsed: Duration, share: f64) -> Duration {
     Duration::try_from_secs_f64(elapsed.as_secs_f64() + left * share).unwrap_or(Duration::MAX)
 }
 
-/// A picture brought to another size, of one that repeats without end (`wraps`) without a seam.
+/// A picture brought to another size; one that `wraps` is resized as if it repeated without end.
 fn enlarged(picture: &Raster, size: Size, wraps: bool) -> Raster {
     match wraps {
         true => picture.resized_periodic(size),

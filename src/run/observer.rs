@@ -28,7 +28,7 @@ pub struct Term<'a> {
     pub value: f64,
 }
 
-/// Where a run is, told after each evaluation.
+/// The state of a run after an evaluation.
 #[non_exhaustive]
 pub struct Progress<'a> {
     /// The scale, from 0.
@@ -64,8 +64,8 @@ impl Progress<'_> {
         self.terms.iter().map(|term| term.value).sum()
     }
 
-    /// The best image of this scale so far, at this scale's size; of a stack of maps, its first
-    /// three channels. Reads it from the device.
+    /// The best image of this scale so far, at this scale's size. Of a stack of maps it shows the first
+    /// three channels. The image is read from the device.
     ///
     /// # Errors
     ///

@@ -78,20 +78,20 @@ impl Outcome {
         }
     }
 
-    /// The image with 8 bits a channel, colours beyond 0..=1 clipped; of a stack of maps the first.
+    /// The image with 8 bits a channel, clipped to 0..=1. Of a stack of maps it is the first map.
     #[must_use]
     pub fn image(&self) -> DynamicImage {
         encoded(&self.first(), Depth::Eight)
     }
 
-    /// The image with 16 bits a channel; of a stack of maps the first.
+    /// The image with 16 bits a channel, clipped to 0..=1. Of a stack of maps it is the first map.
     #[must_use]
     pub fn image16(&self) -> DynamicImage {
         encoded(&self.first(), Depth::Sixteen)
     }
 
-    /// Each of a stack of [maps](crate::Picture::maps), with the channels and bits of the one given;
-    /// of anything else the image alone.
+    /// The maps of a [stack](crate::Picture::maps), each with the channels and bits of the map given.
+    /// Of anything else the image alone.
     #[must_use]
     pub fn maps(&self) -> Vec<DynamicImage> {
         let mut next = 0;
@@ -116,14 +116,15 @@ impl Outcome {
         self.picture.narrow(0, channels)
     }
 
-    /// The image as it was optimised, unclipped, on the host; of a stack of maps the first three
-    /// channels, or a grey.
+    /// The image as it was optimised, unclipped, on the host. A stack of maps shows its first three
+    /// channels, or a grey if it has fewer.
     #[must_use]
     pub fn picture(&self) -> Rgb32FImage {
         self.picture.to_rgb()
     }
 
-    /// The same, of all channels, as a tensor `[1, C, H, W]` on the network's device.
+    /// All channels as they were optimised, unclipped, as a tensor `[1, C, H, W]` on the network's
+    /// device.
     #[must_use]
     pub fn tensor(&self) -> Tensor<4> {
         self.picture.to_tensor(&self.device)
@@ -162,7 +163,7 @@ impl Outcome {
         self.counts.iterations
     }
 
-    /// Times the optimiser lost its way and set out anew.
+    /// How often the optimiser cleared its history and went on along the gradient.
     #[must_use]
     pub fn restarts(&self) -> usize {
         self.counts.restarts

@@ -20,19 +20,20 @@ const RATES: (f64, f64) = (0.02, 0.004);
 /// The share of a size's steps at the first rate; it falls to the last in the rest.
 const HOLD: f64 = 0.7;
 
-/// Amplitude of the noise that is added where a picture was enlarged, in standard deviations of the
-/// exemplars' colours: an enlarged picture has no fine grain, and what has none gets the same everywhere.
+/// Amplitude of the noise that is added to an enlarged picture, in standard deviations of the
+/// exemplars' colours. An enlarged picture has no fine grain; without noise it would get the same grain
+/// everywhere.
 const GRAIN: f64 = 0.15;
 
-/// Pixels around the picture that are made and thrown away. At a border fewer patches see a pixel than
-/// inside; the outermost belongs to one patch alone, and is noise.
+/// Width of the margin that is made around the picture and cut off at the end. Fewer patches cover a
+/// pixel at the border than inside; the outermost belongs to one patch and stays noise.
 pub(crate) const MARGIN: usize = 5;
 
 /// One size of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Level {
     pub(crate) size: Size,
-    /// This size in the last one.
+    /// This size as a factor of the last one.
     pub(crate) factor: f64,
     pub(crate) steps: usize,
 }
@@ -56,8 +57,8 @@ pub(crate) struct StochasticPlan {
     pub(crate) terms: Vec<&'static str>,
 }
 
-/// An objective's terms at an image, and the gradient of their sum, as step number `step` estimates
-/// them.
+/// Estimates an objective at an image in a step of the given number: its terms, and the gradient of
+/// their sum.
 pub(crate) type Estimate = Box<dyn Fn(&Planes, u32) -> (Vec<f64>, Planes)>;
 
 /// Runs as planned. `objective` makes what is minimised at a level that begins with the
@@ -100,7 +101,7 @@ pub(crate) fn run_stochastic(
             size,
         });
         let started = Instant::now();
-        // Of the last size counts why it ended, as with every other run.
+        // The stop reason is that of the last size.
         stop = StopReason::Evaluations;
         canvas = brought_to(&canvas, size, margin);
         if scale > 0 {

@@ -84,8 +84,8 @@ fn unknown_colours(name: &str) -> Error {
 /// Options of [`transfer_style`].
 ///
 /// `content_layer`, `style_layers`, `every_octave`, `colour_weight` and `total_variation_weight` are for
-/// statistics of a network's features. With resampled filters the layers and the total variation are
-/// refused, the others not looked at.
+/// statistics of a network's features. With resampled filters layers and a total variation are refused,
+/// and the other two have no effect.
 ///
 /// Serde leaves pictures out: their pixels belong into files of their own.
 #[derive(Clone, Debug, Serialize, Deserialize, Setters)]
@@ -94,13 +94,13 @@ fn unknown_colours(name: &str) -> Error {
 #[non_exhaustive]
 pub struct StyleOptions {
     /// Which statistics the result shares with the style picture. Default: distributions along
-    /// resampled filters, which of the network take its seed, channels and padding, and nothing else.
+    /// resampled filters. They take the seed, channels and padding of the network, and nothing else.
     pub statistics: Statistics,
-    /// How strongly content pulls, in units of the style's distance. At 0.03 the content dissolves, at 1
-    /// little but the colours change. Default: 0.15; for statistics of a network 3, in units of one of
-    /// them.
+    /// Weight of the content, in units of the style's distance. At 0.03 the content dissolves; at 1
+    /// little but the colours change. Default: 0.15. With statistics of a network the unit is one
+    /// statistic, and the default 3.
     pub content_weight: Option<f64>,
-    /// How strongly the style pulls, or each of its statistics. Default: 1.
+    /// Weight of the style; with statistics of a network, of each statistic. Default: 1.
     pub style_weight: f64,
     /// Width and height of the result; the content picture is resized to it. Default: the content
     /// picture's.
@@ -110,8 +110,8 @@ pub struct StyleOptions {
     pub style_scale: f64,
     /// Whose colours the result has. Default: the style's.
     pub colours: Colours,
-    /// Where the content pulls: white of a mask, which is resized to the result. Default:
-    /// everywhere. Where a style pulls, and which, is said by [`Exemplars::regions`].
+    /// A mask that is white where the content counts. It is resized to the result. Default: none, the
+    /// content counts everywhere. [`Exemplars::regions`] says where each style counts.
     #[serde(skip)]
     #[setters(into)]
     pub content_mask: Option<Picture>,
@@ -133,8 +133,7 @@ pub struct StyleOptions {
     pub style_layers: Option<Vec<Layer>>,
     /// Match them on every octave of the image at once. Default: true.
     pub every_octave: bool,
-    /// How strongly the distribution of the style's colours pulls, in units of one of its
-    /// statistics. Default: 1.
+    /// Weight of the distribution of the style's colours, in units of one statistic. Default: 1.
     pub colour_weight: f64,
     /// Weight of the total variation, in the same units. Default: 0.
     pub total_variation_weight: f64,

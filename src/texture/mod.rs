@@ -34,9 +34,10 @@ use crate::terms::{
 #[non_exhaustive]
 pub struct TextureOptions {
     /// Which statistics the result shares with the exemplar. Default: distributions along resampled
-    /// filters, which of the network take its seed, channels and padding, and nothing else. `layers`,
+    /// filters. They take the seed, channels and padding of the network, and nothing else. `layers`,
     /// `every_octave`, `colour_weight` and `total_variation_weight` are for statistics of a network's
-    /// features; with resampled filters the first and the last are refused, the others not looked at.
+    /// features. With resampled filters `layers` and a total variation are refused, and the other two
+    /// have no effect.
     pub statistics: Statistics,
     /// Layers whose features count. Shallow ones carry grain and colour, deeper ones shapes. Default:
     /// `conv1_1 conv2_1 conv3_1`, of AlexNet `conv1 conv2 conv3`.
@@ -47,22 +48,21 @@ pub struct TextureOptions {
     pub every_octave: bool,
     /// Weight of the distribution of colours, in units of one statistic. Default: 1.
     pub colour_weight: f64,
-    /// The exemplar's size in the texture, as a factor. At 1 its pixels are the result's. Default: 1,
-    /// unless the exemplar's shorter side is more than one and a half times the result's: then it is
-    /// brought to that, since the result would otherwise show a small detail.
+    /// The factor by which the exemplar is resized before its statistics are taken. Default: 1, unless
+    /// the exemplar's shorter side is more than one and a half times the result's. Such an exemplar is
+    /// reduced to one and a half times, since the result would show a small detail otherwise.
     pub exemplar_scale: Option<f64>,
-    /// Keeps the periods of an exemplar that repeats itself, of rows of bricks, tiles or weaves: each
-    /// place has the distributions of the exemplar's places of the same phase. For resampled filters and a
+    /// Keeps the periods of an exemplar that repeats itself: rows of bricks, tiles, weaves. Each position
+    /// gets the distributions of the exemplar's positions of the same phase. For resampled filters and a
     /// single exemplar, without a mask and without inpainting. Default: true.
     pub periods: bool,
-    /// Steps for which resampled filters stay the same before others are drawn. More than 1 is for study:
-    /// it is worse, and never drawing others, `usize::MAX`, is a fixed network (`docs/EVIDENCE.md`).
-    /// Default: 1.
+    /// Steps after which resampled filters are drawn anew. More than 1 gives worse results and is for
+    /// study; with `usize::MAX` the filters are a fixed network (`docs/EVIDENCE.md`). Default: 1.
     pub steps_per_draw: usize,
-    /// How strongly each patch is pulled to the exemplar's nearest one, beside the distributions: 1 for
-    /// things with parts, flowers, leaves, stones that touch. Takes twice the time, and lifts more side
-    /// by side from the exemplar (`docs/QUALITY.md`). For resampled filters and a single exemplar without
-    /// a mask; refused elsewhere. Default: 0.
+    /// How strongly each patch is pulled to the exemplar's nearest patch, beside the distributions. A
+    /// weight of 1 suits things with parts: flowers, leaves, stones that touch. It takes twice the time
+    /// and copies larger pieces of the exemplar (`docs/QUALITY.md`). For resampled filters and a single
+    /// exemplar without a mask; refused otherwise. Default: 0.
     pub nearest_weight: f64,
     /// Width and height of the result, independent of the exemplar's. Default: the first
     /// exemplar's.
@@ -101,7 +101,8 @@ impl Default for TextureOptions {
     }
 }
 
-/// The exemplar's shorter side, at most, in those of the result, unless a scale is given.
+/// The longest that an exemplar's shorter side may be, in shorter sides of the result, unless a scale
+/// is given.
 const MOST_OF_RESULT: f64 = 1.5;
 
 run_setters!(TextureOptions);
