@@ -1,10 +1,11 @@
-//! Networks: names and geometry of layers, where weights come from, forward and back.
+//! Parts of networks: features, traces, preprocessing, the extent of layers, and layer weights.
 //!
-//! ```text
-//! random_vgg, recipe, weight_file ──> config ──> vgg ──> stages ──> architecture ──> layer
-//! normalizer, rescaling, export ────> vgg
-//! passes ──> trace, refusals ───────> vgg
-//! ```
+//! The networks themselves, [`RandomVgg`], [`WeightFile`](crate::WeightFile) and
+//! [`Vgg`], are at the root of the crate.
+
+// random_vgg, recipe, weight_file ──> config ──> vgg ──> stages ──> architecture ──> layer
+// normalizer, rescaling, export ────> vgg
+// passes ──> trace, refusals ───────> vgg
 
 pub(crate) mod architecture;
 mod checkpoint;

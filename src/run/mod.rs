@@ -1,4 +1,8 @@
-//! Runs: the loop over scales, and over the evaluations of each.
+//! Runs: what an observer is told and an outcome records.
+//!
+//! Every task runs from coarse to fine, and at each scale through evaluations of its objective.
+//! [`RunOptions`] says how long, an [`Observer`] watches, and an
+//! [`Outcome`] is the result.
 
 mod descent;
 pub(crate) mod inpainting;
