@@ -76,8 +76,8 @@ impl Exemplars {
 
     /// Several exemplars, each where its mask is white in the result. Masks are resized to the result.
     ///
-    /// Where masks overlap, the lighter one counts; where all are darker than a middle grey,
-    /// nothing is asked of the result.
+    /// Where masks overlap, the lightest one counts. Where all are darker than a middle grey, no
+    /// statistics are asked of the result.
     pub fn regions<M: Into<Picture>>(regions: impl IntoIterator<Item = (Self, M)>) -> Self {
         let mut mixtures = Vec::new();
         let mut nested = false;

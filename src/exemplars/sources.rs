@@ -4,11 +4,12 @@ use burn::tensor::{Device, Tensor};
 
 use crate::imaging::{Format, Raster, Size};
 
-/// Pictures on the host, all that were read.
+/// All exemplars on the host.
 pub(crate) struct Sources {
     pub(super) mixtures: Vec<SourceMixture>,
 }
 
+/// The pictures of one region as they were read, and the region's mask.
 pub(super) struct SourceMixture {
     pub(super) members: Vec<Source>,
     pub(super) region: Option<Raster>,
@@ -74,7 +75,7 @@ impl Sources {
         self.all().map(|source| source.raster.size())
     }
 
-    /// The first, from which sizes and formats are taken where nothing else is said.
+    /// The first picture: the default of the result's size, and its format.
     fn first(&self) -> &Source {
         &self.mixtures[0].members[0]
     }
@@ -87,14 +88,14 @@ impl Sources {
         self.first().formats.clone()
     }
 
-    /// The picture, where there is one alone, all of which counts everywhere.
+    /// The picture, if there is only one, without a mask and without a region.
     pub(crate) fn single(&self) -> Option<&Raster> {
         let first = self.first();
         let alone = self.all().count() == 1 && self.mixtures[0].region.is_none();
         (alone && first.mask.is_none()).then_some(&first.raster)
     }
 
-    /// White where any region is, in a result of `size`; none where there is no mask of one.
+    /// A mask of `size` that is white in any region; none if a mixture has no region.
     pub(crate) fn regions(&self, size: Size) -> Option<Raster> {
         let masks = self.mixtures.iter().map(|mixture| mixture.region.as_ref());
         let masks: Option<Vec<&Raster>> = masks.collect();
@@ -104,7 +105,7 @@ impl Sources {
         })
     }
 
-    /// The mean colour of what counts, each region alike.
+    /// The mean colour of what counts; each region has the same weight.
     pub(crate) fn mean(&self) -> Vec<f32> {
         let mut mean = vec![0.0; self.first().raster.channels()];
         for source in self.all() {
@@ -116,13 +117,13 @@ impl Sources {
         mean
     }
 
-    /// The standard deviation of colours, each picture alike.
+    /// The standard deviation of colours, the mean over pictures.
     pub(crate) fn deviation(&self) -> f64 {
         let sum: f64 = self.all().map(|source| source.raster.deviation()).sum();
         sum / self.all().count().max(1) as f64
     }
 
-    /// Each picture as `change` makes it.
+    /// The same with each picture replaced by what `change` makes of it.
     pub(crate) fn changed(mut self, change: impl Fn(&Raster) -> Raster) -> Self {
         let sources = self
             .mixtures
@@ -134,7 +135,7 @@ impl Sources {
         self
     }
 
-    /// Each picture, and its mask, at the size that `to` gives for its own.
+    /// The same with each picture and its mask resized to the size that `to` gives for its own.
     pub(crate) fn brought_to(mut self, to: impl Fn(Size) -> Size) -> Self {
         let sources = self
             .mixtures
@@ -146,7 +147,7 @@ impl Sources {
         self
     }
 
-    /// All of them on the host, a picture of some size brought to the size that `to` gives for it.
+    /// All of them on the host, each picture resized to the size that `to` gives for its own.
     pub(crate) fn resized(&self, to: impl Fn(Size) -> Size) -> Vec<HostMixture<'_>> {
         let member = |source: &Source| {
             let (picture, mask) = source.resized(to(source.raster.size()));

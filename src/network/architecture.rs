@@ -37,8 +37,8 @@ pub enum Architecture {
     /// 16 convolutions and 3 fully connected layers.
     #[default]
     Vgg19,
-    /// 5 convolutions, the first of 11x11 pixels in steps of 4, and 3 fully connected layers;
-    /// pooling windows overlap. Its layers are numbered through: `conv1` ... `conv5`.
+    /// 5 convolutions, the first of 11x11 pixels with stride 4, and 3 fully connected layers.
+    /// Pooling windows overlap. Convolutions are numbered without blocks: `conv1` ... `conv5`.
     AlexNet,
 }
 
@@ -157,7 +157,7 @@ impl Architecture {
         Ok(Size::new(width, height))
     }
 
-    /// The convolutions of a block, from 1 to 5; of AlexNet each is a block.
+    /// The convolutions of a block, from 1 to 5. In AlexNet each convolution is a block.
     pub(crate) fn block(self, number: usize) -> Vec<Layer> {
         let mut layers = self.layers();
         layers.retain(|layer| match layer {

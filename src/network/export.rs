@@ -12,7 +12,7 @@ use crate::file::{self, IfExists};
 impl Vgg {
     /// The weights of all layers up to `deepest` as a safetensors file with torchvision's keys.
     ///
-    /// Layers that were not used yet are drawn.
+    /// Weights of layers that were not used yet are drawn first.
     ///
     /// # Errors
     ///

@@ -260,14 +260,14 @@ pub fn transfer_style(
     })
 }
 
-/// The content picture at the result's size, where it counts, and the files that could hold it.
+/// The content picture at the result's size, the mask of where it counts, and its pixel types.
 struct ContentPicture {
     picture: Raster,
     mask: Option<Raster>,
     formats: Vec<Format>,
 }
 
-/// The style picture's size when its shorter side is `scale` times that of the result.
+/// The size of a style picture whose shorter side is `scale` times that of the result.
 fn style_size(style: Size, result: Size, scale: f64) -> Size {
     let factor = scale * result.shorter() as f64 / style.shorter() as f64;
     let side = |side: usize| ((side as f64 * factor).round() as usize).max(1);

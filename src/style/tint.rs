@@ -8,8 +8,8 @@ use crate::random::{self, Purpose};
 const BINS: usize = 64;
 
 /// `picture` in the colours of `style`: each pixel gets the mean colour of the style's pixels whose
-/// luminance has the same rank. `dither`: standard deviation of noise on the picture's luminance, in its
-/// own; where a picture is flat, it then gets all colours of some range of ranks, instead of stripes.
+/// luminance has the same rank. `dither` is the standard deviation of noise on the picture's luminance,
+/// in units of its own. With it, flat parts get all colours of a range of ranks, instead of stripes.
 ///
 /// Each region has the colours of its own style; beyond all of them the picture stays as it is.
 pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) -> Raster {

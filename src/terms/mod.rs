@@ -17,9 +17,10 @@ use crate::loss::{Content, Region, TotalVariation};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 
-/// Blocks whose first convolutions are style layers: those whose statistics at every octave of the
-/// image carry structure to any size, and those of the published loss.
+/// Blocks whose first convolutions are the default style layers. Their statistics are matched at every
+/// octave of the image, so that shallow layers carry structure of any size.
 pub(crate) const SHALLOW_BLOCKS: RangeInclusive<usize> = 1..=3;
+/// Blocks whose first convolutions are the style layers of the published loss.
 pub(crate) const PUBLISHED_BLOCKS: RangeInclusive<usize> = 1..=5;
 
 /// The first convolutions of `blocks`, shallow to deep.
@@ -37,7 +38,7 @@ pub(crate) fn content_layer(vgg: &Vgg) -> Layer {
     }
 }
 
-/// The default style layers, of which all `images` are large enough.
+/// The default style layers for which all `images` are large enough.
 pub(crate) fn style_layers(vgg: &Vgg, images: &[(&str, Size)]) -> Vec<Layer> {
     let mut layers = first_of(vgg, SHALLOW_BLOCKS);
     let fits = |layer: Layer| {

@@ -11,7 +11,7 @@ use crate::loss::{Gram, Loss, Region, Wasserstein, moments_of_mixture};
 use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
 
-/// A style, as terms of an objective.
+/// The statistics of exemplars that an objective matches, and their weights.
 pub(crate) struct StyleTerms<'a> {
     pub(crate) layers: &'a [Layer],
     pub(crate) statistics: Statistics,
@@ -25,35 +25,35 @@ pub(crate) struct StyleTerms<'a> {
     pub(crate) colour_weight: f64,
 }
 
-/// What is said where features of a network are asked for.
+/// The error of resampled filters where features of a network are asked for.
 fn reads_no_network() -> Error {
     let allowed = "gram, moments, whitened or distributions where features of a network count";
     Error::option("statistics", Statistics::Resampled, allowed)
 }
 
-/// Weight of a mean compared with the covariance beside it. Of 1, 5, 10 and 20 ten gave the closest
-/// patches (`docs/QUALITY.md`): whitened covariances see little of how much there is of what.
+/// Weight of a mean compared with the covariance beside it. Of 1, 5, 10 and 20, ten gave the closest
+/// patches (`docs/QUALITY.md`): whitened covariances say little of how often a feature occurs.
 const MEAN_WEIGHT: f64 = 10.0;
 
 /// How covariances are whitened: see [`Covariance::partially_whitened`](crate::loss::Covariance::partially_whitened).
 const WHITENING: f64 = 0.5;
 
-/// Directions along which features are compared, and colours.
+/// Numbers of directions along which features and colours are compared.
 const DIRECTIONS: usize = 64;
 const COLOUR_DIRECTIONS: usize = 32;
 
-/// Positions at the border of an exemplar's map that its statistics leave out. What is mirrored
-/// there is found at the border of every result, and would be put into its coverage.
+/// Positions at the border of an exemplar's map that its statistics leave out. Padding by reflection
+/// makes features there that occur at every border; as statistics they would occur inside as well.
 const MARGIN: usize = 1;
 
-/// A statistic of a map: what it is called, its weight and its target.
+/// A statistic of a map: its name, its weight and the loss that compares with it.
 struct Statistic {
     name: &'static str,
     weight: f64,
     loss: Box<dyn Loss>,
 }
 
-/// Where a statistic counts.
+/// The positions of a map at which a mixture's statistics count.
 enum Coverage {
     Everywhere,
     In(Region),
@@ -64,8 +64,8 @@ enum Coverage {
 impl StyleTerms<'_> {
     /// Adds the statistics of each region's mixture of exemplars, on the image and on its halvings.
     ///
-    /// A network that wraps makes a result that tiles. The exemplars need not tile: read as if they
-    /// did, their own seams would be part of their statistics, so they are read by reflection then.
+    /// A network with circular padding makes a result that tiles. Exemplars need not tile, and their
+    /// seams must not become statistics; they are read with reflection instead.
     pub(crate) fn add(
         &self,
         mut objective: Objective,
@@ -182,8 +182,8 @@ impl StyleTerms<'_> {
 }
 
 impl Statistic {
-    /// Its weight and loss at a coverage. The weight is in proportion to the area, so that it pulls as
-    /// hard at each position as one that counts everywhere.
+    /// Its weight and loss where it counts. The weight is in proportion to the area, so that the gradient
+    /// at a position is as large as that of a statistic that counts everywhere.
     fn at(self, coverage: &Coverage) -> Option<(f64, Box<dyn Loss>)> {
         match coverage {
             Coverage::Everywhere => Some((self.weight, self.loss)),
@@ -197,8 +197,8 @@ impl Statistic {
 }
 
 impl DeviceSource<'_> {
-    /// The positions of a map of this picture that count, with the picture's share; none where its
-    /// mask leaves none. `margin` positions at the border do not.
+    /// The positions of a map of this picture that count, with the picture's share; none if its mask
+    /// leaves none. `margin` positions at the border do not count.
     fn counted(&self, map: Tensor<4>, margin: usize) -> Result<Option<(Tensor<4>, f64)>> {
         let [_, _, height, width] = map.dims();
         let (map, size) = if height.min(width) <= 2 * margin {
@@ -225,7 +225,8 @@ impl DeviceSource<'_> {
     }
 }
 
-/// Where each mixture counts in a map of `size`. Of regions that overlap the lightest has a position.
+/// Where each mixture counts in a map of `size`. Where regions overlap, the one with the lightest mask
+/// counts.
 fn coverages(mixtures: &[DeviceMixture<'_>], size: Size, device: &Device) -> Vec<Coverage> {
     let masks: Vec<Option<Raster>> = mixtures
         .iter()
@@ -252,7 +253,7 @@ fn coverages(mixtures: &[DeviceMixture<'_>], size: Size, device: &Device) -> Vec
     masks.iter().enumerate().map(coverage).collect()
 }
 
-/// The name of a term at an octave, of a region after the first.
+/// The name of a term; octaves and regions after the first are part of it.
 fn named(what: &str, octave: usize, number: usize) -> String {
     let mut name = what.to_owned();
     if octave > 0 {
