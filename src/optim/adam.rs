@@ -3,7 +3,7 @@
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
-use super::bounds::check_bounds;
+use super::options::check_bounds;
 use crate::error::{Error, Result, positive};
 
 /// Options of [`Adam`].

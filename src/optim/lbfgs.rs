@@ -5,11 +5,8 @@ use std::collections::VecDeque;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::bounds::{free, inward, moving, project};
-use super::history::{Pair, dot, times_inverse_hessian};
 use super::line_search::{LineSearch, LineSearchFailure, Verdict};
 use super::options::{LbfgsOptions, StopReason};
-use super::point::{Curvature, Point, Read};
 use crate::backend::read;
 use crate::error::{Error, Result};
 
@@ -85,6 +82,44 @@ pub struct Lbfgs {
     pub(super) stopped: Option<StopReason>,
 }
 
+/// A point with value and gradient; before the first evaluation there is no gradient.
+#[derive(Clone, Debug)]
+pub(super) struct Point {
+    pub(super) position: Tensor<1>,
+    pub(super) gradient: Option<Tensor<1>>,
+    pub(super) values: Vec<f64>,
+    pub(super) largest: f64,
+    pub(super) norm: f64,
+}
+
+impl Point {
+    fn value(&self) -> f64 {
+        if self.values.is_empty() {
+            f64::INFINITY
+        } else {
+            self.values.iter().sum()
+        }
+    }
+}
+
+/// A step `s` with the gradient change `y` along it; `inverse` is `1 / s.y`.
+#[derive(Clone, Debug)]
+pub(super) struct Pair {
+    pub(super) step: Tensor<1>,
+    pub(super) change: Tensor<1>,
+    pub(super) inverse: f64,
+    /// `s.y / y.y`, the size of the inverse Hessian along the step.
+    pub(super) scale: f64,
+}
+
+/// Inner products of a step `s` and its gradient change `y`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Curvature {
+    pub(super) step_change: f64,
+    pub(super) change_change: f64,
+    pub(super) step_step: f64,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
     pub(super) evaluations: usize,
@@ -101,7 +136,7 @@ impl Lbfgs {
     /// [`Error::InvalidOption`] for settings outside of what is allowed.
     pub fn new(point: Tensor<1>, options: LbfgsOptions) -> Result<Self> {
         options.check()?;
-        let position = project(point, options.bounds);
+        let position = project(point, &options);
         Ok(Self {
             trial: position.clone(),
             current: Point {
@@ -227,10 +262,10 @@ impl Lbfgs {
     /// Everything the host needs of an evaluation, in one read.
     fn read(&self, values: Tensor<1>, gradient: &Tensor<1>) -> Result<Read> {
         let [terms] = values.dims();
-        let free = free(&self.trial, gradient, self.options.bounds);
+        let free = self.free(&self.trial, gradient);
         let mut packed = vec![values, free.clone().abs().max(), dot(&free, &free)];
         if let (Some(direction), Some(before)) = (&self.direction, &self.current.gradient) {
-            let moving = moving(&self.trial, direction, self.options.bounds);
+            let moving = self.moving(direction);
             let change = gradient.clone() - before.clone();
             let step = self.trial.clone() - self.current.position.clone();
             packed.extend([
@@ -362,15 +397,14 @@ impl Lbfgs {
         if self.current.largest <= limit {
             return Next::Stop(StopReason::Gradient);
         }
-        let free = free(&self.current.position, gradient, self.options.bounds);
+        let free = self.free(&self.current.position, gradient);
         self.step = if self.pairs.is_empty() {
             self.options.first_step / self.current.norm
         } else {
             1.0
         };
-        let direction = times_inverse_hessian(&self.pairs, -free);
-        let direction = inward(&self.current.position, direction, self.options.bounds);
-        self.direction = Some(direction);
+        let direction = self.times_inverse_hessian(-free);
+        self.direction = Some(self.inward(direction));
         self.place_trial();
         Next::Step
     }
@@ -378,7 +412,97 @@ impl Lbfgs {
     fn place_trial(&mut self) {
         if let Some(direction) = &self.direction {
             let position = self.current.position.clone() + direction.clone().mul_scalar(self.step);
-            self.trial = project(position, self.options.bounds);
+            self.trial = project(position, &self.options);
         }
     }
+
+    /// The two-loop recursion. Its scalars stay on the device as tensors of one value.
+    fn times_inverse_hessian(&self, vector: Tensor<1>) -> Tensor<1> {
+        let Some(newest) = self.pairs.back() else {
+            return vector;
+        };
+        let mut q = vector;
+        let mut shares = Vec::with_capacity(self.pairs.len());
+        for pair in self.pairs.iter().rev() {
+            let share = dot(&pair.step, &q).mul_scalar(pair.inverse);
+            q = q - pair.change.clone() * share.clone();
+            shares.push(share);
+        }
+        let mut r = q.mul_scalar(newest.scale);
+        for (pair, share) in self.pairs.iter().zip(shares.into_iter().rev()) {
+            let back = dot(&pair.change, &r).mul_scalar(pair.inverse);
+            r = r + pair.step.clone() * (share - back);
+        }
+        r
+    }
+
+    /// The gradient without the components that push a coordinate out of the box it rests against.
+    fn free(&self, position: &Tensor<1>, gradient: &Tensor<1>) -> Tensor<1> {
+        let Some((low, high)) = self.options.bounds else {
+            return gradient.clone();
+        };
+        let at_low = position.clone().lower_equal_scalar(low);
+        let at_high = position.clone().greater_equal_scalar(high);
+        let held_low = at_low.bool_and(gradient.clone().greater_scalar(0.0));
+        let held_high = at_high.bool_and(gradient.clone().lower_scalar(0.0));
+        gradient.clone().mask_fill(held_low.bool_or(held_high), 0.0)
+    }
+
+    /// A direction without the components that leave the box at once.
+    fn inward(&self, direction: Tensor<1>) -> Tensor<1> {
+        self.free(&self.current.position, &-direction.clone()).neg()
+    }
+
+    /// The components of a direction that still move at the trial point, where projection has not
+    /// stopped them.
+    fn moving(&self, direction: &Tensor<1>) -> Tensor<1> {
+        let Some((low, high)) = self.options.bounds else {
+            return direction.clone();
+        };
+        let stopped = self
+            .trial
+            .clone()
+            .lower_equal_scalar(low)
+            .bool_or(self.trial.clone().greater_equal_scalar(high));
+        direction.clone().mask_fill(stopped, 0.0)
+    }
+}
+
+/// The scalars of one evaluation.
+struct Read {
+    values: Vec<f64>,
+    largest: f64,
+    norm: f64,
+    slope: f64,
+    slope_before: f64,
+    curvature: Curvature,
+}
+
+impl Read {
+    fn finite_value(&self) -> Option<f64> {
+        let value: f64 = self.values.iter().sum();
+        (value.is_finite() && self.norm.is_finite()).then_some(value)
+    }
+
+    fn into_point(self, position: Tensor<1>, gradient: Tensor<1>) -> Point {
+        Point {
+            position,
+            gradient: Some(gradient),
+            values: self.values,
+            largest: self.largest,
+            norm: self.norm,
+        }
+    }
+}
+
+fn project(position: Tensor<1>, options: &LbfgsOptions) -> Tensor<1> {
+    match options.bounds {
+        Some((low, high)) => position.clamp(low, high),
+        None => position,
+    }
+}
+
+fn dot(a: &Tensor<1>, b: &Tensor<1>) -> Tensor<1> {
+    // Not a matrix product, which some devices compute at reduced precision.
+    (a.clone() * b.clone()).sum_dim(0)
 }

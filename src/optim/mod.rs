@@ -1,12 +1,9 @@
 //! Minimisation: numbers in, numbers out. Knows neither images nor networks.
 
 mod adam;
-mod bounds;
-mod history;
 mod lbfgs;
 mod line_search;
 mod options;
-mod point;
 mod state;
 
 pub(crate) use self::adam::falling_rate;

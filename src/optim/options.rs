@@ -3,7 +3,6 @@
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
-use super::bounds::check_bounds;
 use super::line_search::{Conditions, LineSearchFailure};
 use crate::error::{Error, Result, at_least_one, not_negative, positive};
 
@@ -109,6 +108,21 @@ impl LbfgsOptions {
         self.settings.check()?;
         positive("first step", self.first_step)?;
         check_bounds(self.bounds)
+    }
+}
+
+/// Refuses bounds that are not a lower and an upper number.
+pub(super) fn check_bounds(bounds: Option<(f64, f64)>) -> Result<()> {
+    match bounds {
+        Some((low, high)) if low.is_nan() || high.is_nan() || low >= high => {
+            let found = format!("{low} to {high}");
+            Err(Error::option(
+                "bounds",
+                found,
+                "a lower below an upper bound",
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

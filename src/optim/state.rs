@@ -5,11 +5,9 @@ use std::collections::VecDeque;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::history::Pair;
-use super::lbfgs::{Counts, Lbfgs};
+use super::lbfgs::{Counts, Curvature, Lbfgs, Pair, Point};
 use super::line_search::LineSearch;
 use super::options::{LbfgsOptions, StopReason};
-use super::point::{Curvature, Point};
 use crate::error::{Error, Result};
 
 /// Everything that [`Lbfgs`] remembers, in host memory and serialisable.
