@@ -30,5 +30,6 @@ mod reads;
 mod recipes;
 mod reproduce;
 mod resampled;
+mod surface;
 mod tasks;
 mod weights;
