@@ -13,16 +13,13 @@ fn texture(criterion: &mut Criterion) {
         let vgg = RandomVgg::vgg19().init(&device).expect("a network");
         let exemplar = support::picture(128, 0.0, &device);
         for statistics in [Statistics::Resampled, Statistics::Whitened] {
-            let options = TextureOptions {
-                statistics,
-                run: RunOptions {
-                    evaluations: Some(20),
-                    ..RunOptions::default()
-                },
-                ..TextureOptions::default()
-            };
+            let options = TextureOptions::default()
+                .with_statistics(statistics)
+                .with_run(RunOptions::default().with_evaluations(20));
             group.bench_function(format!("{name} {statistics}"), |bencher| {
-                bencher.iter(|| synthesize_texture(&vgg, &exemplar, &options).expect("a texture"));
+                bencher.iter(|| {
+                    synthesize_texture(&vgg, &exemplar, &options, &mut ()).expect("a texture")
+                });
             });
         }
     }

@@ -6,7 +6,8 @@
 mod support;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ranvgg::{Gram, Objective, Padding, RandomVgg};
+use ranvgg::objective::Objective;
+use ranvgg::{Gram, Padding, RandomVgg};
 
 fn evaluation(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("evaluation");

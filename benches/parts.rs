@@ -5,7 +5,8 @@ mod support;
 use burn::tensor::Tensor;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ranvgg::loss::{Loss, Observation};
-use ranvgg::{Gram, Lbfgs, LbfgsOptions};
+use ranvgg::optim::LbfgsOptions;
+use ranvgg::{Gram, Lbfgs};
 
 /// Channels and side of each style layer's map for a 256x256 image.
 const MAPS: [(usize, usize); 5] = [(64, 256), (128, 128), (256, 64), (512, 32), (512, 16)];

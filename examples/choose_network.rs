@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use image::imageops::FilterType;
 use indicatif::{ProgressBar, ProgressStyle};
-use ranvgg::{Architecture, Control, GreedyStackBuilder, Layer, RandomVgg};
+use ranvgg::{Architecture, Candidate, Control, GreedyStackBuilder, Layer, RandomVgg};
 
 /// Choose a random network layer by layer (a greedy stack) and write its recipe
 #[derive(Parser)]
@@ -88,7 +88,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     bar.set_style(ProgressStyle::with_template(
         "{bar:32} {pos}/{len} candidates, {msg}, {eta} left",
     )?);
-    let stack = builder.build_observed(&mut |candidate, total| {
+    let stack = builder.build(&mut |candidate: &Candidate, total: usize| {
         bar.set_length(total as u64);
         bar.inc(1);
         bar.set_message(format!("{} {:.4}", candidate.layer, candidate.score));
@@ -109,7 +109,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     }
     stack
         .network()
-        .save_recipe(&arguments.output, arguments.force)?;
+        .save_recipe(&arguments.output, support::if_exists(arguments.force))?;
     println!("{}", arguments.output.display());
     Ok(())
 }

@@ -51,7 +51,11 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         last.filter(|layer| layer.has_weights() && !matches!(layer, Layer::FullyConnected { .. }));
     let deepest = arguments.up_to.or_else(|| convolutions.next());
     let deepest = deepest.ok_or("the network has no convolutions")?;
-    vgg.save_safetensors(deepest, &arguments.output, arguments.force)?;
+    vgg.save_safetensors(
+        deepest,
+        &arguments.output,
+        support::if_exists(arguments.force),
+    )?;
     println!(
         "{}: {architecture} up to {deepest}",
         arguments.output.display()

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ranvgg::{InvertOptions, RandomVgg, invert_observed};
+use ranvgg::{InvertOptions, RandomVgg, invert};
 
 /// Reconstruct a picture from its features at one layer of a network that was never trained
 #[derive(Parser)]
@@ -47,17 +47,14 @@ fn run(arguments: Arguments) -> support::Result<()> {
     let picture = support::open_picture(arguments.input.as_deref(), "cat.png")?;
     let vgg = common.network(3)?;
     let layer = vgg.layer(&arguments.layer)?;
-    let mut options = if arguments.paper {
-        InvertOptions::paper()
-    } else {
-        InvertOptions {
-            total_variation_weight: arguments.tv_weight,
-            ..InvertOptions::default()
-        }
-    };
+    let mut options = InvertOptions::default();
+    options.total_variation_weight = arguments.tv_weight;
+    if arguments.paper {
+        options = InvertOptions::paper();
+    }
     options.run = common.run(options.run);
     let mut watch = common.watch()?;
-    let outcome = invert_observed(&vgg, &picture, layer, &options, &mut watch)?;
+    let outcome = invert(&vgg, &picture, layer, &options, &mut watch)?;
     watch.ended();
     common.finish(&outcome, &output)?;
     let psnr = ranvgg::metrics::psnr(

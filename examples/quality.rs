@@ -14,7 +14,7 @@ use image::imageops::{self, FilterType};
 use indicatif::ProgressBar;
 use ranvgg::imaging::{self, Limits};
 use ranvgg::metrics::{Novelty, filter_responses, novelty, order, seam, sliced_wasserstein};
-use ranvgg::{Padding, RandomVgg, Statistics, TextureOptions, Vgg, synthesize_texture};
+use ranvgg::{IfExists, Padding, RandomVgg, Statistics, TextureOptions, Vgg, synthesize_texture};
 use serde::{Deserialize, Serialize};
 use support::html::{self, escaped};
 
@@ -105,16 +105,14 @@ impl Preset {
             Self::Distributions => Statistics::Distributions,
             Self::Gram => Statistics::Gram,
         };
-        TextureOptions {
-            statistics,
-            steps_per_draw: match self {
+        TextureOptions::default()
+            .with_statistics(statistics)
+            .with_steps_per_draw(match self {
                 Self::Held => 10,
                 Self::Fixed => usize::MAX,
                 _ => 1,
-            },
-            nearest_weight: if self == Self::Nearest { 1.0 } else { 0.0 },
-            ..TextureOptions::default()
-        }
+            })
+            .with_nearest_weight(if self == Self::Nearest { 1.0 } else { 0.0 })
     }
 }
 
@@ -174,7 +172,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
             .output
             .join("exemplars")
             .join(format!("{name}.png"));
-        imaging::save(exemplar, path, true)?;
+        imaging::save(exemplar, path, IfExists::Replace)?;
     }
     let before = known(&arguments.output.join("quality.csv"))?;
     let judged = known(&arguments.output.join("judge.csv"))?;
@@ -203,9 +201,9 @@ fn run(arguments: &Arguments) -> support::Result<()> {
                     before.and_then(|known| known.seconds)
                 } else {
                     judge = None;
-                    let outcome = synthesize_texture(&network, exemplar, &options)?;
-                    imaging::save(&outcome.image(), &path, false)?;
-                    Some(outcome.seconds())
+                    let outcome = synthesize_texture(&network, exemplar, &options, &mut ())?;
+                    imaging::save(&outcome.image(), &path, IfExists::Refuse)?;
+                    Some(outcome.elapsed().as_secs_f64())
                 };
                 let picture = imaging::open(&path, Limits::default())?;
                 rows.push(Row {
@@ -221,7 +219,11 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     bar.finish_and_clear();
     write_csv(&arguments.output.join("quality.csv"), &rows)?;
     let sheet = sheet(&exemplars, arguments, &pictures);
-    imaging::save(&sheet, arguments.output.join("sheet.png"), true)?;
+    imaging::save(
+        &sheet,
+        arguments.output.join("sheet.png"),
+        IfExists::Replace,
+    )?;
     let page = page(&exemplars, arguments, &rows, &pictures)?;
     std::fs::write(arguments.output.join("index.html"), page)?;
     print!("{}", table(arguments, &rows));

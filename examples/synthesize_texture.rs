@@ -7,8 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ranvgg::{
-    Exemplars, Kept, Padding, Picture, Size, TextureOptions, Vgg, imaging,
-    synthesize_texture_observed,
+    Exemplars, Inpainting, Padding, Picture, Size, TextureOptions, Vgg, imaging, synthesize_texture,
 };
 
 /// Make a texture like a given picture, through a network that was never trained
@@ -102,17 +101,17 @@ fn run(mut arguments: Arguments) -> support::Result<()> {
     let mut watch = common.watch()?;
     for (seed, files) in seeds.into_iter().zip(&outputs) {
         options.run.seed = seed;
-        let outcome = synthesize_texture_observed(&vgg, exemplars.clone(), &options, &mut watch)?;
+        let outcome = synthesize_texture(&vgg, exemplars.clone(), &options, &mut watch)?;
         watch.ended();
         if let [output] = &files[..] {
             common.finish(&outcome, output)?;
         } else {
             for (map, file) in outcome.maps().iter().zip(files) {
-                imaging::save(map, file, common.force)?;
+                imaging::save(map, file, support::if_exists(common.force))?;
                 common.summarise(&outcome, file);
             }
         }
-        if outcome.stop_reason() == ranvgg::StopReason::Asked {
+        if outcome.stop_reason() == ranvgg::optim::StopReason::Asked {
             break;
         }
     }
@@ -126,10 +125,10 @@ fn say_scales(arguments: &Arguments, options: &TextureOptions) {
         Some((path, Size::new(width as usize, height as usize)))
     });
     let sizes: Vec<(&PathBuf, Size)> = sizes.collect();
-    let kept = options.kept.as_ref().map(Kept::size);
+    let filled = options.inpainting.as_ref().map(Inpainting::size);
     let Some(result) = options
         .size
-        .or(kept)
+        .or(filled)
         .or(sizes.first().map(|(_, size)| *size))
     else {
         return;
@@ -207,10 +206,7 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> 
         TextureOptions::paper(vgg)
     } else {
         let layers = arguments.layers.is_some();
-        TextureOptions {
-            statistics: arguments.sources.statistics(vgg, layers),
-            ..TextureOptions::default()
-        }
+        TextureOptions::default().with_statistics(arguments.sources.statistics(vgg, layers))
     };
     options.exemplar_scale = arguments.exemplar_scale;
     options.periods = !arguments.no_periods;
@@ -226,10 +222,10 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> support::Result<TextureOptions> 
     let colour_weight = arguments.sources.colour_weight;
     options.colour_weight = colour_weight.unwrap_or(options.colour_weight);
     if let (Some(picture), Some(mask)) = (&arguments.fill, &arguments.mask) {
-        options.kept = Some(Kept {
-            picture: support::open_picture(Some(picture), "")?.into(),
-            mask: support::open_picture(Some(mask), "")?.into(),
-        });
+        options.inpainting = Some(Inpainting::new(
+            support::open_picture(Some(picture), "")?,
+            support::open_picture(Some(mask), "")?,
+        ));
     }
     options.run = arguments.common.run(options.run);
     Ok(options)

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
-use ranvgg::{Gram, Layer, Objective, Padding, Precision, RandomVgg, Vgg, device};
+use ranvgg::objective::Objective;
+use ranvgg::{Gram, Layer, Padding, Precision, RandomVgg, Vgg, device};
 
 /// Time one loss-and-gradient evaluation of the five-layer style objective of VGG-19
 #[derive(Parser)]

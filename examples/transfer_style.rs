@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ranvgg::{Colours, Size, StyleOptions, StyleStart, transfer_style_observed};
+use ranvgg::{Colours, Size, StyleOptions, StyleStart, transfer_style};
 
 /// Paint a picture in the style of another, through a network that was never trained
 #[derive(Parser)]
@@ -100,7 +100,7 @@ fn run(arguments: &Arguments) -> support::Result<()> {
     }
     options.run = common.run(options.run);
     let mut watch = common.watch()?;
-    let outcome = transfer_style_observed(&vgg, content, style, &options, &mut watch)?;
+    let outcome = transfer_style(&vgg, content, style, &options, &mut watch)?;
     watch.ended();
     common.finish(&outcome, &output)
 }

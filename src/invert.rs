@@ -1,55 +1,50 @@
 //! Inversion: an image with the same features as a given one, from nothing but those features.
 
 use burn::tensor::Tensor;
+use derive_setters::Setters;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, not_negative};
 use crate::imaging::{Picture, Raster, Scales};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Course, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{deepest, with_content, with_total_variation};
+use crate::run::{self, Observer, Outcome, RunOptions, RunPlan, run_setters};
+use crate::terms::{smallest_side, with_content, with_total_variation};
 
 /// Options of [`invert`].
-#[derive(Clone, Debug)]
+///
+/// Serde leaves the starting picture out: its pixels belong into a file of their own.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_", strip_option)]
+#[non_exhaustive]
 pub struct InvertOptions {
     /// Weight of the total variation, in units of the content loss. More removes the fine noise
     /// that deep layers do not see, and detail that they do. Default: a thousandth for each pixel
-    /// of the layer's [stride](crate::Extent::stride).
+    /// of the layer's [stride](crate::network::Extent::stride).
     pub total_variation_weight: Option<f64>,
-    /// The picture to start from, resized; noise where there is none.
-    pub start: Option<Picture>,
+    /// The picture to start from, resized to the first scale. Default: none, that is noise.
+    #[serde(skip)]
+    #[setters(into)]
+    pub start_picture: Option<Picture>,
     /// How long and through which sizes it runs.
     pub run: RunOptions,
 }
 
-impl Default for InvertOptions {
-    fn default() -> Self {
-        Self {
-            total_variation_weight: None,
-            start: None,
-            run: RunOptions {
-                evaluations: Some(200),
-                ..RunOptions::default()
-            },
-        }
-    }
-}
+run_setters!(InvertOptions);
 
 impl InvertOptions {
     /// The method in its published form: the distance of features alone, at one size.
     #[must_use]
     pub fn paper() -> Self {
-        let options = Self::default();
-        Self {
-            total_variation_weight: Some(0.0),
-            run: RunOptions {
-                scales: Scales::Single,
-                ..options.run
-            },
-            ..options
-        }
+        Self::default()
+            .with_total_variation_weight(0.0)
+            .with_scales(Scales::Single)
     }
 }
+
+/// Evaluations where nothing else is asked for.
+const EVALUATIONS: usize = 200;
 
 /// Weight of the total variation for each pixel of a layer's stride. Of 0.001 to 0.03 at layers of
 /// strides 1 to 16 this gave about the best of each (`docs/QUALITY.md`): the coarser a layer, the
@@ -64,40 +59,41 @@ const VARIATION_PER_STRIDE: f64 = 0.001;
 /// L = |F(x) - F(picture)|^2 / (2 N M)  +  c R(x)
 /// ```
 ///
-/// with `R` the total variation, whose small weight keeps out noise that the layer does not see. What
-/// comes back shows what the layer keeps of an image; what is lost or invented, what it ignores. (He,
-/// Wang and Hopcroft, NIPS 2016, section 3.1.)
+/// with `F` the features at the layer, `N` channels of `M` positions, and `R` the total variation. Its
+/// small weight keeps out noise that the layer does not see. The result shows what the layer keeps of
+/// an image: what is lost or invented in it, the layer ignores. (He, Wang and Hopcroft, NIPS 2016,
+/// section 3.1.)
 ///
-/// From coarse to fine, as is the default, the features of smaller copies help, and the result
-/// shows more than those at full size alone. [`InvertOptions::paper`] leaves these and the total
-/// variation out.
+/// By default a run goes from coarse to fine. The features of reduced copies help then, and more of
+/// the picture comes back than from those at full size alone. [`InvertOptions::paper`] leaves out both
+/// the coarse scales and the total variation.
 ///
 /// # Errors
 ///
-/// Options outside of what is allowed, a picture too small for the layer or, for a fully connected
-/// layer, not 224x224, and anything the device reports; all but the last before any work.
+/// Before any work:
+///
+/// - [`Error::InvalidOption`](crate::Error::InvalidOption) for options outside of what is allowed,
+/// - [`Error::Shape`](crate::Error::Shape), [`Error::Channels`](crate::Error::Channels) or
+///   [`Error::NotFinite`](crate::Error::NotFinite) for a picture that cannot be used,
+/// - [`Error::ImageSize`](crate::Error::ImageSize) for a picture that is too small for the layer or,
+///   with a fully connected layer, not 224x224,
+/// - [`Error::UnknownLayer`](crate::Error::UnknownLayer) or [`Error::Tensor`](crate::Error::Tensor)
+///   for a layer that the network does not have.
+///
+/// While it runs: [`Error::Device`](crate::Error::Device) if the device fails before it gave a
+/// picture, and [`Error::NotFinite`](crate::Error::NotFinite) if the objective is not finite.
 pub fn invert(
-    vgg: &Vgg,
-    picture: impl Into<Picture>,
-    layer: Layer,
-    options: &InvertOptions,
-) -> Result<Outcome> {
-    invert_observed(vgg, picture, layer, options, &mut Unobserved)
-}
-
-/// As [`invert`], watched: see [`Observer`].
-///
-/// # Errors
-///
-/// Those of [`invert`].
-pub fn invert_observed(
     vgg: &Vgg,
     picture: impl Into<Picture>,
     layer: Layer,
     options: &InvertOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
-    options.run.check()?;
+    let run_options = RunOptions {
+        evaluations: options.run.evaluations.or(Some(EVALUATIONS)),
+        ..options.run.clone()
+    };
+    run_options.check()?;
     let variation = match options.total_variation_weight {
         Some(weight) => weight,
         None => {
@@ -110,22 +106,22 @@ pub fn invert_observed(
     let formats = picture.formats();
     let picture = picture.read("the picture", vgg.channels())?;
     let size = picture.size();
-    let minimum = deepest(vgg, &[layer], &[("the picture", size)])?;
-    let halvings = options.run.scales.halvings(&[size], minimum);
+    let minimum = smallest_side(vgg, &[layer], &[("the picture", size)])?;
+    let halvings = run_options.scales.halvings(&[size], minimum);
     let sizes = size.octaves(halvings);
     let mean = picture.mean();
-    let start = match &options.start {
+    let start = match &options.start_picture {
         Some(start) => start.read("the starting picture", vgg.channels())?,
-        None => options.run.starting_noise(sizes[0], &mean),
+        None => run_options.starting_noise(sizes[0], &mean),
     };
-    let course = Course {
+    let plan = RunPlan {
         sizes,
         start,
         mean,
         formats,
         kept: None,
     };
-    run::run(vgg, course, &options.run, observer, |scale| {
+    run::run(vgg, plan, &run_options, observer, |scale| {
         let picture = picture.resized(size.halved(halvings - scale));
         let objective = with_content(Objective::new(vgg), vgg, &picture, None, (layer, 1.0))?;
         Ok(with_total_variation(objective, variation))

@@ -6,7 +6,7 @@
 mod backend;
 pub mod device;
 mod engine;
-mod error;
+pub mod error;
 mod exemplars;
 mod file;
 mod greedy;
@@ -15,14 +15,14 @@ mod invert;
 mod linear_algebra;
 pub mod loss;
 pub mod metrics;
-mod network;
-mod objective;
+pub mod network;
+pub mod objective;
 pub mod optim;
 mod random;
 mod resampled;
 pub mod run;
 mod style;
-mod task;
+mod terms;
 mod texture;
 
 /// The tensor framework and the image library whose types are in signatures here.
@@ -32,19 +32,27 @@ pub use {burn, image};
 #[doc(hidden)]
 pub use engine::{DeviceLayerBench, LayerBench, LayerWay};
 pub use engine::{Padding, Pooling, Precision};
-pub use error::{Error, Result};
+pub use error::variants::{Error, Result};
 pub use exemplars::Exemplars;
-pub use greedy::{Candidate, GreedyStack, GreedyStackBuilder};
-pub use imaging::{Picture, Scales, Size};
-pub use invert::{InvertOptions, invert, invert_observed, reconstruction_error};
-pub use loss::Gram;
-pub use network::{
-    Architecture, Extent, Features, Layer, LayerNormalizer, Preprocessing, RandomVgg, Trace, Vgg,
-    WeightFile,
-};
-pub use objective::{Evaluation, Objective, halve};
-pub use optim::{Adam, AdamOptions, Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
-pub use run::{Control, Kept, Observer, Outcome, Preparation, Progress, RunOptions};
-pub use style::{Colours, StyleOptions, StyleStart, transfer_style, transfer_style_observed};
-pub use task::Statistics;
-pub use texture::{TextureOptions, synthesize_texture, synthesize_texture_observed};
+pub use file::IfExists;
+pub use greedy::{Candidate, CandidateObserver, GreedyStack, GreedyStackBuilder};
+pub use imaging::picture::Picture;
+pub use imaging::scales::{Scales, Size};
+pub use invert::{InvertOptions, invert, reconstruction_error};
+pub use network::architecture::Architecture;
+pub use network::config::NetworkConfig;
+pub use network::layer::Layer;
+pub use network::random_vgg::RandomVgg;
+pub use network::vgg::Vgg;
+pub use network::weight_file::WeightFile;
+pub use run::inpainting::Inpainting;
+pub use run::observer::{Control, Observer, Progress};
+pub use run::options::RunOptions;
+pub use run::outcome::Outcome;
+pub use style::{Colours, StyleOptions, StyleStart, transfer_style};
+pub use terms::Statistics;
+pub use texture::{TextureOptions, synthesize_texture};
+
+// The only items with two paths: parts whose names readers of the paper look for.
+#[doc(no_inline)]
+pub use {loss::Gram, network::LayerNormalizer, optim::Lbfgs};

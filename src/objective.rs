@@ -18,7 +18,9 @@ use crate::network::{Layer, LayerNormalizer, Vgg};
 /// ```
 /// # #[cfg(feature = "flex")] {
 /// use burn::tensor::Tensor;
-/// use ranvgg::{Gram, Objective, RandomVgg, device, loss::TotalVariation};
+/// use ranvgg::loss::TotalVariation;
+/// use ranvgg::objective::Objective;
+/// use ranvgg::{Gram, RandomVgg, device};
 ///
 /// let vgg = RandomVgg::vgg19().init(&device::by_name("flex")?)?;
 /// let layer = vgg.layer("conv2_1")?;

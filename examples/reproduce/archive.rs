@@ -5,7 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
-use ranvgg::imaging::{self, Limits};
+use ranvgg::{
+    IfExists,
+    imaging::{self, Limits},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -121,7 +124,7 @@ impl Archive {
             picture: made.picture,
         };
         if let Some(image) = &record.picture {
-            imaging::save(image, &picture, true)?;
+            imaging::save(image, &picture, IfExists::Replace)?;
         }
         write(&path, &serde_json::to_vec(&record)?)?;
         Ok(record)

@@ -2,7 +2,7 @@
 
 use image::DynamicImage;
 use ranvgg::metrics::{psnr, ssim};
-use ranvgg::{InvertOptions, Layer, Vgg, imaging, invert_observed, reconstruction_error};
+use ranvgg::{InvertOptions, Layer, Vgg, imaging, invert, reconstruction_error};
 
 use crate::archive::Record;
 use crate::charts::{Boxes, boxes};
@@ -74,7 +74,7 @@ pub(crate) fn inverted(
     options: &InvertOptions,
     watch: &Watch<'_>,
 ) -> support::Result<Made> {
-    let outcome = invert_observed(vgg, picture, layer, options, &mut watch.observer())?;
+    let outcome = invert(vgg, picture, layer, options, &mut watch.observer())?;
     let wanted = imaging::from_image(picture, vgg.device());
     let error = reconstruction_error(vgg, outcome.tensor(), wanted, layer)?;
     // Clipped but not rounded: rounded, a shallow layer gives back the picture itself.
@@ -91,7 +91,7 @@ pub(crate) fn inverted(
             ("error", error),
             ("psnr", psnr(&found, &wanted)?),
             ("ssim", ssim(&found, &wanted)?),
-            ("seconds", outcome.seconds()),
+            ("seconds", outcome.elapsed().as_secs_f64()),
         ],
         curve: records
             .map(|record| (record.evaluation, record.loss() * unit))

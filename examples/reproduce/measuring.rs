@@ -6,10 +6,10 @@ use image::DynamicImage;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use ranvgg::{
-    Control, Gram, Layer, LayerNormalizer, Lbfgs, LbfgsOptions, Next, Objective, Vgg, imaging,
-    loss::Loss,
-};
+use ranvgg::loss::Loss;
+use ranvgg::objective::Objective;
+use ranvgg::optim::{LbfgsOptions, Next};
+use ranvgg::{Control, Gram, Layer, LayerNormalizer, Lbfgs, Vgg, imaging};
 
 use crate::study::{Made, Watch};
 use crate::support;
@@ -83,11 +83,9 @@ fn minimised(
 ) -> support::Result<Tensor<4>> {
     let shape = start.dims();
     let values = shape.iter().product::<usize>();
-    let options = LbfgsOptions {
-        evaluations: Some(evaluations),
-        first_step: 0.02 * (values as f64).sqrt(),
-        ..LbfgsOptions::default()
-    };
+    let options = LbfgsOptions::default()
+        .with_evaluations(evaluations)
+        .with_first_step(0.02 * (values as f64).sqrt());
     let mut lbfgs = Lbfgs::new(start.reshape([values]), options)?;
     for number in 1.. {
         let evaluation = objective.evaluate(lbfgs.ask().reshape(shape))?;

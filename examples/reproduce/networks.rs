@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use image::DynamicImage;
-use ranvgg::{GreedyStackBuilder, Layer, Pooling, RandomVgg, Vgg};
+use ranvgg::{Candidate, GreedyStackBuilder, IfExists, Layer, Pooling, RandomVgg, Vgg};
 
 use crate::inversions::cost;
 use crate::options::Context;
@@ -112,14 +112,14 @@ pub(crate) fn stacking<'a>(
                 .with_devices([context.device.clone()])
                 .with_report(folder.join(format!("{draw}.json")));
             let mut scored = 0;
-            let stack = builder.build_observed(&mut |_, total| {
+            let stack = builder.build(&mut |_: &Candidate, total: usize| {
                 scored += 1;
                 watch.done(f64::from(scored) / total as f64)
             })?;
             if stack.is_complete() {
                 stack
                     .network()
-                    .save_recipe(recipe_path(context, draw), true)?;
+                    .save_recipe(recipe_path(context, draw), IfExists::Replace)?;
             }
             Ok(Made::default())
         },

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use image::DynamicImage;
-use ranvgg::imaging;
+use ranvgg::{IfExists, imaging};
 
 use crate::archive::write;
 use crate::grid::{Grid, stacked};
@@ -75,7 +75,11 @@ impl Page {
             })
             .collect();
         if let Some(sheet) = stacked(&grids) {
-            imaging::save(&DynamicImage::from(sheet), folder.join("sheet.png"), true)?;
+            imaging::save(
+                &DynamicImage::from(sheet),
+                folder.join("sheet.png"),
+                IfExists::Replace,
+            )?;
         }
         write(&folder.join("index.html"), self.html()?.as_bytes())
     }

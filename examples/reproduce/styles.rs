@@ -1,6 +1,6 @@
 //! Contents in styles.
 
-use ranvgg::{Statistics, StyleOptions, transfer_style_observed};
+use ranvgg::{Statistics, StyleOptions, transfer_style};
 
 use crate::archive::Record;
 use crate::grid::{Cell, Grid};
@@ -37,10 +37,8 @@ impl Study for Styles {
                     let cost = cost(context, context.evaluations, deepest);
                     units.push(Unit::new(&labels, cost, move |watch| {
                         let vgg = network(context, kind, 0)?;
-                        let mut options = StyleOptions {
-                            statistics: Statistics::Whitened,
-                            ..StyleOptions::default()
-                        };
+                        let mut options =
+                            StyleOptions::default().with_statistics(Statistics::Whitened);
                         options.run.evaluations = Some(context.evaluations);
                         styled(&vgg, picture, exemplar, &options, watch)
                     }));
@@ -99,10 +97,9 @@ pub(crate) fn styled(
     watch: &Watch<'_>,
 ) -> support::Result<Made> {
     let mut observer = watch.observer();
-    let outcome =
-        transfer_style_observed(vgg, content.clone(), style.clone(), options, &mut observer)?;
+    let outcome = transfer_style(vgg, content.clone(), style.clone(), options, &mut observer)?;
     Ok(Made {
-        figures: vec![("seconds", outcome.seconds())],
+        figures: vec![("seconds", outcome.elapsed().as_secs_f64())],
         curve: Vec::new(),
         picture: Some(outcome.image()),
     })

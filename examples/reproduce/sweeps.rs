@@ -1,6 +1,6 @@
 //! The runs behind [`settings`](crate::settings): each setting at several values.
 
-use ranvgg::{GreedyStackBuilder, Padding, Statistics, StyleOptions, TextureOptions};
+use ranvgg::{Candidate, GreedyStackBuilder, Padding, Statistics, StyleOptions, TextureOptions};
 
 use crate::inversions::{cost, inverted, published};
 use crate::measuring::{PLACES, textured_by_parts};
@@ -75,10 +75,7 @@ fn biases(context: &Context) -> support::Result<Vec<Unit<'_>>> {
                 let vgg = random(context, 0)
                     .with_bias_sigma(sigma)
                     .init(&context.device)?;
-                let mut options = TextureOptions {
-                    statistics: Statistics::Whitened,
-                    ..TextureOptions::default()
-                };
+                let mut options = TextureOptions::default().with_statistics(Statistics::Whitened);
                 options.run.evaluations = Some(context.evaluations);
                 texture(&vgg, exemplar, &options, watch)
             }));
@@ -116,7 +113,7 @@ fn candidates(context: &Context) -> support::Result<Vec<Unit<'_>>> {
                         .up_to(deepest)
                         .with_devices([context.device.clone()])
                         .with_report(report)
-                        .build_observed(&mut |_, _| watch.done(0.0))?;
+                        .build(&mut |_: &Candidate, _: usize| watch.done(0.0))?;
                     let vgg = stack.network().init(&context.device)?;
                     let options = published(context.evaluations);
                     inverted(&vgg, picture, deepest, &options, watch)
@@ -146,10 +143,7 @@ fn ratios(context: &Context) -> support::Result<Vec<Unit<'_>>> {
 fn content_layers(context: &Context) -> support::Result<Vec<Unit<'_>>> {
     let mut units = Vec::new();
     for layer in context.named(&CONTENT_LAYERS) {
-        let options = StyleOptions {
-            content_layer: Some(layer),
-            ..whitened()
-        };
+        let options = whitened().with_content_layer(layer);
         units.extend(stylings(context, "content layer", &layer, &options)?);
     }
     Ok(units)
@@ -157,10 +151,7 @@ fn content_layers(context: &Context) -> support::Result<Vec<Unit<'_>>> {
 
 /// Styles of a network's features.
 fn whitened() -> StyleOptions {
-    StyleOptions {
-        statistics: Statistics::Whitened,
-        ..StyleOptions::default()
-    }
+    StyleOptions::default().with_statistics(Statistics::Whitened)
 }
 
 /// Two photographs in the last of the exemplars.

@@ -2,7 +2,7 @@
 
 use ranvgg::imaging::flatten;
 use ranvgg::metrics::{novelty, sliced_wasserstein};
-use ranvgg::{Layer, Padding, Statistics, TextureOptions, Vgg, synthesize_texture_observed};
+use ranvgg::{Layer, Padding, Statistics, TextureOptions, Vgg, synthesize_texture};
 
 use crate::archive::Record;
 use crate::grid::{Cell, Grid};
@@ -92,15 +92,9 @@ impl Study for Textures {
 fn options(form: &str, vgg: &Vgg, layers: Vec<Layer>) -> TextureOptions {
     let options = match form {
         "published" => TextureOptions::paper(vgg),
-        _ => TextureOptions {
-            statistics: Statistics::Whitened,
-            ..TextureOptions::default()
-        },
+        _ => TextureOptions::default().with_statistics(Statistics::Whitened),
     };
-    TextureOptions {
-        layers: Some(layers),
-        ..options
-    }
+    options.with_layers(layers)
 }
 
 /// Makes a texture and measures it.
@@ -110,10 +104,9 @@ pub(crate) fn texture(
     options: &TextureOptions,
     watch: &Watch<'_>,
 ) -> support::Result<Made> {
-    let outcome =
-        synthesize_texture_observed(vgg, exemplar.clone(), options, &mut watch.observer())?;
+    let outcome = synthesize_texture(vgg, exemplar.clone(), options, &mut watch.observer())?;
     let image = outcome.image();
-    let mut figures = vec![("seconds", outcome.seconds())];
+    let mut figures = vec![("seconds", outcome.elapsed().as_secs_f64())];
     figures.extend(judged(exemplar, &image)?);
     Ok(Made {
         figures,

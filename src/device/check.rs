@@ -12,7 +12,7 @@ use crate::engine::{
     FeatureMap, LazyParameters, Padding, Parameters, Pool, Pooling, Precision, Tap, Weighted,
     compile, map_of,
 };
-use crate::error::{Error, Result};
+use crate::error::{DeviceReason, Error, Result};
 
 /// Channels of the maps that are computed: more than a vector.
 const CHANNELS: usize = 32;
@@ -30,7 +30,7 @@ const TOLERANCE: f64 = 4e-3;
 ///
 /// # Errors
 ///
-/// [`Error::WrongResults`] naming adapter and driver, also for a device that fails to compute.
+/// [`Error::DeviceUnavailable`] naming adapter and driver, also for a device that fails to compute.
 pub fn check(device: &Device) -> Result<()> {
     verified(device, |device| computed(device, Precision::Single))
 }
@@ -315,11 +315,11 @@ fn verified(device: &Device, compute: impl FnOnce(&Device) -> Result<Vec<f32>>) 
     let adapter = info_of(device).map_or_else(String::new, |info| {
         format!("{}, {}", info.adapter, info.driver)
     });
-    Err(Error::WrongResults {
+    let found = reason;
+    Err(Error::unavailable(
         name,
-        adapter,
-        reason,
-    })
+        DeviceReason::WrongResults { adapter, found },
+    ))
 }
 
 /// What is wrong with what a device computed.
@@ -418,10 +418,13 @@ mod tests {
         ];
         for (change, named) in changes {
             match with(change) {
-                Err(Error::WrongResults {
+                Err(Error::DeviceUnavailable {
                     name,
-                    adapter,
-                    reason,
+                    reason:
+                        DeviceReason::WrongResults {
+                            adapter,
+                            found: reason,
+                        },
                 }) => {
                     assert_eq!(name, "flex");
                     assert!(adapter.contains("threads"), "{adapter}");
@@ -431,8 +434,6 @@ mod tests {
             }
         }
         let failing = verified(&device, |_| panic!("as Burn does when a device is lost"));
-        assert!(
-            matches!(failing, Err(Error::WrongResults { reason, .. }) if reason.contains("device is lost"))
-        );
+        assert!(failing.is_err_and(|error| error.to_string().contains("device is lost")));
     }
 }

@@ -45,11 +45,10 @@ pub(super) fn name_of(device: &Device) -> Option<String> {
 pub(super) fn open(backend: &str, index: usize, name: &str) -> Result<Device> {
     let devices = devices(backend);
     let count = devices.len();
-    devices
-        .into_iter()
-        .nth(index)
-        .ok_or_else(|| Error::NoAdapter {
-            name: name.into(),
-            reason: format!("there are {count} of this kind, counted from 0"),
-        })
+    devices.into_iter().nth(index).ok_or_else(|| {
+        Error::no_adapter(
+            name,
+            format!("there are {count} of this kind, counted from 0"),
+        )
+    })
 }

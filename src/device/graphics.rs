@@ -175,10 +175,7 @@ fn matrices(adapter: &wgpu::Adapter) -> Vec<String> {
 
 /// Opens an adapter of a backend, or returns its device if it is open.
 pub(super) fn open(backend: &'static str, index: usize, name: &str) -> Result<Device> {
-    let refused = |reason: String| Error::NoAdapter {
-        name: name.into(),
-        reason,
-    };
+    let refused = |reason: String| Error::no_adapter(name, reason);
     let mut registry = registry();
     let adapters = registry.adapters(backend);
     let count = adapters.len();

@@ -25,11 +25,23 @@ use crate::backend::ndarray;
 #[doc(hidden)]
 pub use crate::backend::reads;
 pub use crate::backend::{Launches, launches, without_tuning};
-use crate::error::{Error, Result};
+use crate::error::{DeviceReason, Error, Result, unknown_name};
 
 /// The kind of hardware of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[non_exhaustive]
+#[strum(serialize_all = "kebab-case", parse_err_ty = Error, parse_err_fn = unknown_class)]
 pub enum DeviceClass {
     /// A GPU with memory of its own.
     DiscreteGpu,
@@ -45,17 +57,8 @@ pub enum DeviceClass {
     SoftwareGpu,
 }
 
-impl std::fmt::Display for DeviceClass {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::DiscreteGpu => "discrete GPU",
-            Self::IntegratedGpu => "integrated GPU",
-            Self::VirtualGpu => "virtual GPU",
-            Self::Other => "other",
-            Self::Cpu => "CPU",
-            Self::SoftwareGpu => "software GPU",
-        })
-    }
+fn unknown_class(name: &str) -> Error {
+    unknown_name::<DeviceClass>("device class", name)
 }
 
 /// A device that [`by_name`] can open.
@@ -117,7 +120,7 @@ const fn backend(name: &'static str, compiled: bool) -> Backend {
 ///
 /// # Errors
 ///
-/// [`Error::NoAdapter`] if no backend was compiled in, or no device can be opened.
+/// [`Error::DeviceUnavailable`] if no backend was compiled in, or no device can be opened.
 pub fn best() -> Result<Device> {
     let mut candidates = list();
     candidates.retain(|info| !info.name.starts_with("opengl"));
@@ -132,10 +135,7 @@ pub fn best() -> Result<Device> {
     if reasons.is_empty() {
         reasons.push("no backend that answers was compiled in".into());
     }
-    Err(Error::NoAdapter {
-        name: "best".into(),
-        reason: reasons.join("; "),
-    })
+    Err(Error::no_adapter("best", reasons.join("; ")))
 }
 
 /// Whether networks on a device can store their feature maps in f16
@@ -159,18 +159,17 @@ pub fn list() -> Vec<DeviceInfo> {
 ///
 /// # Errors
 ///
-/// [`Error::UnknownDevice`] for a name that is no backend's, [`Error::BackendNotCompiled`] for a backend
-/// whose feature is off, [`Error::NoAdapter`] if there is no such device, [`Error::WrongResults`] if it
-/// computes incorrectly.
+/// [`Error::DeviceUnavailable`] for a name that no backend has, for a backend whose feature is off, if
+/// nothing answers, and for a device that does not compute what it should.
 pub fn by_name(name: &str) -> Result<Device> {
     let name = name.trim().to_lowercase();
     let (base, index) = match name.split_once(':') {
         Some((base, index)) => (base, Some(index)),
         None => (name.as_str(), None),
     };
-    let unknown = || Error::UnknownDevice {
-        name: name.clone(),
-        known: BACKENDS.map(|backend| backend.name).join(", "),
+    let unknown = || {
+        let known = BACKENDS.map(|backend| backend.name).join(", ");
+        Error::unavailable(&name, DeviceReason::Unknown { known })
     };
     let backend = BACKENDS
         .iter()
@@ -181,10 +180,11 @@ pub fn by_name(name: &str) -> Result<Device> {
         None => None,
     };
     if !backend.compiled {
-        return Err(Error::BackendNotCompiled {
-            name: name.clone(),
-            feature: backend.feature.into(),
-        });
+        let feature = backend.feature.into();
+        return Err(Error::unavailable(
+            &name,
+            DeviceReason::NotCompiled { feature },
+        ));
     }
     let device = open(backend.name, index.unwrap_or(0), &name)?;
     if !is_in_host_memory(&device) {
@@ -258,9 +258,11 @@ fn devices_of(backend: &'static str) -> Vec<DeviceInfo> {
 
 #[allow(unused_variables)]
 fn open(backend: &'static str, index: usize, name: &str) -> Result<Device> {
-    let no_such_index = |count: usize| Error::NoAdapter {
-        name: name.into(),
-        reason: format!("there are {count} of this kind, counted from 0"),
+    let no_such_index = |count: usize| {
+        Error::no_adapter(
+            name,
+            format!("there are {count} of this kind, counted from 0"),
+        )
     };
     match backend {
         "flex" | "ndarray" if index != 0 => Err(no_such_index(1)),
@@ -272,10 +274,13 @@ fn open(backend: &'static str, index: usize, name: &str) -> Result<Device> {
         "wgpu" | "vulkan" | "metal" | "webgpu" | "opengl" => graphics::open(backend, index, name),
         #[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]
         "cuda" | "rocm" | "cpu" => compiled::open(backend, index, name),
-        _ => Err(Error::BackendNotCompiled {
-            name: name.into(),
-            feature: backend.into(),
-        }),
+        _ => {
+            let feature = backend.into();
+            Err(Error::unavailable(
+                name,
+                DeviceReason::NotCompiled { feature },
+            ))
+        }
     }
 }
 
@@ -287,7 +292,10 @@ mod tests {
     fn a_name_that_no_backend_has_lists_those_that_exist() {
         for name in ["gpu", "flex:x", "", "wgpu:-1", ":0"] {
             match by_name(name) {
-                Err(Error::UnknownDevice { known, .. }) => assert!(known.contains("vulkan")),
+                Err(Error::DeviceUnavailable {
+                    reason: DeviceReason::Unknown { known },
+                    ..
+                }) => assert!(known.contains("vulkan")),
                 other => panic!("{name}: {other:?}"),
             }
         }
@@ -297,9 +305,10 @@ mod tests {
     fn a_backend_that_was_not_compiled_in_names_its_feature() {
         for backend in BACKENDS.iter().filter(|backend| !backend.compiled) {
             match by_name(backend.name) {
-                Err(Error::BackendNotCompiled { feature, .. }) => {
-                    assert_eq!(feature, backend.feature);
-                }
+                Err(Error::DeviceUnavailable {
+                    reason: DeviceReason::NotCompiled { feature },
+                    ..
+                }) => assert_eq!(feature, backend.feature),
                 other => panic!("{}: {other:?}", backend.name),
             }
         }
@@ -309,10 +318,13 @@ mod tests {
     fn an_index_beyond_the_last_device_is_refused() {
         for backend in BACKENDS.iter().filter(|backend| backend.compiled) {
             let name = format!("{}:99", backend.name);
-            assert!(
-                matches!(by_name(&name), Err(Error::NoAdapter { .. })),
-                "{name}"
-            );
+            match by_name(&name) {
+                Err(Error::DeviceUnavailable {
+                    reason: DeviceReason::NoAdapter(_),
+                    ..
+                }) => {}
+                other => panic!("{name}: {other:?}"),
+            }
         }
     }
 

@@ -5,16 +5,19 @@
 
 mod colour;
 mod convert;
+mod format;
 mod halving;
 mod io;
+pub(crate) mod picture;
 mod raster;
 mod resampling;
-mod scales;
+pub(crate) mod scales;
 
 pub(crate) use self::colour::{luma, luma_weights, matched, with_luma};
-pub(crate) use self::convert::{Depth, Format, encoded};
-pub use self::convert::{Picture, flatten, from_image, to_image8, to_image16};
+pub use self::convert::{flatten, from_image, to_image8, to_image16};
+pub(crate) use self::format::{Depth, Format, encoded};
 pub(crate) use self::halving::Halving;
 pub use self::io::{Limits, check_output, open, save};
+pub(crate) use self::picture::Picture;
 pub(crate) use self::raster::{Raster, is_white};
-pub use self::scales::{Scales, Size};
+pub(crate) use self::scales::{Scales, Size};

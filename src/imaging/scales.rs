@@ -38,7 +38,7 @@ impl Size {
         self.width * self.height
     }
 
-    /// This size halved so many times, odd pixels left out as [`halve`](crate::halve) does, at
+    /// This size halved so many times, odd pixels left out as [`halve`](crate::objective::halve) does, at
     /// least one pixel.
     pub(crate) fn halved(self, octaves: usize) -> Self {
         let side = |side: usize| (side >> octaves).max(1);
@@ -78,9 +78,9 @@ impl std::fmt::Display for Size {
 
 /// Through which sizes a run goes.
 ///
-/// Coarse to fine, every octave starts from the enlarged result of the one before: large shapes
-/// are settled where they are small, and fine grain is added where it is cheap to keep. More
-/// octaves give larger coherent structures; too small a first octave copies the exemplar's layout.
+/// A run goes from coarse to fine, and each scale starts from the enlarged result of the one before.
+/// Coarse scales settle large shapes, fine scales add grain. More octaves give larger coherent
+/// structures; too small a first octave copies the exemplar's layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Scales {

@@ -1,16 +1,14 @@
 //! VGG-16, VGG-19 and AlexNet: which layers they have, and what those see of an image.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::layer::{self, Layer};
 use super::stages::{Stage, stages};
 use crate::engine::{Operation, Padding, Pooling};
-use crate::error::{Error, Result, unknown_name};
+use crate::error::{Error, ImageReason, Result, unknown_name};
 use crate::imaging::Size;
 
-/// A network's plan, without weights.
+/// Which layers a network has, and in which order.
 ///
 /// The VGG networks are those of Simonyan and Zisserman, "Very Deep Convolutional Networks for
 /// Large-Scale Image Recognition" (ICLR 2015), table 1, columns D and E. AlexNet is that of
@@ -26,6 +24,7 @@ use crate::imaging::Size;
     Hash,
     Serialize,
     Deserialize,
+    strum::Display,
     strum::EnumString,
     strum::VariantNames,
 )]
@@ -38,8 +37,8 @@ pub enum Architecture {
     /// 16 convolutions and 3 fully connected layers.
     #[default]
     Vgg19,
-    /// 5 convolutions, the first of 11x11 pixels in steps of 4, and 3 fully connected layers;
-    /// pooling windows overlap. Its layers are numbered through: `conv1` ... `conv5`.
+    /// 5 convolutions, the first of 11x11 pixels with stride 4, and 3 fully connected layers.
+    /// Pooling windows overlap. Convolutions are numbered without blocks: `conv1` ... `conv5`.
     AlexNet,
 }
 
@@ -158,7 +157,7 @@ impl Architecture {
         Ok(Size::new(width, height))
     }
 
-    /// The convolutions of a block, from 1 to 5; of AlexNet each is a block.
+    /// The convolutions of a block, from 1 to 5. In AlexNet each convolution is a block.
     pub(crate) fn block(self, number: usize) -> Vec<Layer> {
         let mut layers = self.layers();
         layers.retain(|layer| match layer {
@@ -179,36 +178,15 @@ impl Architecture {
         padding: Padding,
     ) -> Result<()> {
         let minimum = self.extent(layer, padding)?.smallest_image;
-        let (what, layer_name) = (what.to_owned(), layer.to_string());
         if matches!(layer, Layer::FullyConnected { .. }) && (width, height) != (minimum, minimum) {
-            return Err(Error::ImageSize {
-                what,
-                width,
-                height,
-                layer: layer_name,
-                size: minimum,
-            });
+            let reason = ImageReason::Fixed { side: minimum };
+            return Err(Error::image_size(what, [width, height], layer, reason));
         }
         if width.min(height) < minimum {
-            return Err(Error::ImageTooSmall {
-                what,
-                width,
-                height,
-                layer: layer_name,
-                minimum,
-            });
+            let reason = ImageReason::TooSmall { minimum };
+            return Err(Error::image_size(what, [width, height], layer, reason));
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Vgg16 => "VGG-16",
-            Self::Vgg19 => "VGG-19",
-            Self::AlexNet => "AlexNet",
-        })
     }
 }
 

@@ -9,7 +9,7 @@ use burn::tensor::{DType, TensorData};
 use pytorch_reader::{DType as PyTorchType, PytorchReader};
 use safetensors::tensor::{Dtype, SafeTensors};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, FileUse, Result, TensorReason};
 
 /// The tensors of a file, read when asked for.
 pub(super) enum Checkpoint<'a> {
@@ -21,10 +21,7 @@ impl<'a> Checkpoint<'a> {
     /// Whether the file at `path` begins as safetensors do: the length of a header in eight bytes,
     /// and the header, an object of JSON.
     pub(super) fn is_safetensors(path: &Path) -> Result<bool> {
-        let reading = |source| Error::Read {
-            path: path.into(),
-            source,
-        };
+        let reading = |source| Error::file(FileUse::Read, path, source);
         let mut start = Vec::new();
         let file = File::open(path).map_err(reading)?;
         file.take(9).read_to_end(&mut start).map_err(reading)?;
@@ -32,15 +29,14 @@ impl<'a> Checkpoint<'a> {
     }
 
     pub(super) fn safetensors(bytes: &'a [u8]) -> Result<Self> {
-        let file = SafeTensors::deserialize(bytes).map_err(Error::Safetensors)?;
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|source| Error::content(FileUse::Weights, source))?;
         Ok(Self::Safetensors(file))
     }
 
     pub(super) fn pytorch(path: &Path) -> Result<Self> {
-        let reader = PytorchReader::new(path).map_err(|source| Error::PyTorch {
-            path: path.into(),
-            source: Box::new(source),
-        })?;
+        let reader = PytorchReader::new(path)
+            .map_err(|source| Error::file(FileUse::Weights, path, source))?;
         Ok(Self::PyTorch(reader.into_tensors()))
     }
 
@@ -60,10 +56,10 @@ impl<'a> Checkpoint<'a> {
 
     /// Shape and values of a tensor of floats.
     pub(super) fn values(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>)> {
-        let missing = || Error::MissingTensor { name: name.into() };
-        let refused = |found: String| Error::TensorType {
+        let missing = || Error::missing_tensor(name);
+        let refused = |found: String| Error::Tensor {
             name: name.into(),
-            found,
+            reason: TensorReason::Type(found),
         };
         let (shape, dtype, bytes) = match self {
             Self::Safetensors(file) => {
@@ -86,10 +82,9 @@ impl<'a> Checkpoint<'a> {
                     PyTorchType::BF16 => DType::BF16,
                     other => return Err(refused(format!("{other:?}"))),
                 };
-                let bytes = tensor.read().map_err(|source| Error::TensorData {
-                    name: name.into(),
-                    source,
-                })?;
+                let bytes = tensor
+                    .read()
+                    .map_err(|source| Error::content(FileUse::Tensor(name.into()), source))?;
                 (tensor.shape().to_vec(), dtype, bytes)
             }
         };

@@ -6,13 +6,13 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::weight_file::weight_shape;
 use super::{Layer, Vgg};
-use crate::error::{Error, Result};
-use crate::file;
+use crate::error::{Error, FileUse, Result};
+use crate::file::{self, IfExists};
 
 impl Vgg {
     /// The weights of all layers up to `deepest` as a safetensors file with torchvision's keys.
     ///
-    /// Layers that were not used yet are drawn.
+    /// Weights of layers that were not used yet are drawn first.
     ///
     /// # Errors
     ///
@@ -42,24 +42,29 @@ impl Vgg {
                 TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
             })
             .collect();
-        safetensors::serialize(views.map_err(Error::Safetensors)?, None).map_err(Error::Safetensors)
+        let refused = |source| Error::content(FileUse::Weights, source);
+        safetensors::serialize(views.map_err(refused)?, None).map_err(refused)
     }
 
     /// Writes [`to_safetensors`](Self::to_safetensors) to `path`, whole or not at all.
     ///
     /// # Errors
     ///
-    /// Those of [`to_safetensors`](Self::to_safetensors); [`Error::NoFolder`],
-    /// [`Error::OutputExists`] unless `overwrite`, and [`Error::Write`].
+    /// Those of [`to_safetensors`](Self::to_safetensors); [`Error::Output`] for a folder
+    /// that does not exist, or a file that does with [`IfExists::Refuse`]; [`Error::File`] if it cannot
+    /// be written.
     pub fn save_safetensors(
         &self,
         deepest: Layer,
         path: impl AsRef<Path>,
-        overwrite: bool,
+        if_exists: IfExists,
     ) -> Result<()> {
         let path = path.as_ref();
-        file::check(path, overwrite)?;
-        file::write(path, &self.to_safetensors(deepest)?, overwrite)
+        file::check(path, if_exists)?;
+        let bytes = self
+            .to_safetensors(deepest)
+            .map_err(|error| error.at(path))?;
+        file::write(path, &bytes, if_exists)
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Layer {
         /// Which convolution of the block, from 1.
         index: usize,
     },
-    /// A convolution, and its ReLU, of a network that numbers them through: AlexNet.
+    /// A convolution and its ReLU in a network that numbers convolutions without blocks: AlexNet.
     NumberedConvolution {
         /// Its number, from 1.
         number: usize,

@@ -1,34 +1,39 @@
-//! Networks: names and geometry of layers, where weights come from, forward and back.
+//! Parts of networks: features, traces, preprocessing, the extent of layers, and layer weights.
 //!
-//! ```text
-//! random_vgg, recipe, weight_file ──> vgg ──> stages ──> architecture ──> layer
-//! normalizer, rescaling, export ────> vgg
-//! passes ──> trace, refusals ───────> vgg
-//! ```
+//! The networks themselves, [`RandomVgg`], [`WeightFile`](crate::WeightFile) and
+//! [`Vgg`], are at the root of the crate.
 
-mod architecture;
+// random_vgg, recipe, weight_file ──> config ──> vgg ──> stages ──> architecture ──> layer
+// normalizer, rescaling, export ────> vgg
+// passes ──> trace, refusals ───────> vgg
+
+pub(crate) mod architecture;
 mod checkpoint;
+pub(crate) mod config;
 mod export;
 mod features;
-mod layer;
+pub(crate) mod layer;
 mod normalizer;
 mod passes;
 mod preprocessing;
-mod random_vgg;
+pub(crate) mod random_vgg;
 mod recipe;
 mod refusals;
 mod rescaling;
 mod stages;
 mod trace;
-mod vgg;
-mod weight_file;
+pub(crate) mod vgg;
+pub(crate) mod weight_file;
 
-pub use self::architecture::{Architecture, Extent};
+pub(crate) use self::architecture::Architecture;
+pub use self::architecture::Extent;
+pub(crate) use self::config::NetworkConfig;
 pub use self::features::Features;
-pub use self::layer::Layer;
+pub(crate) use self::layer::Layer;
 pub use self::normalizer::LayerNormalizer;
 pub use self::preprocessing::Preprocessing;
-pub use self::random_vgg::RandomVgg;
+pub(crate) use self::random_vgg::RandomVgg;
+pub use self::random_vgg::RandomWeights;
 pub use self::trace::Trace;
-pub use self::vgg::Vgg;
-pub use self::weight_file::WeightFile;
+pub(crate) use self::vgg::Vgg;
+pub use self::weight_file::FileWeights;

@@ -20,7 +20,7 @@ impl Vgg {
     /// # Errors
     ///
     /// [`Error::Shape`], [`Error::DeviceMismatch`], [`Error::UnknownLayer`],
-    /// [`Error::ImageTooSmall`], [`Error::ImageTooLarge`], [`Error::ImageSize`], and
+    /// [`Error::ImageSize`], and
     /// [`Error::InvalidOption`] without taps, or for [`Precision::Half`](crate::Precision::Half) at
     /// a layer without kernels for it.
     pub fn features(&self, image: Tensor<4>, taps: &[Layer]) -> Result<Features> {
@@ -99,7 +99,7 @@ impl Vgg {
     ///
     /// [`Error::Shape`] if a gradient has not the shape of its layer's features, for a layer that the
     /// forward pass was not asked for, or if there is no gradient; [`Error::DeviceMismatch`];
-    /// [`Error::UnknownLayer`] and [`Error::MissingTensor`] for a layer that the network has not;
+    /// [`Error::UnknownLayer`] and [`Error::Tensor`] for a layer that the network has not;
     /// [`Error::InvalidOption`] for a trace of another network, or of an image that Burn's autodiff
     /// watches: its graph has the gradient.
     pub fn backward(&self, gradients: Features, trace: &Trace) -> Result<Tensor<4>> {

@@ -1,20 +1,25 @@
 //! From colours to what the first layer reads.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, all_finite, positive};
 
 /// How an image becomes a network's input: `(x - mean) / scale`, channel by channel.
 ///
-/// Colours are sRGB values in 0..=1. Without it all inputs were positive, and the filters, which
+/// Colours are sRGB values in 0..=1. Without it all inputs would be positive, and the filters, which
 /// are as often negative as positive, would mostly answer to brightness. It has as many channels as
 /// the images that the network reads.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct Preprocessing {
     /// Subtracted from each channel.
+    #[setters(into)]
     pub mean: Vec<f32>,
     /// Divides what is left.
+    #[setters(into)]
     pub scale: Vec<f32>,
     /// Whether the network reads the channels in reverse: blue, green, red. The mean and the scale
     /// are in the image's own order all the same.
@@ -55,8 +60,8 @@ impl Preprocessing {
         }
     }
 
-    /// For stacks of maps of so many channels: the middle of the range is subtracted from each, of
-    /// three the mean colour.
+    /// For stacks of maps with so many channels. The middle of the range, 0.5, is subtracted from
+    /// each channel. Three channels are taken as colours: the mean colour is subtracted.
     #[must_use]
     pub fn of_channels(channels: usize) -> Self {
         if channels == 3 {

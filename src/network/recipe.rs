@@ -1,10 +1,68 @@
 //! Recipes: a random network as JSON, out and in.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::RandomVgg;
-use crate::error::{Error, Result};
-use crate::file;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Architecture, Layer, Preprocessing, RandomVgg, RandomWeights};
+use crate::engine::{Padding, Pooling};
+use crate::error::{Error, FileUse, Result};
+use crate::file::{self, IfExists};
+
+/// What a recipe holds. Its fields are flat and in this order; others are refused.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recipe<'a> {
+    architecture: Architecture,
+    seed: u64,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    layer_seeds: Cow<'a, BTreeMap<Layer, u64>>,
+    sigma: f64,
+    bias_sigma: f64,
+    pooling: Pooling,
+    padding: Padding,
+    preprocessing: Cow<'a, Preprocessing>,
+}
+
+fn is_empty(seeds: &BTreeMap<Layer, u64>) -> bool {
+    seeds.is_empty()
+}
+
+impl Serialize for RandomVgg {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let recipe = Recipe {
+            architecture: self.architecture,
+            seed: self.weights.seed,
+            layer_seeds: Cow::Borrowed(&self.weights.layer_seeds),
+            sigma: self.weights.sigma,
+            bias_sigma: self.weights.bias_sigma,
+            pooling: self.pooling,
+            padding: self.padding,
+            preprocessing: Cow::Borrowed(&self.preprocessing),
+        };
+        recipe.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RandomVgg {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let recipe = Recipe::deserialize(deserializer)?;
+        Ok(Self {
+            architecture: recipe.architecture,
+            pooling: recipe.pooling,
+            padding: recipe.padding,
+            preprocessing: recipe.preprocessing.into_owned(),
+            weights: RandomWeights {
+                seed: recipe.seed,
+                layer_seeds: recipe.layer_seeds.into_owned(),
+                sigma: recipe.sigma,
+                bias_sigma: recipe.bias_sigma,
+            },
+        })
+    }
+}
 
 impl RandomVgg {
     /// This network's recipe, JSON of a few hundred bytes.
@@ -24,28 +82,30 @@ impl RandomVgg {
     ///
     /// # Errors
     ///
-    /// [`Error::Recipe`] if it is not JSON, lacks a field, has one that is not known or names a
+    /// [`Error::File`] if it is not JSON, lacks a field, has one that is not known or names a
     /// layer that does not exist. Numbers are checked by [`init`](Self::init).
     pub fn from_recipe(recipe: &str) -> Result<Self> {
-        serde_json::from_str(recipe).map_err(Error::Recipe)
+        serde_json::from_str(recipe).map_err(|source| Error::content(FileUse::Recipe, source))
     }
 
     /// Writes [`to_recipe`](Self::to_recipe) to `path`, whole or not at all.
     ///
     /// # Errors
     ///
-    /// [`Error::NoFolder`], [`Error::OutputExists`] unless `overwrite`, and [`Error::Write`].
-    pub fn save_recipe(&self, path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
-        file::write(path.as_ref(), self.to_recipe().as_bytes(), overwrite)
+    /// [`Error::Output`] for a folder that does not exist, or a file that does with
+    /// [`IfExists::Refuse`]; [`Error::File`] if it cannot be written.
+    pub fn save_recipe(&self, path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
+        file::write(path.as_ref(), self.to_recipe().as_bytes(), if_exists)
     }
 
     /// Reads the recipe at `path`.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] and [`Error::Recipe`].
+    /// [`Error::File`] if it cannot be read, and as [`from_recipe`](Self::from_recipe).
     pub fn load_recipe(path: impl AsRef<Path>) -> Result<Self> {
-        let bytes = file::read(path.as_ref())?;
-        serde_json::from_slice(&bytes).map_err(Error::Recipe)
+        let path = path.as_ref();
+        let bytes = file::read(path)?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::file(FileUse::Recipe, path, source))
     }
 }

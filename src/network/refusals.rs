@@ -6,14 +6,14 @@ use super::{Layer, Vgg};
 use crate::backend::largest_buffer;
 use crate::device::name_of;
 use crate::engine::{ConvolutionShape, Precision, Weighted, has_half_kernel};
-use crate::error::{Error, Result};
+use crate::error::{Error, ImageReason, Result};
 
 impl Vgg {
     /// Refuses an image, called `what` in messages, that a layer cannot be computed from.
     ///
     /// # Errors
     ///
-    /// [`Error::ImageTooSmall`], [`Error::ImageTooLarge`], [`Error::ImageSize`],
+    /// [`Error::ImageSize`],
     /// [`Error::UnknownLayer`], and [`Error::InvalidOption`] for [`Precision::Half`] at a layer
     /// without kernels for it.
     pub fn check_image(&self, what: &str, width: usize, height: usize, layer: Layer) -> Result<()> {
@@ -80,14 +80,12 @@ impl Vgg {
             let values = shape.channels_out as u64 * rows as u64 * columns as u64;
             let map = 4 * values;
             if map > largest {
-                return Err(Error::ImageTooLarge {
-                    what: what.into(),
-                    width,
-                    height,
-                    layer: layer.to_string(),
-                    map,
-                    largest,
-                });
+                return Err(Error::image_size(
+                    what,
+                    [width, height],
+                    layer,
+                    ImageReason::TooLarge { map, largest },
+                ));
             }
         }
         Ok(())

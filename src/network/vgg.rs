@@ -16,14 +16,15 @@ use crate::error::{Error, Result};
 
 /// A VGG network, or AlexNet, on a device. Cloning shares it.
 ///
-/// It comes from [`RandomVgg`] or from a [`WeightFile`](super::WeightFile). Images are tensors
+/// It comes from [`RandomVgg`] or from a [`WeightFile`](crate::WeightFile). Images are tensors
 /// `[1, 3, H, W]` of sRGB values in 0..=1, or stacks of maps of as many channels as it was made for;
 /// features are `[1, C, h, w]`, channels last in memory.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
 /// use burn::tensor::Tensor;
-/// use ranvgg::{Architecture, Features, RandomVgg, device};
+/// use ranvgg::network::Features;
+/// use ranvgg::{Architecture, RandomVgg, device};
 ///
 /// let device = device::by_name("flex")?;
 /// let vgg = RandomVgg::vgg19().with_seed(7).init(&device)?;
@@ -140,7 +141,7 @@ impl Vgg {
     /// # Errors
     ///
     /// [`Error::InvalidOption`] for [`Precision::Half`] on a device without it, and
-    /// [`Error::WrongResults`] on one that does not compute right in it
+    /// [`Error::DeviceUnavailable`] on one that does not compute right in it
     /// ([checked](crate::device::check) once).
     pub fn with_precision(&self, precision: Precision) -> Result<Self> {
         if precision == Precision::Half {
@@ -318,9 +319,7 @@ impl Vgg {
             .layers
             .iter()
             .position(|(candidate, _)| *candidate == layer);
-        place.ok_or_else(|| Error::MissingTensor {
-            name: self.key(layer),
-        })
+        place.ok_or_else(|| Error::missing_tensor(self.key(layer)))
     }
 
     /// How many of the network's values were drawn or read so far.

@@ -8,8 +8,7 @@ use burn::tensor::Device;
 
 use super::checkpoint::Checkpoint;
 use super::stages::Stage;
-use super::vgg::Plan;
-use super::{Architecture, Layer, Preprocessing, Vgg};
+use super::{Architecture, Layer, NetworkConfig, Preprocessing, Vgg};
 use crate::engine::{ConvolutionShape, LazyParameters, Operation, Padding, Parameters, Pooling};
 use crate::error::{Error, Result, all_finite};
 use crate::file;
@@ -18,10 +17,9 @@ use crate::file;
 ///
 /// The file holds a weight and a bias for each layer, named as torchvision names them
 /// (`features.0.weight`, `classifier.0.bias`) or by the layer (`conv1_1.weight`, `fc6.bias`), with or
-/// without a prefix (`module.features.0.weight`). Layers may be missing from some depth on. How
-/// pooling summarises, how convolutions continue their input and what is done to colours is not in
-/// the file and is said here: [`torchvision`](Self::torchvision) and [`caffe`](Self::caffe) say what
-/// those weights were trained with.
+/// without a prefix (`module.features.0.weight`). Deep layers may be missing. Pooling, padding and
+/// preprocessing are not in the file and are said here: [`torchvision`](NetworkConfig::torchvision)
+/// and [`caffe`](NetworkConfig::caffe) have those that such weights were trained with.
 ///
 /// ```no_run
 /// # fn main() -> ranvgg::Result<()> {
@@ -32,26 +30,15 @@ use crate::file;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct WeightFile {
-    plan: Plan,
+pub type WeightFile = NetworkConfig<FileWeights>;
+
+/// Weights that a file holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileWeights {
     deepest: Option<Layer>,
 }
 
 impl WeightFile {
-    /// A file of this architecture, all options as of a random network: average pooling,
-    /// reflection, ImageNet's mean subtracted.
-    #[must_use]
-    pub fn new(architecture: Architecture) -> Self {
-        Self {
-            plan: Plan {
-                architecture,
-                ..Plan::default()
-            },
-            deepest: None,
-        }
-    }
-
     /// Weights trained by torchvision: maximum pooling, zero padding, ImageNet's mean subtracted and
     /// divided by its standard deviation.
     #[must_use]
@@ -73,32 +60,11 @@ impl WeightFile {
             .with_preprocessing(Preprocessing::caffe())
     }
 
-    /// How pooling layers summarise. Default: average.
-    #[must_use]
-    pub fn with_pooling(mut self, pooling: Pooling) -> Self {
-        self.plan.pooling = pooling;
-        self
-    }
-
-    /// How convolutions continue their input. Default: reflect.
-    #[must_use]
-    pub fn with_padding(mut self, padding: Padding) -> Self {
-        self.plan.padding = padding;
-        self
-    }
-
-    /// What is done to colours before the first layer. Default: that of random networks.
-    #[must_use]
-    pub fn with_preprocessing(mut self, preprocessing: Preprocessing) -> Self {
-        self.plan.preprocessing = preprocessing;
-        self
-    }
-
     /// Reads no layer beyond `deepest`: the fully connected ones hold nine tenths of a file.
     /// Default: all that the file has.
     #[must_use]
     pub fn up_to(mut self, deepest: Layer) -> Self {
-        self.deepest = Some(deepest);
+        self.weights.deepest = Some(deepest);
         self
     }
 
@@ -106,30 +72,32 @@ impl WeightFile {
     ///
     /// # Errors
     ///
-    /// [`Error::Read`], [`Error::PyTorch`] for a file of neither kind, and those of
+    /// [`Error::File`] for a file that cannot be read or is of neither kind, and those of
     /// [`read`](Self::read).
     pub fn load(&self, path: impl AsRef<Path>, device: &Device) -> Result<Vgg> {
         let path = path.as_ref();
         if Checkpoint::is_safetensors(path)? {
-            return self.read(&file::read(path)?, device);
+            let bytes = file::read(path)?;
+            return self.read(&bytes, device).map_err(|error| error.at(path));
         }
         self.network(&Checkpoint::pytorch(path)?, device)
+            .map_err(|error| error.at(path))
     }
 
     /// Reads the content of a safetensors file.
     ///
     /// # Errors
     ///
-    /// [`Error::Safetensors`] for another format, [`Error::MissingTensor`], [`Error::TensorType`]
-    /// and [`Error::Shape`] for a tensor that is not as the architecture wants it,
+    /// [`Error::File`] for another format, [`Error::Tensor`] and [`Error::Shape`] for a tensor that is
+    /// missing or not as the architecture wants it,
     /// [`Error::NotFinite`] for NaN or infinite weights, [`Error::UnknownLayer`] for a deepest layer
-    /// that the architecture has not.
+    /// that the architecture does not have.
     pub fn read(&self, bytes: &[u8], device: &Device) -> Result<Vgg> {
         self.network(&Checkpoint::safetensors(bytes)?, device)
     }
 
     fn network(&self, checkpoint: &Checkpoint<'_>, device: &Device) -> Result<Vgg> {
-        self.plan.preprocessing.check()?;
+        self.preprocessing.check()?;
         let stages = self.wanted()?;
         let names = Names::of(checkpoint, &stages)?;
         let mut parameters = HashMap::new();
@@ -153,12 +121,12 @@ impl WeightFile {
                 // A layer is there above one that is not.
                 (true, Some(missing)) => {
                     let name = String::clone(missing);
-                    return Err(Error::MissingTensor { name });
+                    return Err(Error::missing_tensor(name));
                 }
                 (false, _) => absent = absent.or(Some(name)),
             }
         }
-        let plan = self.plan.clone();
+        let plan = self.plan();
         Ok(Vgg::new(plan, device, None, depth, |layer, _| {
             let Some(read) = parameters.remove(&layer) else {
                 unreachable!("the network ends below the first absent layer");
@@ -169,9 +137,9 @@ impl WeightFile {
 
     /// The stages that are read if the file has them.
     fn wanted(&self) -> Result<Vec<Stage>> {
-        let mut stages = self.plan.stages();
-        if let Some(deepest) = self.deepest {
-            let within = self.plan.architecture.up_to(deepest)?;
+        let mut stages = self.plan().stages();
+        if let Some(deepest) = self.weights.deepest {
+            let within = self.architecture.up_to(deepest)?;
             stages.retain(|stage| within.contains(&stage.layer));
         }
         Ok(stages)
@@ -205,9 +173,7 @@ impl Names {
                 return Ok(Self { prefix, by_module });
             }
         }
-        Err(Error::MissingTensor {
-            name: format!("{}.weight", first.key()),
-        })
+        Err(Error::missing_tensor(format!("{}.weight", first.key())))
     }
 
     fn key(&self, stage: &Stage) -> String {

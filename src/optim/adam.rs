@@ -1,11 +1,16 @@
 //! Adam: stochastic gradient descent with a step size for each variable.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
+use super::options::check_bounds;
 use crate::error::{Error, Result, positive};
 
 /// Options of [`Adam`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_", strip_option)]
+#[non_exhaustive]
 pub struct AdamOptions {
     /// Decay of the mean of gradients, below 1. Default: 0.9.
     pub beta1: f64,
@@ -41,17 +46,7 @@ impl AdamOptions {
             }
         }
         positive("epsilon", self.epsilon)?;
-        if let Some((low, high)) = self.bounds
-            && (low.is_nan() || high.is_nan() || low >= high)
-        {
-            let found = format!("{low}..{high}");
-            return Err(Error::option(
-                "bounds",
-                found,
-                "a range of two finite numbers",
-            ));
-        }
-        Ok(())
+        check_bounds(self.bounds)
     }
 }
 
@@ -69,7 +64,7 @@ impl AdamOptions {
 /// optimiser that is read back continues with the same numbers.
 ///
 /// ```
-/// use ranvgg::{Adam, AdamOptions};
+/// use ranvgg::optim::{Adam, AdamOptions};
 ///
 /// let mut adam = Adam::new(vec![3.0], AdamOptions::default())?;
 /// for _ in 0..200 {

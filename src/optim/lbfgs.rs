@@ -48,7 +48,8 @@ pub enum Next {
 /// ```
 /// # #[cfg(feature = "flex")] {
 /// use burn::tensor::{Device, Tensor};
-/// use ranvgg::{Lbfgs, LbfgsOptions, Next};
+/// use ranvgg::optim::{LbfgsOptions, Next};
+/// use ranvgg::Lbfgs;
 ///
 /// // (x - 3)^2 + 10 (y + 1)^2
 /// let centre = Tensor::<1>::from_floats([3.0, -1.0], &Device::flex());
@@ -299,7 +300,7 @@ impl Lbfgs {
         let search = match &mut self.search {
             Some(search) => search,
             None if slope_before < 0.0 => self.search.insert(LineSearch::new(
-                self.options.conditions(),
+                self.options.settings.conditions(),
                 self.current.value(),
                 slope_before,
                 self.step,
@@ -343,7 +344,7 @@ impl Lbfgs {
             &point.gradient,
             &self.current.gradient,
         ) {
-            if self.pairs.len() == self.options.history {
+            if self.pairs.len() == self.options.settings.history {
                 self.pairs.pop_front();
             }
             let step = point.position.clone() - self.current.position.clone();
@@ -354,8 +355,8 @@ impl Lbfgs {
         }
         let (before, now) = (self.current.value(), point.value());
         self.current = point;
-        let tolerance = self.options.change_tolerance * before.abs().max(now.abs());
-        if self.options.change_tolerance > 0.0 && before - now <= tolerance {
+        let tolerance = self.options.settings.change_tolerance * before.abs().max(now.abs());
+        if self.options.settings.change_tolerance > 0.0 && before - now <= tolerance {
             return Next::Stop(StopReason::Change);
         }
         self.next_direction()
@@ -374,7 +375,7 @@ impl Lbfgs {
     fn next_direction(&mut self) -> Next {
         self.search = None;
         self.candidate = None;
-        let limit = self.options.gradient_tolerance * self.first_gradient;
+        let limit = self.options.settings.gradient_tolerance * self.first_gradient;
         let Some(gradient) = &self.current.gradient else {
             return Next::Stop(StopReason::NotFinite);
         };

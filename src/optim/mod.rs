@@ -13,5 +13,5 @@ pub(crate) use self::adam::falling_rate;
 pub use self::adam::{Adam, AdamOptions};
 pub use self::lbfgs::{Lbfgs, Next};
 pub use self::line_search::LineSearchFailure;
-pub use self::options::{LbfgsOptions, StopReason};
+pub use self::options::{LbfgsOptions, LbfgsSettings, StopReason};
 pub use self::state::LbfgsState;

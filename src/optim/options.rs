@@ -1,15 +1,19 @@
-//! Settings of the optimiser, and why it ends.
+//! Options of L-BFGS, and why a minimisation ends.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::line_search::{Conditions, LineSearchFailure};
 use crate::error::{Error, Result, at_least_one, not_negative, positive};
 
-/// Settings of [`Lbfgs`](super::Lbfgs).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LbfgsOptions {
-    /// Pairs of step and gradient change kept. More follow curvature better and cost two vectors
-    /// of memory each. Default: 10.
+/// How [`Lbfgs`](super::Lbfgs) steps, and when it is content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
+pub struct LbfgsSettings {
+    /// Pairs of step and gradient change that are stored. More follow curvature better and cost two
+    /// vectors of memory each. Default: 10.
     pub history: usize,
     /// Stop when the largest gradient component falls to this share of its value at the start.
     /// Zero: only where the gradient vanishes. Default: 0.
@@ -17,14 +21,46 @@ pub struct LbfgsOptions {
     /// Stop when an accepted step lowers the value by no more than this share. Zero: never.
     /// Default: 0.
     pub change_tolerance: f64,
-    /// Most evaluations, or none. Default: none.
-    pub evaluations: Option<usize>,
     /// Most evaluations of one line search. Default: 20.
     pub line_search_evaluations: usize,
     /// `c1` of the Wolfe conditions: larger asks for more decrease. Default: 1e-4.
     pub sufficient_decrease: f64,
     /// `c2` of the Wolfe conditions: smaller asks for a more exact search. Default: 0.9.
     pub curvature: f64,
+}
+
+impl Default for LbfgsSettings {
+    fn default() -> Self {
+        Self {
+            history: 10,
+            gradient_tolerance: 0.0,
+            change_tolerance: 0.0,
+            line_search_evaluations: 20,
+            sufficient_decrease: 1e-4,
+            curvature: 0.9,
+        }
+    }
+}
+
+/// Options of [`Lbfgs`](super::Lbfgs).
+///
+/// ```
+/// use ranvgg::optim::{LbfgsOptions, LbfgsSettings};
+///
+/// let options = LbfgsOptions::default()
+///     .with_evaluations(100)
+///     .with_settings(LbfgsSettings::default().with_history(20));
+/// assert_eq!(options.settings.history, 20);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_", strip_option)]
+#[non_exhaustive]
+pub struct LbfgsOptions {
+    /// History, tolerances and constants of the line search.
+    pub settings: LbfgsSettings,
+    /// Most evaluations. Default: none, that is no limit.
+    pub evaluations: Option<usize>,
     /// Length of the very first step, and of the first after a restart, in the Euclidean norm.
     /// Default: 1.
     pub first_step: f64,
@@ -35,41 +71,26 @@ pub struct LbfgsOptions {
 impl Default for LbfgsOptions {
     fn default() -> Self {
         Self {
-            history: 10,
-            gradient_tolerance: 0.0,
-            change_tolerance: 0.0,
+            settings: LbfgsSettings::default(),
             evaluations: None,
-            line_search_evaluations: 20,
-            sufficient_decrease: 1e-4,
-            curvature: 0.9,
             first_step: 1.0,
             bounds: None,
         }
     }
 }
 
-impl LbfgsOptions {
-    pub(crate) fn check(&self) -> Result<()> {
+impl LbfgsSettings {
+    fn check(&self) -> Result<()> {
         at_least_one("history", self.history)?;
         at_least_one("line search evaluations", self.line_search_evaluations)?;
         not_negative("gradient tolerance", self.gradient_tolerance)?;
         not_negative("change tolerance", self.change_tolerance)?;
-        positive("first step", self.first_step)?;
         positive("sufficient decrease", self.sufficient_decrease)?;
         if !(self.sufficient_decrease < self.curvature && self.curvature < 1.0) {
             let allowed = "numbers between the sufficient decrease and 1";
             return Err(Error::option("curvature", self.curvature, allowed));
         }
-        match self.bounds {
-            Some((low, high)) if low.is_nan() || high.is_nan() || low >= high => {
-                Err(Error::option(
-                    "bounds",
-                    format!("{low} to {high}"),
-                    "a lower below an upper bound",
-                ))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     pub(super) fn conditions(&self) -> Conditions {
@@ -79,6 +100,29 @@ impl LbfgsOptions {
             noise: VALUE_NOISE,
             evaluations: self.line_search_evaluations,
         }
+    }
+}
+
+impl LbfgsOptions {
+    pub(crate) fn check(&self) -> Result<()> {
+        self.settings.check()?;
+        positive("first step", self.first_step)?;
+        check_bounds(self.bounds)
+    }
+}
+
+/// Refuses bounds that are not a lower and an upper number.
+pub(super) fn check_bounds(bounds: Option<(f64, f64)>) -> Result<()> {
+    match bounds {
+        Some((low, high)) if low.is_nan() || high.is_nan() || low >= high => {
+            let found = format!("{low} to {high}");
+            Err(Error::option(
+                "bounds",
+                found,
+                "a lower below an upper bound",
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

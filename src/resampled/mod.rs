@@ -73,10 +73,10 @@ impl Resampled {
         wraps: bool,
         seed: u64,
     ) -> Self {
-        let groups = sources.resized(|original| original.scaled(scale));
-        let regions = groups.into_iter().map(|group| Region {
-            exemplars: group
-                .parts
+        let mixtures = sources.resized(|original| original.scaled(scale));
+        let regions = mixtures.into_iter().map(|mixture| Region {
+            exemplars: mixture
+                .members
                 .into_iter()
                 .map(|part| Exemplar {
                     image: planes(&part.picture),
@@ -85,7 +85,7 @@ impl Resampled {
                     share: part.share as f32,
                 })
                 .collect(),
-            mask: group
+            mask: mixture
                 .region
                 .map(|mask| Mask::new(&mask.resized(size).with_margin(margin))),
         });

@@ -1,12 +1,12 @@
 //! A run in progress: its picture, and the loop through the evaluations of one scale.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Tensor;
 
 use super::{
     Control, Counts, KeptPixels, Observer, Point, Preparation, Progress, Record, RunOptions, Term,
-    enlarged, noise_image,
+    deadline, enlarged, noise_image,
 };
 use crate::backend::guarded;
 use crate::engine::Padding;
@@ -17,16 +17,16 @@ use crate::objective::Objective;
 use crate::optim::{Lbfgs, Next, StopReason};
 use crate::random::Purpose;
 
-/// Evaluations of the next scale, of those left for `scales` scales: twice as many at the coarser
-/// of two, three times at the coarsest of three and so on. What is settled where it is cheap need
-/// not be mended where it is dear.
+/// How many of the evaluations left the next scale gets, when `scales` scales are to come. Of two
+/// scales the coarser gets twice as many as the finer, of three the coarsest three times as many as
+/// the finest. Evaluations of coarse scales are cheap, and what they settle need not be done again.
 fn share(left: usize, scales: usize) -> usize {
     let parts = scales * (scales + 1) / 2;
     (left * scales).div_ceil(parts)
 }
 
-/// The share of the time left that belongs to the next of some scales, of which each has four times
-/// the pixels of the one before and as many evaluations as [`share`] gives it.
+/// The share of the time left that the next of `scales` scales gets. Each scale has four times the
+/// pixels of the one before, and as many evaluations as [`share`] gives it.
 fn share_of_time(scales: usize) -> f64 {
     // The next scale takes `scales` parts, the one after it 4 (scales - 1), and so on.
     let cost = |later: usize| 4f64.powi(later as i32) * (scales - later) as f64;
@@ -36,8 +36,7 @@ fn share_of_time(scales: usize) -> f64 {
 /// Amplitude of the noise at which weights are measured; they hardly depend on it.
 const MEASURING_NOISE: f64 = 0.1;
 
-/// Evaluations between two pictures that are read from the device, so that one which fails takes no
-/// more than these along.
+/// Evaluations between two reads of the picture. A device that fails loses no more than these.
 const READ_EVERY: usize = 25;
 
 /// A run in progress.
@@ -49,9 +48,9 @@ pub(super) struct Descent<'a> {
     /// The colour around which weights are measured.
     pub(super) mean: Vec<f32>,
     pub(super) kept: Option<KeptPixels>,
-    /// The picture so far, at the size of the last scale that was begun, and whether it is one that
-    /// was made here.
+    /// The picture so far, at the size of the last scale that was begun.
     pub(super) picture: Raster,
+    /// Whether the picture was read from the device, and is not the one that the run started from.
     pub(super) read: bool,
     pub(super) names: Vec<String>,
     pub(super) counts: Counts,
@@ -59,8 +58,8 @@ pub(super) struct Descent<'a> {
 }
 
 impl Descent<'_> {
-    /// Brings the picture to `size`, its kept pixels as they were given: what
-    /// [`put`](KeptPixels::put) says of them.
+    /// Brings the picture to `size` and restores its kept pixels; see [`KeptPixels::put`] for what is
+    /// returned.
     pub(super) fn enlarge(&mut self, size: Size) -> Option<Raster> {
         let wraps = self.vgg.padding() == Padding::Circular;
         self.picture = enlarged(&self.picture, size, wraps);
@@ -76,7 +75,7 @@ impl Descent<'_> {
         objective: &mut dyn FnMut(usize) -> Result<Objective>,
         observer: &mut dyn Observer,
     ) -> Result<Option<StopReason>> {
-        let left = self.options.evaluations() - self.counts.evaluations;
+        let left = self.options.evaluations_of_lbfgs() - self.counts.evaluations;
         let share = share(left, self.scales - scale);
         if share == 0 {
             return Ok(None);
@@ -110,12 +109,12 @@ impl Descent<'_> {
             let next = guarded(|| step(&objective, &mut lbfgs, shape, gate.as_ref()))?;
             self.counts.evaluations += 1;
             if lbfgs.evaluations() == 1 {
-                self.counts.preparing += started.elapsed().as_secs_f64();
+                self.counts.preparing += started.elapsed();
             }
             self.records.push(Record {
                 scale,
                 evaluation: self.counts.evaluations,
-                seconds: self.begun.elapsed().as_secs_f64(),
+                elapsed: self.begun.elapsed(),
                 terms: lbfgs.values().to_vec(),
             });
             let terms: Vec<Term> = self
@@ -129,14 +128,14 @@ impl Descent<'_> {
                 scales: self.scales,
                 size,
                 evaluation: self.counts.evaluations,
-                evaluations: self.options.evaluations(),
-                seconds: self.begun.elapsed().as_secs_f64(),
+                evaluations: self.options.evaluations_of_lbfgs(),
+                elapsed: self.begun.elapsed(),
                 terms: &terms,
                 point: Point::Best(&lbfgs),
                 channels,
             };
             let control = observer.observe(&progress);
-            let late = until.is_some_and(|until| progress.seconds >= until);
+            let late = until.is_some_and(|until| progress.elapsed >= until);
             match next {
                 Next::Stop(reason) => break reason,
                 _ if control == Control::Stop => {
@@ -161,13 +160,11 @@ impl Descent<'_> {
         Ok(Some(reason))
     }
 
-    /// When a scale is to end, in seconds since the run began.
-    fn until(&self, scale: usize) -> Option<f64> {
-        let started = self.begun.elapsed().as_secs_f64();
-        self.options.seconds.map(|seconds| {
-            let share = share_of_time(self.scales - scale);
-            started + (seconds - started).max(0.0) * share
-        })
+    /// When a scale is to end, counted from the beginning of the run.
+    fn until(&self, scale: usize) -> Option<Duration> {
+        let share = share_of_time(self.scales - scale);
+        let limit = self.options.time_limit?;
+        Some(deadline(limit, self.begun.elapsed(), share))
     }
 
     /// Takes the best point so far as the picture.

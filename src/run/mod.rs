@@ -1,116 +1,35 @@
-//! The one loop: through the scales, and at each through evaluations until it is over.
+//! Runs: what an observer is told and an outcome records.
+//!
+//! Every task runs from coarse to fine, and at each scale through evaluations of its objective.
+//! [`RunOptions`] says how long, an [`Observer`] watches, and an
+//! [`Outcome`] is the result.
 
 mod descent;
-mod kept;
-mod observer;
-mod outcome;
+pub(crate) mod inpainting;
+pub(crate) mod observer;
+pub(crate) mod options;
+pub(crate) mod outcome;
 mod schedule;
 mod stochastic;
 
-use std::time::Instant;
-
-use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
 
 use self::descent::Descent;
-pub use self::kept::Kept;
-pub(crate) use self::kept::KeptPixels;
+pub(crate) use self::inpainting::{Inpainting, KeptPixels};
 use self::observer::Point;
-pub use self::observer::{Control, Observer, Preparation, Progress, Term, Unobserved};
-pub use self::outcome::{Outcome, Record};
+pub(crate) use self::observer::{Control, Observer, Progress};
+pub use self::observer::{Preparation, Term};
+pub(crate) use self::options::{RunOptions, run_setters};
+pub(crate) use self::outcome::Outcome;
+pub use self::outcome::Record;
 pub(crate) use self::schedule::Schedule;
-pub(crate) use self::stochastic::{MARGIN, StochasticCourse, run_stochastic};
-use crate::error::{Error, Result, at_least_one};
-use crate::imaging::{Format, Raster, Scales, Size};
+pub(crate) use self::stochastic::{MARGIN, StochasticPlan, run_stochastic};
+use crate::error::{Error, Result};
+use crate::imaging::{Format, Raster, Size};
 use crate::network::Vgg;
 use crate::objective::Objective;
-use crate::optim::{LbfgsOptions, StopReason};
+use crate::optim::StopReason;
 use crate::random::{self, Purpose};
-
-/// How long and through which sizes a task runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunOptions {
-    /// Evaluations of the objective in the whole run, over all scales. More give a lower loss;
-    /// below about 100 the result is blurred. Each scale adds the cost of about two for measuring
-    /// the weights of its terms. Default: 300; with resampled
-    /// filters 120 at each size of a texture, and 120 at the first to 50 at the last of a style.
-    pub evaluations: Option<usize>,
-    /// Seconds that a run may take at most; it ends earlier when its evaluations are used. Each
-    /// scale gets the share of time that it would take of an unlimited run, so that the last is
-    /// reached with time left. Default: none.
-    pub seconds: Option<f64>,
-    /// The sizes it goes through.
-    pub scales: Scales,
-    /// Seeds the starting noise; another seed gives another picture of the same kind. Default: 0.
-    pub seed: u64,
-    /// Amplitude of the starting noise around the mean colour, in units of the colour range.
-    /// Default: 0.1.
-    pub noise: f64,
-    /// Keeps colours inside this range while optimising; without it they are clipped at the end.
-    /// Default: none.
-    pub bounds: Option<(f64, f64)>,
-    /// Settings of the optimiser. Its evaluations, bounds and first step are set by the run.
-    pub lbfgs: LbfgsOptions,
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        Self {
-            evaluations: None,
-            seconds: None,
-            scales: Scales::default(),
-            seed: 0,
-            noise: 0.1,
-            bounds: None,
-            lbfgs: LbfgsOptions::default(),
-        }
-    }
-}
-
-/// Evaluations of a run by L-BFGS where nothing else is asked for.
-const EVALUATIONS: usize = 300;
-
-/// The first step of a scale moves colours by about this much (root mean square).
-const FIRST_STEP: f64 = 0.02;
-
-impl RunOptions {
-    pub(crate) fn check(&self) -> Result<()> {
-        let evaluations = self.evaluations();
-        at_least_one("evaluations", evaluations)?;
-        if let Some(seconds) = self.seconds {
-            crate::error::positive("seconds", seconds)?;
-        }
-        crate::error::not_negative("noise", self.noise)?;
-        self.scales.check()?;
-        self.optimiser(evaluations, 1).check()
-    }
-
-    /// Evaluations of a run by L-BFGS.
-    fn evaluations(&self) -> usize {
-        self.evaluations.unwrap_or(EVALUATIONS)
-    }
-
-    /// The noise that a run starts from.
-    pub(crate) fn starting_noise(&self, size: Size, mean: &[f32]) -> Raster {
-        noise_image(size, mean, self.noise, (self.seed, Purpose::Noise, 0))
-    }
-
-    /// A picture with noise of that amplitude.
-    pub(crate) fn with_noise(&self, picture: &Raster, amplitude: f64) -> Raster {
-        let mut noisy = picture.clone();
-        stochastic::add_noise(&mut noisy, amplitude, (self.seed, Purpose::Noise, 0));
-        noisy
-    }
-
-    /// The optimiser's settings at a scale of so many values.
-    fn optimiser(&self, evaluations: usize, values: usize) -> LbfgsOptions {
-        LbfgsOptions {
-            evaluations: Some(evaluations),
-            first_step: FIRST_STEP * (values as f64).sqrt(),
-            bounds: self.bounds,
-            ..self.lbfgs.clone()
-        }
-    }
-}
 
 /// Noise around a mean colour: where runs start, and where weights are measured.
 fn noise_image(
@@ -128,7 +47,13 @@ fn noise_image(
     Raster::new(size, mean.len(), values)
 }
 
-/// A picture brought to another size, of one that repeats without end (`wraps`) without a seam.
+/// When a scale ends, counted from the beginning of the run: it has `share` of what is left of `limit`.
+fn deadline(limit: Duration, elapsed: Duration, share: f64) -> Duration {
+    let left = limit.saturating_sub(elapsed).as_secs_f64();
+    Duration::try_from_secs_f64(elapsed.as_secs_f64() + left * share).unwrap_or(Duration::MAX)
+}
+
+/// A picture brought to another size; one that `wraps` is resized as if it repeated without end.
 fn enlarged(picture: &Raster, size: Size, wraps: bool) -> Raster {
     match wraps {
         true => picture.resized_periodic(size),
@@ -136,8 +61,8 @@ fn enlarged(picture: &Raster, size: Size, wraps: bool) -> Raster {
     }
 }
 
-/// The way of a run through pictures.
-pub(crate) struct Course {
+/// What a run by L-BFGS goes through.
+pub(crate) struct RunPlan {
     /// The sizes it goes through, coarse to fine.
     pub(crate) sizes: Vec<Size>,
     /// What it starts from.
@@ -150,26 +75,26 @@ pub(crate) struct Course {
     pub(crate) kept: Option<KeptPixels>,
 }
 
-/// Runs along a course. `objective` makes what is minimised at scale number `i`; its weights are
+/// Runs as planned. `objective` makes what is minimised at scale number `i`; its weights are
 /// measured here, at noise.
 ///
-/// Where the device fails on the way, the run ends with the last picture that was read from it, if
+/// If the device fails during the run, the run ends with the last picture that was read from it, if
 /// there is one: [`StopReason::Device`].
 pub(crate) fn run(
     vgg: &Vgg,
-    course: Course,
+    plan: RunPlan,
     options: &RunOptions,
     observer: &mut dyn Observer,
     mut objective: impl FnMut(usize) -> Result<Objective>,
 ) -> Result<Outcome> {
     let begun = Instant::now();
-    let Course {
+    let RunPlan {
         sizes,
         start,
         mean,
         formats,
         kept,
-    } = course;
+    } = plan;
     let mut descent = Descent {
         vgg,
         options,
@@ -209,7 +134,7 @@ pub(crate) fn run(
         vgg.device().clone(),
         (stop, failure),
         descent.counts,
-        begun.elapsed().as_secs_f64(),
+        begun.elapsed(),
         descent.names,
         descent.records,
     ))
@@ -220,8 +145,8 @@ pub(crate) struct Counts {
     pub(crate) evaluations: usize,
     pub(crate) iterations: usize,
     pub(crate) restarts: usize,
-    /// Seconds from the beginnings of scales to their first evaluations.
-    pub(crate) preparing: f64,
+    /// Time from the beginnings of scales to their first evaluations.
+    pub(crate) preparing: Duration,
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -255,7 +180,7 @@ mod tests {
             evaluations: Some(200),
             ..RunOptions::default()
         };
-        let course = Course {
+        let plan = RunPlan {
             sizes: vec![size.halved(1), size],
             start: options.starting_noise(size.halved(1), &[0.5; 3]),
             mean: vec![0.5; 3],
@@ -263,7 +188,7 @@ mod tests {
             kept: None,
         };
         let measured = Arc::new(AtomicUsize::new(0));
-        run(&vgg, course, &options, &mut Unobserved, |_| {
+        run(&vgg, plan, &options, &mut (), |_| {
             let measured = Arc::clone(&measured);
             let loss = Failing { measured, good };
             Ok(Objective::new(&vgg).at_image("failing", 1.0, loss))

@@ -1,5 +1,7 @@
 //! Watching a run, and stopping it.
 
+use std::time::Duration;
+
 use burn::tensor::Tensor;
 use image::DynamicImage;
 
@@ -26,7 +28,7 @@ pub struct Term<'a> {
     pub value: f64,
 }
 
-/// Where a run is, told after each evaluation.
+/// The state of a run after an evaluation.
 #[non_exhaustive]
 pub struct Progress<'a> {
     /// The scale, from 0.
@@ -39,8 +41,8 @@ pub struct Progress<'a> {
     pub evaluation: usize,
     /// Evaluations allowed.
     pub evaluations: usize,
-    /// Seconds since the run began.
-    pub seconds: f64,
+    /// Time since the run began.
+    pub elapsed: Duration,
     /// The loss by term, at the best point of this scale so far.
     pub terms: &'a [Term<'a>],
     pub(super) point: Point<'a>,
@@ -62,8 +64,8 @@ impl Progress<'_> {
         self.terms.iter().map(|term| term.value).sum()
     }
 
-    /// The best image of this scale so far, at this scale's size; of a stack of maps, its first
-    /// three channels. Reads it from the device.
+    /// The best image of this scale so far, at this scale's size. Of a stack of maps it shows the first
+    /// three channels. The image is read from the device.
     ///
     /// # Errors
     ///
@@ -98,12 +100,27 @@ pub struct Preparation {
     pub size: Size,
 }
 
-/// Watches a run. Closures from [`Progress`] to [`Control`] are observers.
+/// Watches a run and may stop it.
+///
+/// Closures from [`Progress`] to [`Control`] are observers. So is `()`, which watches nothing: pass
+/// `&mut ()` where no observer is wanted.
+///
+/// ```
+/// use ranvgg::{Control, Observer, Progress};
+///
+/// fn takes(_: &mut dyn Observer) {}
+///
+/// takes(&mut ());
+/// takes(&mut |progress: &Progress<'_>| match progress.loss() < 0.01 {
+///     true => Control::Stop,
+///     false => Control::Continue,
+/// });
+/// ```
 pub trait Observer {
-    /// Called before a scale begins. Until its first evaluation targets and weights are measured;
-    /// a GPU also compiles kernels for sizes that it has not seen, and tries out which are the
-    /// fastest, which may take longer than the scale itself
-    /// ([`Outcome::preparing`](super::Outcome::preparing) tells). By default nothing is done.
+    /// Called before a scale begins. Until its first evaluation, targets and weights are measured.
+    /// A GPU also compiles kernels for sizes that it has not seen and tries out which are the
+    /// fastest. This may take longer than the scale itself; see
+    /// [`Outcome::preparing`](super::Outcome::preparing). The default does nothing.
     fn prepare(&mut self, _preparation: &Preparation) {}
 
     /// Called after each evaluation.
@@ -116,11 +133,7 @@ impl<F: FnMut(&Progress<'_>) -> Control> Observer for F {
     }
 }
 
-/// Nobody watches.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unobserved;
-
-impl Observer for Unobserved {
+impl Observer for () {
     fn observe(&mut self, _: &Progress<'_>) -> Control {
         Control::Continue
     }

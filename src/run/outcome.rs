@@ -1,10 +1,13 @@
 //! What a run leaves: the image, and how it went.
 
+use std::time::Duration;
+
 use burn::tensor::{Device, Tensor};
 use image::{DynamicImage, Rgb32FImage};
 
 use super::Counts;
 use crate::error::Result;
+use crate::file::IfExists;
 use crate::imaging::{Depth, Format, Picture, Raster, encoded, save};
 use crate::optim::StopReason;
 
@@ -17,7 +20,7 @@ pub struct Outcome {
     stop: StopReason,
     failure: Option<String>,
     counts: Counts,
-    seconds: f64,
+    elapsed: Duration,
     names: Vec<String>,
     records: Vec<Record>,
 }
@@ -30,8 +33,8 @@ pub struct Record {
     pub scale: usize,
     /// Evaluations made, over all scales.
     pub evaluation: usize,
-    /// Seconds since the run began.
-    pub seconds: f64,
+    /// Time since the run began.
+    pub elapsed: Duration,
     /// The weighted terms at the best point of the scale so far, named by
     /// [`Outcome::term_names`].
     pub terms: Vec<f64>,
@@ -58,7 +61,7 @@ impl Outcome {
         device: Device,
         (stop, failure): (StopReason, Option<String>),
         counts: Counts,
-        seconds: f64,
+        elapsed: Duration,
         names: Vec<String>,
         records: Vec<Record>,
     ) -> Self {
@@ -69,26 +72,26 @@ impl Outcome {
             stop,
             failure,
             counts,
-            seconds,
+            elapsed,
             names,
             records,
         }
     }
 
-    /// The image with 8 bits a channel, colours beyond 0..=1 clipped; of a stack of maps the first.
+    /// The image with 8 bits a channel, clipped to 0..=1. Of a stack of maps it is the first map.
     #[must_use]
     pub fn image(&self) -> DynamicImage {
         encoded(&self.first(), Depth::Eight)
     }
 
-    /// The image with 16 bits a channel; of a stack of maps the first.
+    /// The image with 16 bits a channel, clipped to 0..=1. Of a stack of maps it is the first map.
     #[must_use]
     pub fn image16(&self) -> DynamicImage {
         encoded(&self.first(), Depth::Sixteen)
     }
 
-    /// Each of a stack of [maps](crate::Picture::maps), with the channels and bits of the one given;
-    /// of anything else the image alone.
+    /// The maps of a [stack](crate::Picture::maps), each with the channels and bits of the map given.
+    /// Of anything else the image alone.
     #[must_use]
     pub fn maps(&self) -> Vec<DynamicImage> {
         let mut next = 0;
@@ -113,14 +116,15 @@ impl Outcome {
         self.picture.narrow(0, channels)
     }
 
-    /// The image as it was optimised, unclipped, on the host; of a stack of maps the first three
-    /// channels, or a grey.
+    /// The image as it was optimised, unclipped, on the host. A stack of maps shows its first three
+    /// channels, or a grey if it has fewer.
     #[must_use]
     pub fn picture(&self) -> Rgb32FImage {
         self.picture.to_rgb()
     }
 
-    /// The same, of all channels, as a tensor `[1, C, H, W]` on the network's device.
+    /// All channels as they were optimised, unclipped, as a tensor `[1, C, H, W]` on the network's
+    /// device.
     #[must_use]
     pub fn tensor(&self) -> Tensor<4> {
         self.picture.to_tensor(&self.device)
@@ -131,8 +135,8 @@ impl Outcome {
     /// # Errors
     ///
     /// Those of [`save`](crate::imaging::save).
-    pub fn save(&self, path: impl AsRef<std::path::Path>, overwrite: bool) -> Result<()> {
-        save(&self.image(), path, overwrite)
+    pub fn save(&self, path: impl AsRef<std::path::Path>, if_exists: IfExists) -> Result<()> {
+        save(&self.image(), path, if_exists)
     }
 
     /// Why the last scale ended.
@@ -159,23 +163,23 @@ impl Outcome {
         self.counts.iterations
     }
 
-    /// Times the optimiser lost its way and set out anew.
+    /// How often the optimiser cleared its history and went on along the gradient.
     #[must_use]
     pub fn restarts(&self) -> usize {
         self.counts.restarts
     }
 
-    /// Seconds the run took.
+    /// How long the run took.
     #[must_use]
-    pub fn seconds(&self) -> f64 {
-        self.seconds
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
     }
 
-    /// Those of them that passed between the beginnings of its scales and their first evaluations,
-    /// and these: targets and weights were measured, and on a GPU kernels compiled and tried out, as
-    /// far as an earlier run had not left them in the cache.
+    /// How much of [`elapsed`](Self::elapsed) passed from the beginning of each scale to the end of
+    /// its first evaluation, over all scales. Targets and weights are measured then. A GPU also
+    /// compiles kernels and tries them out, unless an earlier run left them in the cache.
     #[must_use]
-    pub fn preparing(&self) -> f64 {
+    pub fn preparing(&self) -> Duration {
         self.counts.preparing
     }
 

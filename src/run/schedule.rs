@@ -8,13 +8,13 @@ use crate::imaging::Size;
 pub(crate) struct Schedule {
     /// The shorter side of the first size, in pixels.
     pub(crate) smallest: f64,
-    /// Steps at the first size and at the last, where nothing else is asked for; between them they
-    /// change by equal factors.
+    /// Steps at the first and at the last size, unless another number is asked for. Between them the
+    /// steps change by equal factors.
     pub(crate) steps: (f64, f64),
 }
 
 impl Schedule {
-    /// The sizes of a result of `size`, none of the pictures with a side below `shorter`.
+    /// The levels of a result of `size`; `shorter` is the shortest side of all pictures.
     pub(crate) fn levels(&self, size: Size, shorter: usize, run: &RunOptions) -> Vec<Level> {
         let factors = run.scales.factors(shorter, self.smallest);
         let last = (factors.len() - 1).max(1) as f64;

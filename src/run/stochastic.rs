@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::{
     Control, Counts, KeptPixels, Observer, Outcome, Point, Preparation, Progress, Record,
-    RunOptions, Term, enlarged,
+    RunOptions, Term, deadline, enlarged,
 };
 use crate::error::{Error, Result};
 use crate::imaging::{Format, Raster, Size};
@@ -20,25 +20,26 @@ const RATES: (f64, f64) = (0.02, 0.004);
 /// The share of a size's steps at the first rate; it falls to the last in the rest.
 const HOLD: f64 = 0.7;
 
-/// Amplitude of the noise that is added where a picture was enlarged, in standard deviations of the
-/// exemplars' colours: an enlarged picture has no fine grain, and what has none gets the same everywhere.
+/// Amplitude of the noise that is added to an enlarged picture, in standard deviations of the
+/// exemplars' colours. An enlarged picture has no fine grain; without noise it would get the same grain
+/// everywhere.
 const GRAIN: f64 = 0.15;
 
-/// Pixels around the picture that are made and thrown away. At a border fewer patches see a pixel than
-/// inside; the outermost belongs to one patch alone, and is noise.
+/// Width of the margin that is made around the picture and cut off at the end. Fewer patches cover a
+/// pixel at the border than inside; the outermost belongs to one patch and stays noise.
 pub(crate) const MARGIN: usize = 5;
 
 /// One size of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Level {
     pub(crate) size: Size,
-    /// This size in the last one.
+    /// This size as a factor of the last one.
     pub(crate) factor: f64,
     pub(crate) steps: usize,
 }
 
-/// The way of such a run through pictures.
-pub(crate) struct StochasticCourse {
+/// What a run by Adam goes through.
+pub(crate) struct StochasticPlan {
     /// Coarse to fine.
     pub(crate) levels: Vec<Level>,
     /// What it starts from.
@@ -56,22 +57,22 @@ pub(crate) struct StochasticCourse {
     pub(crate) terms: Vec<&'static str>,
 }
 
-/// An objective's terms at an image, and the gradient of their sum, as step number `step` estimates
-/// them.
+/// Estimates an objective at an image in a step of the given number: its terms, and the gradient of
+/// their sum.
 pub(crate) type Estimate = Box<dyn Fn(&Planes, u32) -> (Vec<f64>, Planes)>;
 
-/// Runs along a course. `objective` makes what is minimised at a level that begins with the
+/// Runs as planned. `objective` makes what is minimised at a level that begins with the
 /// picture that it is given, margin and all. All of it happens in host memory; the outcome's tensors
 /// are on `device`.
 pub(crate) fn run_stochastic(
     device: &Device,
-    course: StochasticCourse,
+    plan: StochasticPlan,
     options: &RunOptions,
     observer: &mut dyn Observer,
     mut objective: impl FnMut(Level, &Raster) -> Estimate,
 ) -> Result<Outcome> {
     let begun = Instant::now();
-    let StochasticCourse {
+    let StochasticPlan {
         levels,
         start,
         formats,
@@ -79,7 +80,7 @@ pub(crate) fn run_stochastic(
         wraps,
         deviation,
         terms,
-    } = course;
+    } = plan;
     let margin = if wraps { 0 } else { MARGIN };
     let evaluations = levels.iter().map(|level| level.steps).sum();
     // With its margin, from the first size on.
@@ -89,10 +90,10 @@ pub(crate) fn run_stochastic(
     let mut stop = StopReason::Evaluations;
     for (scale, &level) in levels.iter().enumerate() {
         let Level { size, steps, .. } = level;
-        let until = options.seconds.map(|seconds| {
-            let now = begun.elapsed().as_secs_f64();
-            now + (seconds - now).max(0.0) * share_of_time(&levels[scale..])
-        });
+        let share = share_of_time(&levels[scale..]);
+        let until = options
+            .time_limit
+            .map(|limit| deadline(limit, begun.elapsed(), share));
         let scales = levels.len();
         observer.prepare(&Preparation {
             scale,
@@ -100,7 +101,7 @@ pub(crate) fn run_stochastic(
             size,
         });
         let started = Instant::now();
-        // Of the last size counts why it ended, as with every other run.
+        // The stop reason is that of the last size.
         stop = StopReason::Evaluations;
         canvas = brought_to(&canvas, size, margin);
         if scale > 0 {
@@ -119,7 +120,7 @@ pub(crate) fn run_stochastic(
                 ..AdamOptions::default()
             },
         )?;
-        counts.preparing += started.elapsed().as_secs_f64();
+        counts.preparing += started.elapsed();
         let mut asked = false;
         for step in 0..steps {
             let image = Planes::from_pixels(channels, height, width, adam.ask());
@@ -145,11 +146,11 @@ pub(crate) fn run_stochastic(
             adam.tell(&gradient, falling_rate(RATES, HOLD, step, steps))?;
             counts.evaluations += 1;
             counts.iterations += 1;
-            let seconds = begun.elapsed().as_secs_f64();
+            let elapsed = begun.elapsed();
             records.push(Record {
                 scale,
                 evaluation: counts.evaluations,
-                seconds,
+                elapsed,
                 terms: values.clone(),
             });
             let progress = Progress {
@@ -158,7 +159,7 @@ pub(crate) fn run_stochastic(
                 size,
                 evaluation: counts.evaluations,
                 evaluations,
-                seconds,
+                elapsed,
                 terms: &named,
                 point: Point::Pixels {
                     values: adam.ask(),
@@ -171,7 +172,7 @@ pub(crate) fn run_stochastic(
                 break;
             }
             // After two, so that every size takes a step whatever the clock says.
-            if step > 0 && until.is_some_and(|until| seconds >= until) {
+            if step > 0 && until.is_some_and(|until| elapsed >= until) {
                 stop = StopReason::Time;
                 break;
             }
@@ -195,7 +196,7 @@ pub(crate) fn run_stochastic(
         device.clone(),
         (stop, None),
         counts,
-        begun.elapsed().as_secs_f64(),
+        begun.elapsed(),
         terms.into_iter().map(str::to_owned).collect(),
         records,
     ))

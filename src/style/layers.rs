@@ -1,14 +1,14 @@
 //! Paintings by the features of a network.
 
-use super::{Motif, StyleOptions, StyleStart};
+use super::{ContentPicture, StyleOptions, StyleStart};
 use crate::error::Result;
 use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
 use crate::objective::Objective;
-use crate::run::{self, Course, Observer, Outcome};
-use crate::task::{
-    Style, content_layer, deepest, style_layers, with_content, with_total_variation,
+use crate::run::{self, Observer, Outcome, RunPlan};
+use crate::terms::{
+    StyleTerms, content_layer, smallest_side, style_layers, with_content, with_total_variation,
 };
 
 /// Weight of the content where nothing else is asked for.
@@ -16,16 +16,16 @@ const CONTENT_WEIGHT: f64 = 3.0;
 
 pub(super) fn paint(
     vgg: &Vgg,
-    motif: Motif,
+    content: ContentPicture,
     style: &Sources,
     options: &StyleOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
-    let Motif {
+    let ContentPicture {
         picture,
         mask,
         formats,
-    } = motif;
+    } = content;
     let size = picture.size();
     let mut images = vec![("the result", size)];
     images.extend(style.sizes().map(|size| ("the style picture", size)));
@@ -34,18 +34,21 @@ pub(super) fn paint(
         Some(layers) => layers.clone(),
         None => style_layers(vgg, &images),
     };
-    let minimum =
-        deepest(vgg, &[content_layer], &images[..1])?.max(deepest(vgg, &style_layers, &images)?);
+    let minimum = smallest_side(vgg, &[content_layer], &images[..1])?.max(smallest_side(
+        vgg,
+        &style_layers,
+        &images,
+    )?);
     let all: Vec<Size> = images.iter().map(|(_, size)| *size).collect();
     let halvings = options.run.scales.halvings(&all, minimum);
     let sizes = size.octaves(halvings);
     let mean = style.mean();
-    let start = match &options.start {
-        StyleStart::Content => picture.clone(),
-        StyleStart::Picture(picture) => picture.read("the starting picture", vgg.channels())?,
-        StyleStart::Noise => options.run.starting_noise(sizes[0], &mean),
+    let start = match (&options.start_picture, options.start) {
+        (Some(picture), _) => picture.read("the starting picture", vgg.channels())?,
+        (None, StyleStart::Content) => picture.clone(),
+        (None, StyleStart::Noise) => options.run.starting_noise(sizes[0], &mean),
     };
-    let course = Course {
+    let plan = RunPlan {
         sizes,
         start,
         mean,
@@ -53,7 +56,7 @@ pub(super) fn paint(
         kept: None,
     };
     let content_weight = options.content_weight.unwrap_or(CONTENT_WEIGHT);
-    run::run(vgg, course, &options.run, observer, |scale| {
+    run::run(vgg, plan, &options.run, observer, |scale| {
         let octaves = halvings - scale;
         let given = style.halved(octaves, vgg.device());
         let mut objective = Objective::new(vgg);
@@ -62,7 +65,7 @@ pub(super) fn paint(
             let at = (content_layer, content_weight);
             objective = with_content(objective, vgg, &content, mask.as_ref(), at)?;
         }
-        let terms = Style {
+        let terms = StyleTerms {
             layers: &style_layers,
             statistics: options.statistics,
             size: size.halved(octaves),

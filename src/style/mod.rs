@@ -4,27 +4,45 @@ mod layers;
 mod resampled;
 mod tint;
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, not_negative, positive, unknown_name};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Format, Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
-use crate::run::{Observer, Outcome, RunOptions, Unobserved};
-use crate::task::Statistics;
+use crate::run::{Observer, Outcome, RunOptions, run_setters};
+use crate::terms::Statistics;
 
-/// What style transfer starts from.
-#[derive(Clone, Debug, Default)]
+/// What style transfer starts from, unless it is given a [picture](StyleOptions::start_picture).
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown_start)]
 pub enum StyleStart {
-    /// The content picture; with resampled filters in the style's colours at equal ranks of luminance,
-    /// with noise.
+    /// The content picture. With resampled filters each of its pixels first gets the style's colour
+    /// of the same rank of luminance, and noise is added.
     #[default]
     Content,
     /// Noise.
     Noise,
-    /// Another picture, resized.
-    Picture(Picture),
+}
+
+fn unknown_start(name: &str) -> Error {
+    unknown_name::<StyleStart>("start", name)
 }
 
 /// Whose colours the result of a style transfer has.
@@ -38,6 +56,7 @@ pub enum StyleStart {
     Default,
     PartialEq,
     Eq,
+    Hash,
     Serialize,
     Deserialize,
     strum::Display,
@@ -46,7 +65,7 @@ pub enum StyleStart {
 )]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
+#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown_colours)]
 pub enum Colours {
     /// Those of the style.
     #[default]
@@ -58,25 +77,30 @@ pub enum Colours {
     Luminance,
 }
 
-fn unknown(name: &str) -> Error {
+fn unknown_colours(name: &str) -> Error {
     unknown_name::<Colours>("colours", name)
 }
 
 /// Options of [`transfer_style`].
 ///
 /// `content_layer`, `style_layers`, `every_octave`, `colour_weight` and `total_variation_weight` are for
-/// statistics of a network's features. With resampled filters the layers and the total variation are
-/// refused, the others not looked at.
-#[derive(Clone, Debug)]
+/// statistics of a network's features. With resampled filters layers and a total variation are refused,
+/// and the other two have no effect.
+///
+/// Serde leaves pictures out: their pixels belong into files of their own.
+#[derive(Clone, Debug, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_", strip_option)]
+#[non_exhaustive]
 pub struct StyleOptions {
     /// Which statistics the result shares with the style picture. Default: distributions along
-    /// resampled filters, which of the network take its seed, channels and padding, and nothing else.
+    /// resampled filters. They take the seed, channels and padding of the network, and nothing else.
     pub statistics: Statistics,
-    /// How strongly content pulls, in units of the style's distance. At 0.03 the content dissolves, at 1
-    /// little but the colours change. Default: 0.15; for statistics of a network 3, in units of one of
-    /// them.
+    /// Weight of the content, in units of the style's distance. At 0.03 the content dissolves; at 1
+    /// little but the colours change. Default: 0.15. With statistics of a network the unit is one
+    /// statistic, and the default 3.
     pub content_weight: Option<f64>,
-    /// How strongly the style pulls, or each of its statistics. Default: 1.
+    /// Weight of the style; with statistics of a network, of each statistic. Default: 1.
     pub style_weight: f64,
     /// Width and height of the result; the content picture is resized to it. Default: the content
     /// picture's.
@@ -86,11 +110,18 @@ pub struct StyleOptions {
     pub style_scale: f64,
     /// Whose colours the result has. Default: the style's.
     pub colours: Colours,
-    /// Where the content pulls: white of a mask, which is resized to the result. Default:
-    /// everywhere. Where a style pulls, and which, is said by [`Exemplars::regions`].
+    /// A mask that is white where the content counts. It is resized to the result. Default: none, the
+    /// content counts everywhere. [`Exemplars::regions`] says where each style counts.
+    #[serde(skip)]
+    #[setters(into)]
     pub content_mask: Option<Picture>,
     /// What to start from. Default: the content picture.
     pub start: StyleStart,
+    /// The picture to start from, resized to the first scale, in place of what `start` says.
+    /// Default: none.
+    #[serde(skip)]
+    #[setters(into)]
+    pub start_picture: Option<Picture>,
     /// How long and through which sizes it runs.
     pub run: RunOptions,
     /// The layer whose features the result shares with the content picture. A deeper one keeps
@@ -98,11 +129,11 @@ pub struct StyleOptions {
     pub content_layer: Option<Layer>,
     /// Layers whose statistics it shares with the style picture. Default: `conv1_1 conv2_1
     /// conv3_1`, of AlexNet `conv1 conv2 conv3`.
+    #[setters(into)]
     pub style_layers: Option<Vec<Layer>>,
     /// Match them on every octave of the image at once. Default: true.
     pub every_octave: bool,
-    /// How strongly the distribution of the style's colours pulls, in units of one of its
-    /// statistics. Default: 1.
+    /// Weight of the distribution of the style's colours, in units of one statistic. Default: 1.
     pub colour_weight: f64,
     /// Weight of the total variation, in the same units. Default: 0.
     pub total_variation_weight: f64,
@@ -124,10 +155,13 @@ impl Default for StyleOptions {
             colours: Colours::default(),
             content_mask: None,
             start: StyleStart::default(),
+            start_picture: None,
             run: RunOptions::default(),
         }
     }
 }
+
+run_setters!(StyleOptions);
 
 impl StyleOptions {
     fn check(&self) -> Result<()> {
@@ -174,23 +208,8 @@ impl StyleOptions {
 ///
 /// # Errors
 ///
-/// Options outside of what is allowed, pictures too small for the layers, and anything the device
-/// reports; all but the last before any work.
+/// Those of [`synthesize_texture`](crate::synthesize_texture).
 pub fn transfer_style(
-    vgg: &Vgg,
-    content: impl Into<Picture>,
-    style: impl Into<Exemplars>,
-    options: &StyleOptions,
-) -> Result<Outcome> {
-    transfer_style_observed(vgg, content, style, options, &mut Unobserved)
-}
-
-/// As [`transfer_style`], watched: see [`Observer`].
-///
-/// # Errors
-///
-/// Those of [`transfer_style`].
-pub fn transfer_style_observed(
     vgg: &Vgg,
     content: impl Into<Picture>,
     style: impl Into<Exemplars>,
@@ -226,14 +245,14 @@ pub fn transfer_style_observed(
             (light, style)
         }
     };
-    let motif = Motif {
+    let content = ContentPicture {
         picture,
         mask,
         formats,
     };
     let outcome = match options.statistics {
-        Statistics::Resampled => resampled::paint(vgg, motif, &style, options, observer),
-        _ => layers::paint(vgg, motif, &style, options, observer),
+        Statistics::Resampled => resampled::paint(vgg, content, &style, options, observer),
+        _ => layers::paint(vgg, content, &style, options, observer),
     }?;
     Ok(match options.colours {
         Colours::Luminance => outcome.changed(|picture| with_luma(&coloured, picture)),
@@ -241,14 +260,14 @@ pub fn transfer_style_observed(
     })
 }
 
-/// The content picture at the result's size, where it counts, and the files that could hold it.
-struct Motif {
+/// The content picture at the result's size, the mask of where it counts, and its pixel types.
+struct ContentPicture {
     picture: Raster,
     mask: Option<Raster>,
     formats: Vec<Format>,
 }
 
-/// The style picture's size when its shorter side is `scale` times that of the result.
+/// The size of a style picture whose shorter side is `scale` times that of the result.
 fn style_size(style: Size, result: Size, scale: f64) -> Size {
     let factor = scale * result.shorter() as f64 / style.shorter() as f64;
     let side = |side: usize| ((side as f64 * factor).round() as usize).max(1);

@@ -1,17 +1,15 @@
 //! Paintings by resampled filters.
 
 use super::tint::tinted;
-use super::{Motif, StyleOptions, StyleStart};
+use super::{ContentPicture, StyleOptions, StyleStart};
 use crate::engine::Padding;
 use crate::error::Result;
 use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
 use crate::resampled::{Content, Guide, Painting, Resampled, planes};
-use crate::run::{
-    KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticCourse, run_stochastic,
-};
-use crate::task::{refuse_layers, refuse_total_variation, seed_of};
+use crate::run::{KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic};
+use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
 const SCHEDULE: Schedule = Schedule {
     smallest: 48.0,
@@ -30,7 +28,7 @@ const DITHER: f64 = 0.3;
 
 pub(super) fn paint(
     vgg: &Vgg,
-    motif: Motif,
+    content: ContentPicture,
     style: &Sources,
     options: &StyleOptions,
     observer: &mut dyn Observer,
@@ -40,23 +38,23 @@ pub(super) fn paint(
     refuse_layers("style layers", options.style_layers.as_deref())?;
     refuse_total_variation(options.total_variation_weight)?;
     let seed = seed_of(vgg)?;
-    let Motif {
+    let ContentPicture {
         picture,
         mask,
         formats,
-    } = motif;
+    } = content;
     let size = picture.size();
     let sides = style.sizes().chain([size]).map(Size::shorter);
     let levels = SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run);
     let first = levels[0];
     let run = &options.run;
-    let start = match &options.start {
-        StyleStart::Picture(picture) => picture.read("the starting picture", vgg.channels())?,
-        StyleStart::Noise => run.starting_noise(first.size, &style.mean()),
-        StyleStart::Content => {
+    let start = match (&options.start_picture, options.start) {
+        (Some(picture), _) => picture.read("the starting picture", vgg.channels())?,
+        (None, StyleStart::Noise) => run.starting_noise(first.size, &style.mean()),
+        (None, StyleStart::Content) => {
             let dithered = tinted(&picture, style, DITHER, run.seed);
             let small = dithered.resized(first.size);
-            run.with_noise(&small, NOISE * style.deviation())
+            run.noisy(&small, NOISE * style.deviation())
         }
     };
     let wraps = vgg.padding() == Padding::Circular;
@@ -64,7 +62,7 @@ pub(super) fn paint(
     let kept = style
         .regions(size)
         .map(|mask| KeptPixels::new(picture.clone(), mask));
-    let course = StochasticCourse {
+    let plan = StochasticPlan {
         levels,
         start,
         formats,
@@ -76,7 +74,7 @@ pub(super) fn paint(
     // Contours in the contrast that the style's colours give them.
     let content = tinted(&picture, style, 0.0, run.seed);
     let weight = options.content_weight.unwrap_or(CONTENT_WEIGHT) / options.style_weight;
-    run_stochastic(vgg.device(), course, run, observer, |level, canvas| {
+    run_stochastic(vgg.device(), plan, run, observer, |level, canvas| {
         let margin = if wraps { 0 } else { MARGIN };
         let content = content.resized(level.size).with_margin(margin);
         let content = planes(&content);

@@ -1,6 +1,6 @@
 //! The content in the colours of the style: what a painting starts from.
 
-use crate::exemplars::{Resized, Sources};
+use crate::exemplars::{HostMixture, Sources};
 use crate::imaging::{Raster, is_white, luma_weights};
 use crate::random::{self, Purpose};
 
@@ -8,8 +8,8 @@ use crate::random::{self, Purpose};
 const BINS: usize = 64;
 
 /// `picture` in the colours of `style`: each pixel gets the mean colour of the style's pixels whose
-/// luminance has the same rank. `dither`: standard deviation of noise on the picture's luminance, in its
-/// own; where a picture is flat, it then gets all colours of some range of ranks, instead of stripes.
+/// luminance has the same rank. `dither` is the standard deviation of noise on the picture's luminance,
+/// in units of its own. With it, flat parts get all colours of a range of ranks, instead of stripes.
 ///
 /// Each region has the colours of its own style; beyond all of them the picture stays as it is.
 pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) -> Raster {
@@ -24,14 +24,14 @@ pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) 
         }
     }
     let mut tinted = picture.clone();
-    for group in style.resized(|size| size) {
-        let region = group.region.map(|mask| mask.resized(picture.size()));
+    for mixture in style.resized(|size| size) {
+        let region = mixture.region.map(|mask| mask.resized(picture.size()));
         let counts = |pixel: &usize| {
             let mask = region.as_ref().map(|mask| mask.values()[*pixel]);
             mask.is_none_or(is_white)
         };
         let ranked = ranked((0..lights.len()).filter(counts).collect(), &lights);
-        let table = table(&group, light);
+        let table = table(&mixture, light);
         let mut pixels: Vec<&mut [f32]> = tinted.pixels_mut().collect();
         for (rank, pixel) in ranked.iter().enumerate() {
             let place = (rank as f32 + 0.5) / ranked.len() as f32 * BINS as f32 - 0.5;
@@ -54,28 +54,28 @@ fn ranked(mut pixels: Vec<usize>, lights: &[f32]) -> Vec<usize> {
 }
 
 /// The mean colours of a mixture's pixels, dark to light; each bin has as many of them.
-fn table(group: &Resized<'_>, light: impl Fn(&[f32]) -> f32) -> Vec<Vec<f32>> {
-    let channels = group
-        .parts
+fn table(mixture: &HostMixture<'_>, light: impl Fn(&[f32]) -> f32) -> Vec<Vec<f32>> {
+    let channels = mixture
+        .members
         .first()
-        .map_or(1, |part| part.picture.channels());
+        .map_or(1, |member| member.picture.channels());
     let mut table = vec![vec![0.0; channels]; BINS];
     let mut shares = vec![0.0; BINS];
-    for part in &group.parts {
-        let lights: Vec<f32> = part.picture.pixels().map(&light).collect();
+    for member in &mixture.members {
+        let lights: Vec<f32> = member.picture.pixels().map(&light).collect();
         let counts = |pixel: &usize| {
-            let mask = part.mask.as_ref().map(|mask| mask.values()[*pixel]);
+            let mask = member.mask.as_ref().map(|mask| mask.values()[*pixel]);
             mask.is_none_or(is_white)
         };
         let ranked = ranked((0..lights.len()).filter(counts).collect(), &lights);
-        let pixels: Vec<&[f32]> = part.picture.pixels().collect();
+        let pixels: Vec<&[f32]> = member.picture.pixels().collect();
         for bin in 0..BINS {
             // At least one pixel, also of pictures with fewer than bins.
             let place = |bin: usize| bin * ranked.len() / BINS;
             let first = place(bin).min(ranked.len().saturating_sub(1));
             let members = &ranked[first..place(bin + 1).max(first + 1).min(ranked.len())];
             for pixel in members {
-                let share = part.share as f32 / members.len() as f32;
+                let share = member.share as f32 / members.len() as f32;
                 shares[bin] += share;
                 for (sum, value) in table[bin].iter_mut().zip(pixels[*pixel]) {
                     *sum += share * value;

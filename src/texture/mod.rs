@@ -2,48 +2,67 @@
 
 mod resampled;
 
+use derive_setters::Setters;
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result, at_least_one, not_negative, positive};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Course, Kept, Observer, Outcome, RunOptions, Unobserved};
-use crate::task::{
-    PUBLISHED_BLOCKS, Statistics, Style, deepest, first_of, style_layers, with_total_variation,
+use crate::run::{self, Inpainting, Observer, Outcome, RunOptions, RunPlan, run_setters};
+use crate::terms::{
+    PUBLISHED_BLOCKS, Statistics, StyleTerms, first_of, smallest_side, style_layers,
+    with_total_variation,
 };
 
 /// Options of [`synthesize_texture`].
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use ranvgg::{Size, TextureOptions};
+///
+/// let options = TextureOptions::default()
+///     .with_size(Size::new(512, 256))
+///     .with_seed(7);
+/// assert_eq!(options.run.seed, 7);
+/// ```
+///
+/// Serde leaves pictures out: their pixels belong into files of their own.
+#[derive(Clone, Debug, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_", strip_option)]
+#[non_exhaustive]
 pub struct TextureOptions {
     /// Which statistics the result shares with the exemplar. Default: distributions along resampled
-    /// filters, which of the network take its seed, channels and padding, and nothing else. `layers`,
+    /// filters. They take the seed, channels and padding of the network, and nothing else. `layers`,
     /// `every_octave`, `colour_weight` and `total_variation_weight` are for statistics of a network's
-    /// features; with resampled filters the first and the last are refused, the others not looked at.
+    /// features. With resampled filters `layers` and a total variation are refused, and the other two
+    /// have no effect.
     pub statistics: Statistics,
     /// Layers whose features count. Shallow ones carry grain and colour, deeper ones shapes. Default:
     /// `conv1_1 conv2_1 conv3_1`, of AlexNet `conv1 conv2 conv3`.
+    #[setters(into)]
     pub layers: Option<Vec<Layer>>,
     /// Match them on every octave of the image at once, from the current scale down to the first,
     /// instead of on the image alone. Keeps large shapes while fine ones are drawn. Default: true.
     pub every_octave: bool,
     /// Weight of the distribution of colours, in units of one statistic. Default: 1.
     pub colour_weight: f64,
-    /// The exemplar's size in the texture, as a factor. At 1 its pixels are the result's. Default: 1,
-    /// unless the exemplar's shorter side is more than one and a half times the result's: then it is
-    /// brought to that, since the result would otherwise show a small detail.
+    /// The factor by which the exemplar is resized before its statistics are taken. Default: 1, unless
+    /// the exemplar's shorter side is more than one and a half times the result's. Such an exemplar is
+    /// reduced to one and a half times, since the result would show a small detail otherwise.
     pub exemplar_scale: Option<f64>,
-    /// Keeps the periods of an exemplar that repeats itself, of rows of bricks, tiles or weaves: each
-    /// place has the distributions of the exemplar's places of the same phase. For resampled filters and a
-    /// single exemplar, without a mask and without kept pixels. Default: true.
+    /// Keeps the periods of an exemplar that repeats itself: rows of bricks, tiles, weaves. Each position
+    /// gets the distributions of the exemplar's positions of the same phase. For resampled filters and a
+    /// single exemplar, without a mask and without inpainting. Default: true.
     pub periods: bool,
-    /// Steps for which resampled filters stay the same before others are drawn. More than 1 is for study:
-    /// it is worse, and never drawing others, `usize::MAX`, is a fixed network (`docs/EVIDENCE.md`).
-    /// Default: 1.
+    /// Steps after which resampled filters are drawn anew. More than 1 gives worse results and is for
+    /// study; with `usize::MAX` the filters are a fixed network (`docs/EVIDENCE.md`). Default: 1.
     pub steps_per_draw: usize,
-    /// How strongly each patch is pulled to the exemplar's nearest one, beside the distributions: 1 for
-    /// things with parts, flowers, leaves, stones that touch. Takes twice the time, and lifts more side
-    /// by side from the exemplar (`docs/QUALITY.md`). For resampled filters and a single exemplar without
-    /// a mask; refused elsewhere. Default: 0.
+    /// How strongly each patch is pulled to the exemplar's nearest patch, beside the distributions. A
+    /// weight of 1 suits things with parts: flowers, leaves, stones that touch. It takes twice the time
+    /// and copies larger pieces of the exemplar (`docs/QUALITY.md`). For resampled filters and a single
+    /// exemplar without a mask; refused otherwise. Default: 0.
     pub nearest_weight: f64,
     /// Width and height of the result, independent of the exemplar's. Default: the first
     /// exemplar's.
@@ -51,11 +70,13 @@ pub struct TextureOptions {
     /// Weight of the total variation, in units of one statistic. More gives smoother colours.
     /// Default: 0.
     pub total_variation_weight: f64,
-    /// The picture to start from, resized to the first scale; noise where there is none.
-    pub start: Option<Picture>,
-    /// Pixels that stay as they are while the rest is synthesized around them: inpainting. The
-    /// result has the size of that picture then.
-    pub kept: Option<Kept>,
+    /// The picture to start from, resized to the first scale. Default: none, that is noise.
+    #[serde(skip)]
+    #[setters(into)]
+    pub start_picture: Option<Picture>,
+    /// A picture whose hole the texture fills, and which gives the result its size. Default: none.
+    #[serde(skip)]
+    pub inpainting: Option<Inpainting>,
     /// How long and through which sizes it runs.
     pub run: RunOptions,
 }
@@ -73,15 +94,18 @@ impl Default for TextureOptions {
             nearest_weight: 0.0,
             size: None,
             total_variation_weight: 0.0,
-            start: None,
-            kept: None,
+            start_picture: None,
+            inpainting: None,
             run: RunOptions::default(),
         }
     }
 }
 
-/// The exemplar's shorter side, at most, in those of the result, unless a scale is given.
+/// The longest that an exemplar's shorter side may be, in shorter sides of the result, unless a scale
+/// is given.
 const MOST_OF_RESULT: f64 = 1.5;
+
+run_setters!(TextureOptions);
 
 impl TextureOptions {
     /// The size to which an exemplar of size `given` is brought for a result of size `result`: see
@@ -101,10 +125,7 @@ impl TextureOptions {
             statistics: Statistics::Gram,
             every_octave: false,
             colour_weight: 0.0,
-            run: RunOptions {
-                scales: Scales::Single,
-                ..RunOptions::default()
-            },
+            run: RunOptions::default().with_scales(Scales::Single),
             ..Self::default()
         }
     }
@@ -144,22 +165,16 @@ impl TextureOptions {
 ///
 /// # Errors
 ///
-/// Options outside of what is allowed, an exemplar or size too small for the layers, and anything
-/// the device reports; all but the last before any work.
+/// Before any work:
+///
+/// - [`Error::InvalidOption`] for options outside of what is allowed,
+/// - [`Error::Shape`], [`Error::Channels`] or [`Error::NotFinite`] for pictures that cannot be used,
+/// - [`Error::ImageSize`] for an exemplar or a size that a layer cannot be computed from,
+/// - [`Error::UnknownLayer`] or [`Error::Tensor`] for a layer that the network does not have.
+///
+/// While it runs: [`Error::Device`] if the device fails before it gave a picture, and
+/// [`Error::NotFinite`] if the objective is not finite.
 pub fn synthesize_texture(
-    vgg: &Vgg,
-    exemplar: impl Into<Exemplars>,
-    options: &TextureOptions,
-) -> Result<Outcome> {
-    synthesize_texture_observed(vgg, exemplar, options, &mut Unobserved)
-}
-
-/// As [`synthesize_texture`], watched: see [`Observer`].
-///
-/// # Errors
-///
-/// Those of [`synthesize_texture`].
-pub fn synthesize_texture_observed(
     vgg: &Vgg,
     exemplar: impl Into<Exemplars>,
     options: &TextureOptions,
@@ -174,17 +189,17 @@ pub fn synthesize_texture_observed(
         positive("the exemplar's scale", scale)?;
     }
     let exemplars = exemplar.into().read("the exemplar", vgg.channels())?;
-    let size = match (&options.size, &options.kept) {
+    let size = match (&options.size, &options.inpainting) {
         (Some(size), _) => *size,
-        (None, Some(kept)) => kept.size(),
+        (None, Some(inpainting)) => inpainting.size(),
         (None, None) => match options.exemplar_scale {
             Some(scale) => exemplars.first_size().scaled(scale),
             None => exemplars.first_size(),
         },
     };
     size.check("the result")?;
-    let kept = match &options.kept {
-        Some(kept) => Some(kept.read(size, vgg.channels())?),
+    let kept = match &options.inpainting {
+        Some(inpainting) => Some(inpainting.read(size, vgg.channels())?),
         None => None,
     };
     let exemplars = exemplars.brought_to(|given| options.exemplar_size(given, size));
@@ -206,26 +221,26 @@ pub fn synthesize_texture_observed(
         Some(layers) => layers.clone(),
         None => style_layers(vgg, &images),
     };
-    let minimum = deepest(vgg, &layers, &images)?;
+    let minimum = smallest_side(vgg, &layers, &images)?;
     let all: Vec<Size> = images.iter().map(|(_, size)| *size).collect();
     let halvings = options.run.scales.halvings(&all, minimum);
     let sizes = size.octaves(halvings);
     let mean = exemplars.mean();
-    let start = match &options.start {
+    let start = match &options.start_picture {
         Some(picture) => picture.read("the starting picture", vgg.channels())?,
         None => options.run.starting_noise(sizes[0], &mean),
     };
-    let course = Course {
+    let plan = RunPlan {
         sizes,
         start,
         mean,
         formats: exemplars.formats(),
         kept,
     };
-    run::run(vgg, course, &options.run, observer, |scale| {
+    run::run(vgg, plan, &options.run, observer, |scale| {
         let given = exemplars.halved(halvings - scale, vgg.device());
         let octaves = if options.every_octave { scale } else { 0 };
-        let style = Style {
+        let style = StyleTerms {
             layers: &layers,
             statistics: options.statistics,
             size: size.halved(halvings - scale),

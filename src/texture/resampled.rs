@@ -8,10 +8,8 @@ use crate::imaging::Size;
 use crate::network::Vgg;
 use crate::random::{self, Purpose};
 use crate::resampled::{Lattice, Resampled};
-use crate::run::{
-    KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticCourse, run_stochastic,
-};
-use crate::task::{refuse_layers, refuse_total_variation, seed_of};
+use crate::run::{KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic};
+use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
 const SCHEDULE: Schedule = Schedule {
     smallest: 25.0,
@@ -31,7 +29,7 @@ pub(super) fn synthesize(
     let sides = exemplars.sizes().chain([size]).map(Size::shorter);
     let levels = SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run);
     let mean = exemplars.mean();
-    let start = match &options.start {
+    let start = match &options.start_picture {
         Some(picture) => picture.read("the starting picture", vgg.channels())?,
         None => options.run.starting_noise(levels[0].size, &mean),
     };
@@ -48,7 +46,7 @@ pub(super) fn synthesize(
     };
     let offsets = random::uniform(options.run.seed, Purpose::Phase, 0, 2);
     let offsets = [f64::from(offsets[0]), f64::from(offsets[1])];
-    let course = StochasticCourse {
+    let plan = StochasticPlan {
         levels,
         start,
         formats: exemplars.formats(),
@@ -57,7 +55,7 @@ pub(super) fn synthesize(
         deviation: exemplars.deviation(),
         terms: vec!["patches"],
     };
-    run_stochastic(vgg.device(), course, &options.run, observer, |level, _| {
+    run_stochastic(vgg.device(), plan, &options.run, observer, |level, _| {
         let margin = if wraps { 0 } else { MARGIN };
         let place = (level.size, margin);
         let mut target = Resampled::new(exemplars, level.factor, place, wraps, seed);

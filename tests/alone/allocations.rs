@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Tensor;
 use ranvgg::loss::{Content, Covariance, Mean};
-use ranvgg::{Gram, Objective, RandomVgg, device};
+use ranvgg::objective::Objective;
+use ranvgg::{Gram, RandomVgg, device};
 
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 

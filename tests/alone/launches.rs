@@ -3,7 +3,9 @@
 use crate::alone;
 use crate::common::{gpu_device, picture, values};
 use ranvgg::device::{Launches, launches};
-use ranvgg::{Gram, Layer, Lbfgs, LbfgsOptions, Objective, RandomVgg, Vgg};
+use ranvgg::objective::Objective;
+use ranvgg::optim::LbfgsOptions;
+use ranvgg::{Gram, Layer, Lbfgs, RandomVgg, Vgg};
 
 /// The five-layer style objective of an exemplar of this side.
 fn objective(vgg: &Vgg, side: usize) -> Objective {

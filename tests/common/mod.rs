@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::DynamicImage;
 use ranvgg::device::{self, DeviceClass};
 use ranvgg::imaging::{self, Limits};
+use ranvgg::{Layer, RandomVgg, Vgg};
 
 /// Set to anything, it makes tests fail where no GPU adapter, real or software, answers.
 pub(crate) const REQUIRE_GPU: &str = "RANVGG_REQUIRE_GPU";
@@ -86,4 +87,26 @@ pub(crate) fn assert_close(what: &str, a: &[f32], b: &[f32], tolerance: f64) {
         distance <= tolerance,
         "{what}: relative distance {distance:.2e} > {tolerance:.0e}"
     );
+}
+
+/// VGG-19 of seed 0 on the reference device.
+pub(crate) fn network() -> Vgg {
+    RandomVgg::vgg19().init(&flex()).unwrap()
+}
+
+pub(crate) fn layer(name: &str) -> Layer {
+    name.parse().unwrap()
+}
+
+/// A picture of one colour.
+pub(crate) fn plain(colour: [u8; 3], side: u32) -> DynamicImage {
+    image::RgbImage::from_pixel(side, side, image::Rgb(colour)).into()
+}
+
+/// A mask, white on the left half.
+pub(crate) fn left_half(width: u32, height: u32) -> DynamicImage {
+    let mask = image::GrayImage::from_fn(width, height, |x, _| {
+        image::Luma([if x < width / 2 { 255 } else { 0 }])
+    });
+    mask.into()
 }

@@ -3,7 +3,8 @@
 
 use crate::common::{cpu_devices, distance, picture, values};
 use burn::tensor::{Device, Tensor, TensorData};
-use ranvgg::{Features, Padding, Precision, RandomVgg, Vgg};
+use ranvgg::network::Features;
+use ranvgg::{Padding, Precision, RandomVgg, Vgg};
 use safetensors::SafeTensors;
 
 const SAMPLES: usize = 2048;

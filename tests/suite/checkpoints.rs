@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{assert_close, flex, picture, values};
 use burn::tensor::Tensor;
-use ranvgg::{
-    Architecture, Error, Layer, Padding, Precision, Preprocessing, RandomVgg, Vgg, WeightFile,
-};
+use ranvgg::error::{FileUse, ImageReason, TensorReason};
+use ranvgg::network::Preprocessing;
+use ranvgg::{Architecture, Error, Layer, Padding, Precision, RandomVgg, Vgg, WeightFile};
 use safetensors::SafeTensors;
 
 /// Relative to torchvision's models in f64.
@@ -118,7 +118,9 @@ fn files_are_read_as_deep_as_asked() {
     let image = picture(32, 32, 0.0, vgg.device());
     assert!(vgg.features(image.clone(), &[conv3_1]).is_ok());
     let deeper = vgg.features(image, &["conv3_2".parse().unwrap()]);
-    assert!(matches!(deeper, Err(Error::MissingTensor { name }) if name == "features.12"));
+    assert!(
+        matches!(deeper, Err(Error::Tensor { name, reason: TensorReason::Missing }) if name == "features.12")
+    );
     let unknown = WeightFile::torchvision(Architecture::AlexNet).up_to(conv3_1);
     let unknown = unknown.load(golden_folder().join("alexnet.pth"), &flex());
     assert!(matches!(unknown, Err(Error::UnknownLayer { .. })));
@@ -141,13 +143,31 @@ fn files_of_another_network_are_refused_by_name() {
     // VGG-16 has a pooling where VGG-19 has the last convolution of the third block.
     let error = load(Architecture::Vgg19, "vgg16.pth");
     assert!(
-        matches!(&error, Error::MissingTensor { name } if name == "features.16.weight"),
+        matches!(&error, Error::Tensor { name, reason: TensorReason::Missing } if name == "features.16.weight"),
         "{error}"
     );
     let error = load(Architecture::Vgg19, "metrics.json");
-    assert!(matches!(error, Error::PyTorch { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::File {
+                wanted: FileUse::Weights,
+                ..
+            }
+        ),
+        "{error}"
+    );
     let error = load(Architecture::Vgg19, "none.pth");
-    assert!(matches!(error, Error::Read { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::File {
+                wanted: FileUse::Read,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -159,7 +179,13 @@ fn broken_pytorch_files_are_errors() {
         fs::write(&path, &whole[..length]).unwrap();
         let error = WeightFile::caffe(Architecture::Vgg19).load(&path, &flex());
         assert!(
-            matches!(error, Err(Error::PyTorch { .. } | Error::TensorData { .. })),
+            matches!(
+                error,
+                Err(Error::File {
+                    wanted: FileUse::Weights | FileUse::Tensor(_),
+                    ..
+                })
+            ),
             "{length} bytes: {error:?}"
         );
     }
@@ -267,7 +293,13 @@ fn impossible_rescalings_are_refused() {
         &[picture(8, 8, 0.0, vgg.device())],
         vgg.layer("conv5_1").unwrap(),
     );
-    assert!(matches!(small, Err(Error::ImageTooSmall { .. })));
+    assert!(matches!(
+        small,
+        Err(Error::ImageSize {
+            reason: ImageReason::TooSmall { .. },
+            ..
+        })
+    ));
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::common::{flex, picture, values};
 use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgba};
-use ranvgg::Error;
+use ranvgg::error::{FileUse, OutputReason};
 use ranvgg::imaging::{self, Limits};
+use ranvgg::{Error, IfExists};
 
 fn bundled(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -63,14 +64,41 @@ fn broken_files_are_refused_by_name() {
     ];
     for path in broken {
         let error = open(&path).unwrap_err();
-        assert!(matches!(error, Error::Decode { .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::File {
+                    wanted: FileUse::DecodeImage,
+                    ..
+                }
+            ),
+            "{error}"
+        );
         let name = path.file_name().unwrap().to_str().unwrap();
         assert!(error.to_string().contains(name), "{error}");
     }
     let absent = open(&folder.path().join("absent.png")).unwrap_err();
-    assert!(matches!(absent, Error::Read { .. }), "{absent}");
+    assert!(
+        matches!(
+            absent,
+            Error::File {
+                wanted: FileUse::Read,
+                ..
+            }
+        ),
+        "{absent}"
+    );
     let error = open(folder.path()).unwrap_err();
-    assert!(matches!(error, Error::Read { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::File {
+                wanted: FileUse::Read,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -83,21 +111,21 @@ fn content_counts_not_the_name() {
 
 #[test]
 fn limits_hold() {
-    let small = Limits {
-        side: 100,
-        ..Limits::default()
-    };
+    let small = Limits::default().with_side(100);
     assert!(matches!(
         imaging::open(bundled("gravel.png"), small),
-        Err(Error::Decode { .. })
+        Err(Error::File {
+            wanted: FileUse::DecodeImage,
+            ..
+        })
     ));
-    let short = Limits {
-        bytes: 1000,
-        ..Limits::default()
-    };
+    let short = Limits::default().with_bytes(1000);
     assert!(matches!(
         imaging::open(bundled("gravel.png"), short),
-        Err(Error::Decode { .. })
+        Err(Error::File {
+            wanted: FileUse::DecodeImage,
+            ..
+        })
     ));
 }
 
@@ -107,25 +135,40 @@ fn outputs_that_could_not_be_written_are_refused_before() {
     let inside = |name: &str| folder.path().join(name);
     fs::write(inside("there.png"), b"precious").unwrap();
     fs::create_dir(inside("folder.png")).unwrap();
-    let check = |name: &str, overwrite| imaging::check_output(inside(name), overwrite);
-    assert!(check("new.png", false).is_ok());
+    let check = |name: &str, if_exists| imaging::check_output(inside(name), if_exists);
+    assert!(check("new.png", IfExists::Refuse).is_ok());
     assert!(!inside("new.png").exists(), "checking writes nothing");
     assert!(matches!(
-        check("there.png", false),
-        Err(Error::OutputExists { .. })
+        check("there.png", IfExists::Refuse),
+        Err(Error::Output {
+            reason: OutputReason::Exists,
+            ..
+        })
     ));
-    assert!(check("there.png", true).is_ok());
+    assert!(check("there.png", IfExists::Replace).is_ok());
     assert!(matches!(
-        check("folder.png", true),
-        Err(Error::Write { .. })
+        check("folder.png", IfExists::Replace),
+        Err(Error::File {
+            wanted: FileUse::Write,
+            ..
+        })
     ));
     assert!(matches!(
-        check("no/such/new.png", false),
-        Err(Error::NoFolder { .. })
+        check("no/such/new.png", IfExists::Refuse),
+        Err(Error::Output {
+            reason: OutputReason::NoFolder(_),
+            ..
+        })
     ));
     for name in ["new", "new.gif", "new.txt", ".png"] {
         assert!(
-            matches!(check(name, false), Err(Error::UnknownFormat { .. })),
+            matches!(
+                check(name, IfExists::Refuse),
+                Err(Error::Output {
+                    reason: OutputReason::Format { .. },
+                    ..
+                })
+            ),
             "{name}"
         );
     }
@@ -156,12 +199,15 @@ fn what_is_written_is_read_back() {
         } else {
             imaging::to_image8(tensor.clone()).unwrap()
         };
-        imaging::save(&image, &path, false).unwrap();
+        imaging::save(&image, &path, IfExists::Refuse).unwrap();
         assert!(matches!(
-            imaging::save(&image, &path, false),
-            Err(Error::OutputExists { .. })
+            imaging::save(&image, &path, IfExists::Refuse),
+            Err(Error::Output {
+                reason: OutputReason::Exists,
+                ..
+            })
         ));
-        imaging::save(&image, &path, true).unwrap();
+        imaging::save(&image, &path, IfExists::Replace).unwrap();
         let read = values(imaging::from_image(&open(&path).unwrap(), &flex()));
         for (found, expected) in read.iter().zip(&expected) {
             let clipped = expected.clamp(0.0, 1.0);
@@ -180,8 +226,11 @@ fn a_format_that_cannot_hold_the_image_leaves_nothing() {
     let path = folder.path().join("deep.jpg");
     let deep = imaging::to_image16(picture(4, 4, 0.0, &flex())).unwrap();
     assert!(matches!(
-        imaging::save(&deep, &path, false),
-        Err(Error::Encode { .. })
+        imaging::save(&deep, &path, IfExists::Refuse),
+        Err(Error::File {
+            wanted: FileUse::EncodeImage,
+            ..
+        })
     ));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -1,13 +1,9 @@
 //! The greedy stack: what it chooses, and that it goes on where it was.
 
-use crate::common::{flex, picture, values};
+use crate::common::{flex, layer, picture, values};
 use ranvgg::{
-    Candidate, Control, GreedyStack, GreedyStackBuilder, InvertOptions, Layer, RandomVgg, invert,
+    Candidate, Control, GreedyStack, GreedyStackBuilder, InvertOptions, RandomVgg, invert,
 };
-
-fn layer(name: &str) -> Layer {
-    name.parse().unwrap()
-}
 
 fn builder() -> GreedyStackBuilder {
     let network = RandomVgg::vgg19().with_seed(5);
@@ -26,7 +22,7 @@ fn sorted(stack: &GreedyStack) -> Vec<Candidate> {
 
 #[test]
 fn each_layer_has_the_seed_with_the_lowest_score() {
-    let stack = builder().build().unwrap();
+    let stack = builder().build(&mut ()).unwrap();
     assert!(stack.is_complete());
     let mut expected = RandomVgg::vgg19().with_seed(5);
     for name in ["conv1_1", "conv1_2", "conv2_1"] {
@@ -51,14 +47,17 @@ fn each_layer_has_the_seed_with_the_lowest_score() {
     let recipe = RandomVgg::from_recipe(&stack.network().to_recipe()).unwrap();
     assert_eq!(recipe, expected);
     // Two at a time find the same.
-    let two = builder().with_devices([flex(), flex()]).build().unwrap();
+    let two = builder()
+        .with_devices([flex(), flex()])
+        .build(&mut ())
+        .unwrap();
     assert_eq!(sorted(&two), sorted(&stack));
     assert_eq!(two.network(), stack.network());
 }
 
 #[test]
 fn a_score_is_the_relative_distance_of_features_of_the_inversion() {
-    let stack = builder().up_to(layer("conv1_1")).build().unwrap();
+    let stack = builder().up_to(layer("conv1_1")).build(&mut ()).unwrap();
     let candidate = &stack.candidates()[1];
     let vgg = RandomVgg::vgg19()
         .with_seed(5)
@@ -68,7 +67,7 @@ fn a_score_is_the_relative_distance_of_features_of_the_inversion() {
     let mut options = InvertOptions::paper();
     options.run.evaluations = Some(6);
     let reference = picture(20, 24, 0.0, &flex());
-    let outcome = invert(&vgg, &reference, layer("conv1_1"), &options).unwrap();
+    let outcome = invert(&vgg, &reference, layer("conv1_1"), &options, &mut ()).unwrap();
     let features = |image| {
         let mut features = vgg.features(image, &[layer("conv1_1")]).unwrap();
         values(features.take(layer("conv1_1")).unwrap())
@@ -92,7 +91,7 @@ fn a_stopped_build_goes_on_from_its_report() {
     let reported = || builder().with_report(&path);
     let mut told = 0;
     let stopped = reported()
-        .build_observed(&mut |_, total| {
+        .build(&mut |_: &Candidate, total: usize| {
             assert_eq!(total, 9);
             told += 1;
             match told {
@@ -107,34 +106,35 @@ fn a_stopped_build_goes_on_from_its_report() {
     assert!(known == 5 || known == 6, "{known}");
     let mut told = 0;
     let resumed = reported()
-        .build_observed(&mut |_, _| {
+        .build(&mut |_: &Candidate, _: usize| {
             told += 1;
             Control::Continue
         })
         .unwrap();
     assert_eq!(told, 9 - known);
-    let whole = builder().build().unwrap();
+    let whole = builder().build(&mut ()).unwrap();
     assert_eq!(resumed.network(), whole.network());
     assert_eq!(sorted(&resumed), sorted(&whole));
     // All of it known: nothing is left to do.
-    let again = reported().build_observed(&mut |_, _| panic!("scored again"));
+    let again =
+        reported().build(&mut |_: &Candidate, _: usize| -> Control { panic!("scored again") });
     assert_eq!(again.unwrap().network(), whole.network());
 
-    let message = |builder: GreedyStackBuilder| builder.build().unwrap_err().to_string();
+    let message = |builder: GreedyStackBuilder| builder.build(&mut ()).unwrap_err().to_string();
     let other = message(reported().with_evaluations(7));
     assert!(
         other.contains("report.json") && other.contains("one of the same"),
         "{other}"
     );
     std::fs::write(&path, "{").unwrap();
-    assert!(message(reported()).contains("is not valid"));
+    assert!(message(reported()).contains("the report of a greedy stack"));
     let nowhere = folder.path().join("missing/report.json");
     assert!(message(builder().with_report(nowhere)).contains("missing"));
 }
 
 #[test]
 fn settings_that_choose_nothing_are_refused() {
-    let message = |builder: GreedyStackBuilder| builder.build().unwrap_err().to_string();
+    let message = |builder: GreedyStackBuilder| builder.build(&mut ()).unwrap_err().to_string();
     assert!(message(builder().with_candidates(0)).contains("candidates is 0"));
     assert!(message(builder().with_evaluations(0)).contains("evaluations is 0"));
     let small = message(builder().up_to(layer("conv5_1")));

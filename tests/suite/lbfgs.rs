@@ -3,7 +3,8 @@
 use crate::common::flex;
 use burn::tensor::{DType, Tensor, TensorData};
 use ranvgg::optim::LineSearchFailure;
-use ranvgg::{Error, Lbfgs, LbfgsOptions, LbfgsState, Next, StopReason};
+use ranvgg::optim::{LbfgsOptions, LbfgsSettings, LbfgsState, Next, StopReason};
+use ranvgg::{Error, Lbfgs};
 
 type Problem = fn(&[f64]) -> (f64, Vec<f64>);
 
@@ -110,10 +111,7 @@ fn no_more_evaluations_than_1_3_times_scipys() {
 #[test]
 fn a_box_keeps_the_point_inside_and_finds_scipys_solution() {
     let golden = golden();
-    let options = LbfgsOptions {
-        bounds: Some((-0.5, 0.5)),
-        ..LbfgsOptions::default()
-    };
+    let options = LbfgsOptions::default().with_bounds((-0.5, 0.5));
     let mut lbfgs = Lbfgs::new(vector(&[-0.4, 0.4]), options).unwrap();
     for _ in 0..200 {
         assert!(host(lbfgs.ask()).iter().all(|x| (-0.5..=0.5).contains(x)));
@@ -169,10 +167,7 @@ fn an_infinite_trial_is_taken_back() {
             )
         }
     };
-    let options = LbfgsOptions {
-        first_step: 5.0,
-        ..LbfgsOptions::default()
-    };
+    let options = LbfgsOptions::default().with_first_step(5.0);
     let mut lbfgs = Lbfgs::new(vector(&[0.0]), options).unwrap();
     for _ in 0..30 {
         if let Next::Stop(_) = evaluate(&mut lbfgs, barrier) {
@@ -196,24 +191,15 @@ fn it_says_why_it_stopped() {
         panic!("it did not stop");
     };
     let default = LbfgsOptions::default;
-    let gradient = LbfgsOptions {
-        gradient_tolerance: 1e-6,
-        ..default()
-    };
+    let gradient = default().with_settings(LbfgsSettings::default().with_gradient_tolerance(1e-6));
     assert_eq!(stop(gradient, rosenbrock), StopReason::Gradient);
     assert_eq!(
         stop(default(), |x| (1.0, vec![0.0; x.len()])),
         StopReason::Gradient
     );
-    let change = LbfgsOptions {
-        change_tolerance: 1e-2,
-        ..default()
-    };
+    let change = default().with_settings(LbfgsSettings::default().with_change_tolerance(1e-2));
     assert_eq!(stop(change, beale), StopReason::Change);
-    let few = LbfgsOptions {
-        evaluations: Some(7),
-        ..default()
-    };
+    let few = default().with_evaluations(7);
     assert_eq!(stop(few, rosenbrock), StopReason::Evaluations);
     assert_eq!(
         stop(default(), |x| (f64::NAN, vec![0.0; x.len()])),
@@ -296,60 +282,27 @@ fn settings_out_of_range_are_refused_by_name() {
     let refused = [
         (
             "history",
-            LbfgsOptions {
-                history: 0,
-                ..default()
-            },
+            default().with_settings(LbfgsSettings::default().with_history(0)),
         ),
         (
             "line search evaluations",
-            LbfgsOptions {
-                line_search_evaluations: 0,
-                ..default()
-            },
+            default().with_settings(LbfgsSettings::default().with_line_search_evaluations(0)),
         ),
         (
             "gradient tolerance",
-            LbfgsOptions {
-                gradient_tolerance: -1.0,
-                ..default()
-            },
+            default().with_settings(LbfgsSettings::default().with_gradient_tolerance(-1.0)),
         ),
         (
             "change tolerance",
-            LbfgsOptions {
-                change_tolerance: f64::NAN,
-                ..default()
-            },
+            default().with_settings(LbfgsSettings::default().with_change_tolerance(f64::NAN)),
         ),
-        (
-            "first step",
-            LbfgsOptions {
-                first_step: 0.0,
-                ..default()
-            },
-        ),
+        ("first step", default().with_first_step(0.0)),
         (
             "curvature",
-            LbfgsOptions {
-                curvature: 1.0,
-                ..default()
-            },
+            default().with_settings(LbfgsSettings::default().with_curvature(1.0)),
         ),
-        (
-            "bounds",
-            LbfgsOptions {
-                bounds: Some((1.0, 0.0)),
-                ..default()
-            },
-        ),
-        (
-            "bounds",
-            LbfgsOptions {
-                bounds: Some((f64::NAN, 0.0)),
-                ..default()
-            },
-        ),
+        ("bounds", default().with_bounds((1.0, 0.0))),
+        ("bounds", default().with_bounds((f64::NAN, 0.0))),
     ];
     for (expected, options) in refused {
         match Lbfgs::new(vector(&[0.0]), options) {

@@ -1,19 +1,16 @@
-//! Random networks, recipes, weight files.
+//! Random networks: their weights, their sizes, what they refuse.
 
-use crate::common::{all_devices, assert_close, flex, picture, values};
+use crate::common::{all_devices, assert_close, flex, layer, picture, values};
 use burn::tensor::{Device, Tensor};
+use ranvgg::error::ImageReason;
 use ranvgg::{
-    Architecture, Error, Layer, Padding, Pooling, Preprocessing, RandomVgg, RunOptions, Scales,
-    Statistics, TextureOptions, Vgg, WeightFile, synthesize_texture,
+    Architecture, Error, Layer, Padding, RandomVgg, RunOptions, Scales, Statistics, TextureOptions,
+    Vgg, WeightFile, synthesize_texture,
 };
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-fn layer(name: &str) -> Layer {
-    Architecture::Vgg19.layer(name).unwrap()
-}
-
-fn features(vgg: &Vgg, name: &str) -> Vec<f32> {
+pub(crate) fn features(vgg: &Vgg, name: &str) -> Vec<f32> {
     let image = picture(16, 16, 0.0, vgg.device());
     values(
         vgg.features(image, &[layer(name)])
@@ -76,104 +73,18 @@ const PINNED: [u64; 3] = [
 ];
 
 #[test]
-fn a_recipe_gives_the_same_network_back() {
-    let network = RandomVgg::vgg16()
-        .with_seed(u64::MAX)
-        .with_layer_seed(layer("conv2_1"), 5)
-        .with_sigma(0.1 + 0.2)
-        .with_bias_sigma(1.0 / 3.0)
-        .with_padding(Padding::Circular)
-        .with_pooling(Pooling::Max)
-        .with_preprocessing(Preprocessing::torchvision());
-    let recipe = network.to_recipe();
-    assert!(recipe.len() < 2048, "{} bytes", recipe.len());
-    let again = RandomVgg::from_recipe(&recipe).unwrap();
-    assert_eq!(again, network);
-    let weights = |network: &RandomVgg| {
-        network
-            .init(&flex())
-            .unwrap()
-            .to_safetensors(layer("conv2_2"))
-            .unwrap()
-    };
-    assert!(weights(&network) == weights(&again));
-    assert_eq!(network.init(&flex()).unwrap().recipe(), Some(&network));
-    let plain = network.with_layer_seed(layer("conv2_1"), u64::MAX);
-    assert!(
-        weights(&plain) != weights(&again),
-        "a layer's own seed counts"
-    );
-}
-
-#[test]
-fn a_recipe_survives_a_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("network.json");
-    let network = RandomVgg::vgg19().with_seed(7).with_channels(5);
-    network.save_recipe(&path, false).unwrap();
-    assert_eq!(RandomVgg::load_recipe(&path).unwrap(), network);
-    let other = RandomVgg::vgg16();
-    let refused = other.save_recipe(&path, false);
-    assert!(matches!(refused, Err(Error::OutputExists { .. })));
-    assert_eq!(RandomVgg::load_recipe(&path).unwrap(), network);
-    other.save_recipe(&path, true).unwrap();
-    assert_eq!(RandomVgg::load_recipe(&path).unwrap(), other);
-    let missing = RandomVgg::load_recipe(folder.path().join("none.json"));
-    assert!(matches!(missing, Err(Error::Read { .. })));
-    let nowhere = network.save_recipe(folder.path().join("none/network.json"), false);
-    assert!(matches!(nowhere, Err(Error::NoFolder { .. })));
-}
-
-#[test]
-fn broken_recipes_are_refused() {
-    let good = RandomVgg::vgg19().to_recipe();
-    let broken = [
-        "".to_owned(),
-        "{}".to_owned(),
-        good[..good.len() / 2].to_owned(),
-        good.replace("vgg19", "vgg20"),
-        good.replace("\"seed\"", "\"sead\""),
-        good.replace("reflect", "mirror"),
-        good.replace("\"sigma\"", "\"layer_seeds\": {\"conv9_1\": 3}, \"sigma\""),
-    ];
-    for recipe in broken {
-        assert!(
-            matches!(RandomVgg::from_recipe(&recipe), Err(Error::Recipe(_))),
-            "{recipe}"
-        );
-    }
-    for sigma in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let refused = RandomVgg::vgg19().with_sigma(sigma).init(&flex());
-        assert!(
-            matches!(refused, Err(Error::InvalidOption { .. })),
-            "{sigma}"
-        );
-    }
-    let seeded = RandomVgg::vgg16()
-        .with_layer_seed(layer("conv3_4"), 1)
-        .init(&flex());
-    assert!(matches!(seeded, Err(Error::UnknownLayer { .. })));
-    let seeded = RandomVgg::vgg16()
-        .with_layer_seed(layer("pool1"), 1)
-        .init(&flex());
-    assert!(matches!(seeded, Err(Error::InvalidOption { .. })));
-}
-
-#[test]
 fn sigma_changes_the_gain_and_nothing_else() {
     let run = |sigma: f64| {
         let vgg = RandomVgg::vgg19().with_sigma(sigma).init(&flex()).unwrap();
-        let options = TextureOptions {
-            statistics: Statistics::Whitened,
-            run: RunOptions {
-                evaluations: Some(16),
-                scales: Scales::Single,
-                ..RunOptions::default()
-            },
-            ..TextureOptions::default()
-        };
+        let options = TextureOptions::default()
+            .with_statistics(Statistics::Whitened)
+            .with_run(
+                RunOptions::default()
+                    .with_evaluations(16)
+                    .with_scales(Scales::Single),
+            );
         let exemplar = picture(48, 48, 0.0, &flex());
-        let outcome = synthesize_texture(&vgg, exemplar, &options).unwrap();
+        let outcome = synthesize_texture(&vgg, exemplar, &options, &mut ()).unwrap();
         let losses: Vec<f64> = outcome
             .records()
             .iter()
@@ -245,97 +156,6 @@ fn layers_are_drawn_when_first_used() {
 }
 
 #[test]
-fn weights_survive_a_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("weights.safetensors");
-    let vgg = RandomVgg::vgg19()
-        .with_seed(8)
-        .with_bias_sigma(0.3)
-        .init(&flex())
-        .unwrap();
-    vgg.save_safetensors(layer("conv3_1"), &path, false)
-        .unwrap();
-    assert!(matches!(
-        vgg.save_safetensors(layer("conv3_1"), &path, false),
-        Err(Error::OutputExists { .. })
-    ));
-    let loaded = WeightFile::new(Architecture::Vgg19)
-        .load(&path, &flex())
-        .unwrap();
-    assert_eq!(features(&loaded, "conv3_1"), features(&vgg, "conv3_1"));
-    assert!(loaded.recipe().is_none());
-    // The file ends there.
-    let deeper = loaded.features(picture(16, 16, 0.0, &flex()), &[layer("conv3_2")]);
-    assert!(matches!(deeper, Err(Error::MissingTensor { name }) if name == "features.12"));
-}
-
-#[test]
-fn broken_weights_are_refused_by_name() {
-    let device = flex();
-    let read = |tensors: &[(&str, Vec<usize>, Dtype, f32)]| {
-        let data: Vec<_> = tensors
-            .iter()
-            .map(|(name, shape, dtype, value)| {
-                let count: usize = shape.iter().product();
-                let bytes = match dtype {
-                    Dtype::F32 => value.to_le_bytes().repeat(count),
-                    _ => vec![0; 2 * count],
-                };
-                (*name, shape.clone(), *dtype, bytes)
-            })
-            .collect();
-        let views = data.iter().map(|(name, shape, dtype, bytes)| {
-            (
-                *name,
-                TensorView::new(*dtype, shape.clone(), bytes).unwrap(),
-            )
-        });
-        let bytes = safetensors::serialize(views, None).unwrap();
-        WeightFile::new(Architecture::Vgg19)
-            .read(&bytes, &device)
-            .map(|_| ())
-    };
-    let (weight, bias) = ("features.0.weight", "features.0.bias");
-    let shape = vec![64, 3, 3, 3];
-    let good = |name, shape: &[usize]| (name, shape.to_vec(), Dtype::F32, 0.5);
-    assert!(read(&[good(weight, &shape), good(bias, &[64])]).is_ok());
-    assert!(matches!(
-        read(&[good(weight, &shape)]),
-        Err(Error::MissingTensor { name }) if name == bias
-    ));
-    assert!(matches!(
-        read(&[good("other", &shape)]),
-        Err(Error::MissingTensor { name }) if name == weight
-    ));
-    assert!(matches!(
-        read(&[good(weight, &[64, 3, 3, 2]), good(bias, &[64])]),
-        Err(Error::Shape { what, .. }) if what.contains(weight)
-    ));
-    let nan = (weight, shape.clone(), Dtype::F32, f32::NAN);
-    assert!(matches!(
-        read(&[nan, good(bias, &[64])]),
-        Err(Error::NotFinite { what, .. }) if what.contains(weight)
-    ));
-    let half = (weight, shape.clone(), Dtype::I16, 0.0);
-    assert!(matches!(
-        read(&[half, good(bias, &[64])]),
-        Err(Error::TensorType { name, .. }) if name == weight
-    ));
-    // A gap: conv1_2 is absent, conv2_1 is there.
-    let gap = read(&[
-        good(weight, &shape),
-        good(bias, &[64]),
-        good("features.5.weight", &[128, 64, 3, 3]),
-        good("features.5.bias", &[128]),
-    ]);
-    assert!(matches!(gap, Err(Error::MissingTensor { name }) if name == "features.2.weight"));
-    let junk = WeightFile::default().read(b"not safetensors", &device);
-    assert!(matches!(junk, Err(Error::Safetensors(_))));
-    let absent = WeightFile::default().load("no/such/file", &device);
-    assert!(matches!(absent, Err(Error::Read { .. })));
-}
-
-#[test]
 fn images_that_do_not_fit_are_refused() {
     let vgg = RandomVgg::vgg19()
         .with_padding(Padding::Zero)
@@ -355,11 +175,17 @@ fn images_that_do_not_fit_are_refused() {
     ));
     assert!(matches!(
         refused([1, 3, 15, 400], "conv5_1"),
-        Error::ImageTooSmall { minimum: 16, .. }
+        Error::ImageSize {
+            reason: ImageReason::TooSmall { minimum: 16 },
+            ..
+        }
     ));
     assert!(matches!(
         refused([1, 3, 225, 224], "fc6"),
-        Error::ImageSize { size: 224, .. }
+        Error::ImageSize {
+            reason: ImageReason::Fixed { side: 224 },
+            ..
+        }
     ));
     let none = vgg.features(Tensor::zeros([1, 3, 8, 8], &flex()), &[]);
     assert!(matches!(none, Err(Error::InvalidOption { .. })));

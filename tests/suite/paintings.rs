@@ -1,42 +1,20 @@
 //! Paintings by resampled filters, the default, as a user makes them.
 
-use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+use image::{DynamicImage, GrayImage, Luma};
 use ranvgg::metrics::{filter_responses, psnr};
 use ranvgg::{
     Colours, Exemplars, Outcome, Picture, RandomVgg, RunOptions, Scales, Size, StyleOptions,
-    StyleStart, Vgg, transfer_style,
+    StyleStart, transfer_style,
 };
 
-use crate::common::{bundled, flex};
-
-fn network() -> Vgg {
-    RandomVgg::vgg19().init(&flex()).unwrap()
-}
+use crate::common::{bundled, flex, left_half, network, plain};
 
 fn options(evaluations: usize) -> StyleOptions {
-    StyleOptions {
-        run: RunOptions {
-            evaluations: Some(evaluations),
-            ..RunOptions::default()
-        },
-        ..StyleOptions::default()
-    }
+    StyleOptions::default().with_run(RunOptions::default().with_evaluations(evaluations))
 }
 
 fn paint(style: impl Into<Exemplars>, options: &StyleOptions) -> Outcome {
-    transfer_style(&network(), bundled("cat.png", 96), style, options).unwrap()
-}
-
-fn plain(colour: [u8; 3], side: u32) -> DynamicImage {
-    RgbImage::from_pixel(side, side, Rgb(colour)).into()
-}
-
-/// White on the left half.
-fn left_half(side: u32) -> DynamicImage {
-    GrayImage::from_fn(side, side, |x, _| {
-        Luma([if x < side / 2 { 255 } else { 0 }])
-    })
-    .into()
+    transfer_style(&network(), bundled("cat.png", 96), style, options, &mut ()).unwrap()
 }
 
 /// How alike contours are: the correlation of differences of luminance between neighbours.
@@ -79,11 +57,9 @@ fn a_painting_has_the_style_and_keeps_the_contours() {
 fn the_content_weight_decides_how_much_stays() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
     let kept = |weight: f64, style_weight: f64| {
-        let options = StyleOptions {
-            content_weight: Some(weight),
-            style_weight,
-            ..options(200)
-        };
+        let options = options(200)
+            .with_content_weight(weight)
+            .with_style_weight(style_weight);
         contours(&paint(&strokes, &options).image(), &cat, 0..96)
     };
     let weights = [kept(0.0, 1.0), kept(0.1, 1.0), kept(1.0, 1.0)];
@@ -96,7 +72,7 @@ fn the_content_weight_decides_how_much_stays() {
 #[test]
 fn styles_and_contents_keep_to_their_places() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
-    let left = Exemplars::regions([(strokes.clone().into(), left_half(96))]);
+    let left = Exemplars::regions([(strokes.clone().into(), left_half(96, 96))]);
     let result = paint(left, &options(100)).image().to_rgb8();
     let (mut painted, mut count) = (0.0, 0.0);
     for (x, y, pixel) in result.enumerate_pixels() {
@@ -110,11 +86,9 @@ fn styles_and_contents_keep_to_their_places() {
     }
     assert!(painted / count > 10.0, "{}", painted / count);
 
-    let options = StyleOptions {
-        content_mask: Some(left_half(96).into()),
-        content_weight: Some(0.5),
-        ..options(200)
-    };
+    let options = options(200)
+        .with_content_mask(left_half(96, 96))
+        .with_content_weight(0.5);
     let result = paint(&strokes, &options).image();
     let (kept, free) = (
         contours(&result, &cat, 0..42),
@@ -127,7 +101,7 @@ fn styles_and_contents_keep_to_their_places() {
 #[test]
 fn each_region_has_the_colours_of_its_style() {
     let black_and_white = |left: bool| {
-        let mask = left_half(64).to_luma8();
+        let mask = left_half(64, 64).to_luma8();
         GrayImage::from_fn(64, 64, |x, y| {
             let white = (mask.get_pixel(x, y).0[0] > 0) == left;
             Luma([if white { 255 } else { 0 }])
@@ -156,10 +130,7 @@ fn each_region_has_the_colours_of_its_style() {
 fn colours_can_stay() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
     let result = |colours: Colours| {
-        let options = StyleOptions {
-            colours,
-            ..options(60)
-        };
+        let options = options(60).with_colours(colours);
         paint(&strokes, &options).picture()
     };
     // Differences of channels, which luminance does not touch.
@@ -188,22 +159,17 @@ fn colours_can_stay() {
 #[test]
 fn the_start_is_free_and_the_seed_decides() {
     let (cat, strokes) = (bundled("cat.png", 96), bundled("strokes.png", 96));
-    let start = |start: StyleStart, seed: u64| {
-        let mut options = StyleOptions {
-            start,
-            ..options(1)
-        };
-        options.run.scales = Scales::Single;
-        options.run.seed = seed;
+    let painted = |options: StyleOptions| {
+        let options = options.with_scales(Scales::Single);
         paint(&strokes, &options).image()
     };
-    let content = start(StyleStart::Content, 0);
-    assert_eq!(content, start(StyleStart::Content, 0));
-    assert_ne!(content, start(StyleStart::Content, 1));
+    let content = painted(options(1));
+    assert_eq!(content, painted(options(1).with_start(StyleStart::Content)));
+    assert_ne!(content, painted(options(1).with_seed(1)));
     // One step changes a colour by two hundredths at most.
-    let picture = start(StyleStart::Picture((&cat).into()), 0);
+    let picture = painted(options(1).with_start_picture(&cat));
     assert!(psnr(&picture.to_rgb32f(), &cat.to_rgb32f()).unwrap() > 33.0);
-    let noise = start(StyleStart::Noise, 0);
+    let noise = painted(options(1).with_start(StyleStart::Noise));
     assert!(contours(&noise, &cat, 0..96).abs() < 0.1);
 }
 
@@ -219,12 +185,9 @@ fn sizes_and_shapes_are_free() {
         (&small, &plain([7, 8, 9], 2)),
     ] {
         for (size, scale) in [(None, 1.0), (Some(size), 0.4)] {
-            let options = StyleOptions {
-                size,
-                style_scale: scale,
-                ..options(12)
-            };
-            let outcome = transfer_style(&network(), content, style, &options).unwrap();
+            let mut options = options(12).with_style_scale(scale);
+            options.size = size;
+            let outcome = transfer_style(&network(), content, style, &options, &mut ()).unwrap();
             let image = outcome.image();
             let expected = match size {
                 Some(size) => (size.width as u32, size.height as u32),
@@ -243,6 +206,7 @@ fn sizes_and_shapes_are_free() {
         map(&small),
         map(&bundled("cat.png", 40)),
         &options(12),
+        &mut (),
     );
     let outcome = outcome.unwrap();
     assert_eq!(outcome.maps().len(), 1);
@@ -252,29 +216,20 @@ fn sizes_and_shapes_are_free() {
 fn options_of_a_network_are_refused() {
     let gravel = bundled("gravel.png", 48);
     let refused = |options: StyleOptions, named: &str| {
-        let error = transfer_style(&network(), &gravel, &gravel, &options).unwrap_err();
+        let error = transfer_style(&network(), &gravel, &gravel, &options, &mut ()).unwrap_err();
         let said = error.to_string();
         assert!(said.contains(named) && said.contains("resampled"), "{said}");
     };
     refused(
-        StyleOptions {
-            content_layer: Some("conv2_2".parse().unwrap()),
-            ..options(3)
-        },
+        options(3).with_content_layer("conv2_2".parse().unwrap()),
         "content layer",
     );
     refused(
-        StyleOptions {
-            style_layers: Some(vec!["conv1_1".parse().unwrap()]),
-            ..options(3)
-        },
+        options(3).with_style_layers(["conv1_1".parse().unwrap()]),
         "style layers",
     );
     refused(
-        StyleOptions {
-            total_variation_weight: 0.1,
-            ..options(3)
-        },
+        options(3).with_total_variation_weight(0.1),
         "total variation weight",
     );
 }

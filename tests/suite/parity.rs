@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{assert_close, cpu_devices, gpu_device, picture, values};
+use crate::common::{assert_close, cpu_devices, gpu_device, layer, picture, values};
 use burn::tensor::Device;
 use ranvgg::loss::{Content, Loss, TotalVariation};
-use ranvgg::{Architecture, Gram, Layer, Objective, Padding, Pooling, RandomVgg, Vgg};
+use ranvgg::objective::Objective;
+use ranvgg::{Gram, Padding, Pooling, RandomVgg, Vgg};
 use safetensors::SafeTensors;
 
 const STYLE: [&str; 5] = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
@@ -37,10 +38,6 @@ fn network(padding: Padding, pooling: Pooling, device: &Device) -> Vgg {
         .with_pooling(pooling)
         .init(device)
         .unwrap()
-}
-
-fn layer(name: &str) -> Layer {
-    Architecture::Vgg19.layer(name).unwrap()
 }
 
 fn samples(all: &[f32]) -> Vec<f32> {

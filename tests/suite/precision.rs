@@ -3,10 +3,10 @@
 use crate::common::{distance, flex, picture, values};
 use burn::tensor::{Device, Tensor};
 use ranvgg::device::has_half;
-use ranvgg::{
-    Error, Features, Gram, Layer, Lbfgs, LbfgsOptions, Next, Objective, Padding, Precision,
-    RandomVgg, Vgg,
-};
+use ranvgg::network::Features;
+use ranvgg::objective::Objective;
+use ranvgg::optim::{LbfgsOptions, Next};
+use ranvgg::{Error, Gram, Layer, Lbfgs, Padding, Precision, RandomVgg, Vgg};
 
 /// The first GPU, if it has half precision.
 fn gpu_device() -> Option<(String, Device)> {
@@ -80,10 +80,7 @@ fn descended(vgg: &Vgg, evaluations: usize) -> f64 {
         .unwrap();
     let shape = [1, 3, side, side];
     let start: Tensor<4> = picture(side, side, 3.0, device);
-    let options = LbfgsOptions {
-        first_step: 1.0,
-        ..LbfgsOptions::default()
-    };
+    let options = LbfgsOptions::default().with_first_step(1.0);
     let mut lbfgs = Lbfgs::new(start.reshape([3 * side * side]), options).unwrap();
     let mut first = None;
     for _ in 0..evaluations {

@@ -18,21 +18,19 @@ fn counted(
         .with_padding(Padding::Zero)
         .init(device)
         .unwrap();
-    let options = TextureOptions {
-        layers: Some(vec!["conv1_1".parse().unwrap()]),
-        statistics,
-        colour_weight,
-        every_octave: false,
-        run: RunOptions {
-            evaluations: Some(EVALUATIONS),
-            scales: Scales::Single,
-            ..RunOptions::default()
-        },
-        ..TextureOptions::default()
-    };
+    let options = TextureOptions::default()
+        .with_layers(["conv1_1".parse().unwrap()])
+        .with_statistics(statistics)
+        .with_colour_weight(colour_weight)
+        .with_every_octave(false)
+        .with_run(
+            RunOptions::default()
+                .with_evaluations(EVALUATIONS)
+                .with_scales(Scales::Single),
+        );
     let exemplar = picture(16, 16, 0.0, device);
     let before = reads();
-    let outcome = synthesize_texture(&vgg, exemplar, &options).unwrap();
+    let outcome = synthesize_texture(&vgg, exemplar, &options, &mut ()).unwrap();
     (reads() - before, outcome.evaluations() as u64)
 }
 

@@ -1,7 +1,8 @@
-//! What the three tasks share: sizes, layers that fit them, terms of their objectives.
+//! The terms of the three tasks' objectives, and the layers that they are measured at.
 
 mod resampled;
 mod statistics;
+mod style_terms;
 
 use std::ops::RangeInclusive;
 
@@ -9,16 +10,17 @@ use burn::tensor::Device;
 
 pub(crate) use self::resampled::{refuse_layers, refuse_total_variation, seed_of};
 pub use self::statistics::Statistics;
-pub(crate) use self::statistics::Style;
+pub(crate) use self::style_terms::StyleTerms;
 use crate::error::{Error, Result};
 use crate::imaging::{Raster, Size};
 use crate::loss::{Content, Region, TotalVariation};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
 
-/// Blocks whose first convolutions are style layers: those whose statistics at every octave of the
-/// image carry structure to any size, and those of the published loss.
+/// Blocks whose first convolutions are the default style layers. Their statistics are matched at every
+/// octave of the image, so that shallow layers carry structure of any size.
 pub(crate) const SHALLOW_BLOCKS: RangeInclusive<usize> = 1..=3;
+/// Blocks whose first convolutions are the style layers of the published loss.
 pub(crate) const PUBLISHED_BLOCKS: RangeInclusive<usize> = 1..=5;
 
 /// The first convolutions of `blocks`, shallow to deep.
@@ -36,7 +38,7 @@ pub(crate) fn content_layer(vgg: &Vgg) -> Layer {
     }
 }
 
-/// The default style layers, of which all `images` are large enough.
+/// The default style layers for which all `images` are large enough.
 pub(crate) fn style_layers(vgg: &Vgg, images: &[(&str, Size)]) -> Vec<Layer> {
     let mut layers = first_of(vgg, SHALLOW_BLOCKS);
     let fits = |layer: Layer| {
@@ -51,8 +53,8 @@ pub(crate) fn style_layers(vgg: &Vgg, images: &[(&str, Size)]) -> Vec<Layer> {
     layers
 }
 
-/// Refuses images that some of `layers` cannot be computed from; the smallest side they need.
-pub(crate) fn deepest(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]) -> Result<usize> {
+/// The smallest side that all `layers` can be computed from; refuses images that are smaller.
+pub(crate) fn smallest_side(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]) -> Result<usize> {
     if layers.is_empty() {
         return Err(Error::option("layers", "empty", "at least one layer"));
     }
@@ -72,7 +74,7 @@ fn map_size(vgg: &Vgg, image: Size, layer: Layer) -> Result<Size> {
     vgg.architecture().map_size(layer, image, vgg.padding())
 }
 
-/// The part of a map of `size` that a mask shows white; none if it shows no position so.
+/// The positions of a map of `size` that a mask shows white; none if there are none.
 fn region(mask: &Raster, size: Size, device: &Device) -> Option<Region> {
     let mask = mask.resized(size);
     Region::of_values(mask.values(), [size.height, size.width], device)

@@ -1,26 +1,44 @@
-//! Pixels that a run leaves as they are.
+//! Inpainting: pixels of a picture that a run leaves as they are.
 
 use crate::error::{Error, Result};
 use crate::imaging::{Picture, Raster, Size, is_white};
 
-/// A picture parts of which stay, and which parts.
+/// A picture with a hole that a texture fills.
+///
+/// ```
+/// use image::DynamicImage;
+/// use ranvgg::{Inpainting, TextureOptions};
+///
+/// let (torn, hole) = (DynamicImage::new_rgb8(64, 64), DynamicImage::new_luma8(64, 64));
+/// let options = TextureOptions::default().with_inpainting(Inpainting::new(torn, hole));
+/// assert_eq!(options.inpainting.unwrap().size().width, 64);
+/// ```
 #[derive(Clone, Debug)]
-pub struct Kept {
-    /// The picture; the result has its size.
+#[non_exhaustive]
+pub struct Inpainting {
+    /// The picture. The result has its size.
     pub picture: Picture,
-    /// A picture of the same size: what is black in it stays as it is, what is white is made anew;
-    /// greys count as the nearer of the two.
+    /// A mask of the same size. Pixels that are black in it stay as they are, bit for bit; white
+    /// pixels are synthesized. Greys count as the nearer of the two.
     pub mask: Picture,
 }
 
-/// The same on the host.
+/// The picture and the mask on the host.
 pub(crate) struct KeptPixels {
     picture: Raster,
     /// One channel.
     mask: Raster,
 }
 
-impl Kept {
+impl Inpainting {
+    /// Fills what `mask` shows white of `picture`.
+    pub fn new(picture: impl Into<Picture>, mask: impl Into<Picture>) -> Self {
+        Self {
+            picture: picture.into(),
+            mask: mask.into(),
+        }
+    }
+
     /// The size of the picture, and of the result.
     #[must_use]
     pub fn size(&self) -> Size {
@@ -29,7 +47,7 @@ impl Kept {
 
     /// Reads both, and refuses what does not fit a result of `size` and `channels`.
     pub(crate) fn read(&self, size: Size, channels: usize) -> Result<KeptPixels> {
-        let what = "the picture to keep";
+        let what = "the picture to fill";
         let picture = self.picture.read(what, channels)?;
         let mask = self.mask.read_mask("the mask")?;
         for (what, raster) in [(what, &picture), ("the mask", &mask)] {
@@ -46,14 +64,15 @@ impl Kept {
 }
 
 impl KeptPixels {
-    /// What of `picture` a `mask` of the same size shows black.
+    /// Keeps the pixels of `picture` that a `mask` of the same size shows black.
     pub(crate) fn new(picture: Raster, mask: Raster) -> Self {
         Self { picture, mask }
     }
 
-    /// Puts the pixels that stay into a picture of any size, and gives 1 for those that are made, 0
-    /// for those that stay, in one channel. Times a gradient that leaves none at pixels that stay;
-    /// an optimiser that sees no gradient in a variable never changes it.
+    /// Puts the pixels that stay into a picture of any size.
+    ///
+    /// Returns one channel that is 0 at these pixels and 1 elsewhere. Multiplied by it, a gradient
+    /// vanishes at the pixels that stay, and an optimiser never changes a variable without gradient.
     pub(super) fn put(&self, picture: &mut Raster) -> Raster {
         let mut free = self.mask.resized(picture.size());
         let kept = self.picture.resized(picture.size());

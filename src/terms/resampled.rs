@@ -1,4 +1,4 @@
-//! What textures and styles by resampled filters take of a network, and what they refuse.
+//! Resampled filters: the seed that they take of a network, and the options that they refuse.
 
 use super::Statistics;
 use crate::error::{Error, Result};

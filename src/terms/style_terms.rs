@@ -1,56 +1,18 @@
-//! Statistics that make a texture or a style, as terms of an objective.
+//! Statistics of exemplars as terms of an objective.
 
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
-use super::{map_size, region};
+use super::{Statistics, map_size, region};
 use crate::engine::Padding;
-use crate::error::{Error, Result, unknown_name};
-use crate::exemplars::{Given, GivenPart};
+use crate::error::{Error, Result};
+use crate::exemplars::{DeviceMixture, DeviceSource};
 use crate::imaging::{Raster, Size};
 use crate::loss::{Gram, Loss, Region, Wasserstein, moments_of_mixture};
 use crate::network::{Layer, Vgg};
 use crate::objective::{Objective, halve};
 
-/// Which statistics make a texture or a style.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Serialize,
-    Deserialize,
-    strum::Display,
-    strum::EnumString,
-    strum::VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-#[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
-pub enum Statistics {
-    /// Gram matrices, as published: means and covariances in one, of which means have most weight.
-    /// Shapes dissolve.
-    Gram,
-    /// Means and covariances, each with its own weight: shapes keep their place in the picture, and
-    /// ragged outlines.
-    Moments,
-    /// Means, and covariances measured where weak directions count as well: outlines are drawn.
-    Whitened,
-    /// Means, and distributions of features along 64 directions: more than two moments tell, for
-    /// 1.6 times the time.
-    Distributions,
-    /// Whole distributions of the responses of random filters that are drawn anew at every step: no
-    /// network at all, but a stream of them. For textures.
-    Resampled,
-}
-
-fn unknown(name: &str) -> Error {
-    unknown_name::<Statistics>("statistics", name)
-}
-
-/// A style, as terms of an objective.
-pub(crate) struct Style<'a> {
+/// The statistics of exemplars that an objective matches, and their weights.
+pub(crate) struct StyleTerms<'a> {
     pub(crate) layers: &'a [Layer],
     pub(crate) statistics: Statistics,
     /// Size of the image.
@@ -63,52 +25,52 @@ pub(crate) struct Style<'a> {
     pub(crate) colour_weight: f64,
 }
 
-/// What is said where features of a network are asked for.
+/// The error of resampled filters where features of a network are asked for.
 fn reads_no_network() -> Error {
     let allowed = "gram, moments, whitened or distributions where features of a network count";
     Error::option("statistics", Statistics::Resampled, allowed)
 }
 
-/// Weight of a mean compared with the covariance beside it. Of 1, 5, 10 and 20 ten gave the closest
-/// patches (`docs/QUALITY.md`): whitened covariances see little of how much there is of what.
+/// Weight of a mean compared with the covariance beside it. Of 1, 5, 10 and 20, ten gave the closest
+/// patches (`docs/QUALITY.md`): whitened covariances say little of how often a feature occurs.
 const MEAN_WEIGHT: f64 = 10.0;
 
 /// How covariances are whitened: see [`Covariance::partially_whitened`](crate::loss::Covariance::partially_whitened).
 const WHITENING: f64 = 0.5;
 
-/// Directions along which features are compared, and colours.
+/// Numbers of directions along which features and colours are compared.
 const DIRECTIONS: usize = 64;
 const COLOUR_DIRECTIONS: usize = 32;
 
-/// Positions at the border of an exemplar's map that its statistics leave out. What is mirrored
-/// there is found at the border of every result, and would be put into its place.
+/// Positions at the border of an exemplar's map that its statistics leave out. Padding by reflection
+/// makes features there that occur at every border; as statistics they would occur inside as well.
 const MARGIN: usize = 1;
 
-/// A statistic of a map: what it is called, its weight and its target.
+/// A statistic of a map: its name, its weight and the loss that compares with it.
 struct Statistic {
     name: &'static str,
     weight: f64,
     loss: Box<dyn Loss>,
 }
 
-/// Where a statistic counts.
-enum Place {
+/// The positions of a map at which a mixture's statistics count.
+enum Coverage {
     Everywhere,
     In(Region),
     /// In a region too small for a map of this size.
     Nowhere,
 }
 
-impl Style<'_> {
+impl StyleTerms<'_> {
     /// Adds the statistics of each region's mixture of exemplars, on the image and on its halvings.
     ///
-    /// A network that wraps makes a result that tiles. The exemplars need not tile: read as if they
-    /// did, their own seams would be part of their statistics, so they are read by reflection then.
+    /// A network with circular padding makes a result that tiles. Exemplars need not tile, and their
+    /// seams must not become statistics; they are read with reflection instead.
     pub(crate) fn add(
         &self,
         mut objective: Objective,
         vgg: &Vgg,
-        mut given: Vec<Given<'_>>,
+        mut mixtures: Vec<DeviceMixture<'_>>,
     ) -> Result<Objective> {
         let reader = match vgg.padding() {
             Padding::Circular => vgg.with_padding(Padding::Reflect),
@@ -118,47 +80,52 @@ impl Style<'_> {
             let image = self.size.halved(octave);
             // One layer at a time: a pass costs little, the maps of all layers much memory.
             for &layer in self.layers {
-                let places = places(&given, map_size(vgg, image, layer)?, vgg.device());
-                for (number, (group, place)) in given.iter().zip(places).enumerate() {
-                    for statistic in self.of_layer(group, &reader, layer)? {
+                let coverages = coverages(&mixtures, map_size(vgg, image, layer)?, vgg.device());
+                for (number, (mixture, coverage)) in mixtures.iter().zip(coverages).enumerate() {
+                    for statistic in self.of_layer(mixture, &reader, layer)? {
                         let what = format!("{} {layer}", statistic.name);
                         let name = named(&what, octave, number);
-                        if let Some((weight, loss)) = statistic.at(&place) {
+                        if let Some((weight, loss)) = statistic.at(&coverage) {
                             objective = objective.at_octave(octave, name, layer, weight, loss);
                         }
                     }
                 }
             }
             if self.colour_weight > 0.0 {
-                let places = places(&given, image, vgg.device());
-                for (number, (group, place)) in given.iter().zip(places).enumerate() {
-                    let statistic = self.of_colours(group)?;
-                    if let Some((weight, loss)) = statistic.and_then(|it| it.at(&place)) {
+                let coverages = coverages(&mixtures, image, vgg.device());
+                for (number, (mixture, coverage)) in mixtures.iter().zip(coverages).enumerate() {
+                    let statistic = self.of_colours(mixture)?;
+                    if let Some((weight, loss)) = statistic.and_then(|it| it.at(&coverage)) {
                         let name = named("colours", octave, number);
                         objective = objective.at_halved_image(octave, name, weight, loss);
                     }
                 }
             }
             if octave < self.octaves {
-                let parts = given.iter_mut().flat_map(|group| &mut group.parts);
-                for part in parts {
-                    part.picture = halve(part.picture.clone())?;
+                let members = mixtures.iter_mut().flat_map(|mixture| &mut mixture.members);
+                for member in members {
+                    member.picture = halve(member.picture.clone())?;
                 }
             }
         }
         Ok(objective)
     }
 
-    /// The statistics of a group's features at a layer.
-    fn of_layer(&self, group: &Given<'_>, reader: &Vgg, layer: Layer) -> Result<Vec<Statistic>> {
+    /// The statistics of a mixture's features at a layer.
+    fn of_layer(
+        &self,
+        mixture: &DeviceMixture<'_>,
+        reader: &Vgg,
+        layer: Layer,
+    ) -> Result<Vec<Statistic>> {
         let margin = match self.statistics {
             Statistics::Gram => 0,
             _ => MARGIN,
         };
         let mut maps = Vec::new();
-        for part in &group.parts {
-            let map = reader.features_at(part.picture.clone(), layer)?;
-            maps.extend(part.counted(map, margin)?);
+        for member in &mixture.members {
+            let map = reader.features_at(member.picture.clone(), layer)?;
+            maps.extend(member.counted(map, margin)?);
         }
         if maps.is_empty() {
             return Ok(Vec::new());
@@ -197,11 +164,11 @@ impl Style<'_> {
         })
     }
 
-    /// The distribution of a group's colours.
-    fn of_colours(&self, group: &Given<'_>) -> Result<Option<Statistic>> {
+    /// The distribution of a mixture's colours.
+    fn of_colours(&self, mixture: &DeviceMixture<'_>) -> Result<Option<Statistic>> {
         let mut colours = Vec::new();
-        for part in &group.parts {
-            colours.extend(part.counted(part.picture.clone(), 0)?);
+        for member in &mixture.members {
+            colours.extend(member.counted(member.picture.clone(), 0)?);
         }
         if colours.is_empty() {
             return Ok(None);
@@ -215,23 +182,23 @@ impl Style<'_> {
 }
 
 impl Statistic {
-    /// Its weight and loss at a place. The weight is in proportion to the area, so that it pulls as
-    /// hard at each position as one that counts everywhere.
-    fn at(self, place: &Place) -> Option<(f64, Box<dyn Loss>)> {
-        match place {
-            Place::Everywhere => Some((self.weight, self.loss)),
-            Place::In(region) => {
+    /// Its weight and loss where it counts. The weight is in proportion to the area, so that the gradient
+    /// at a position is as large as that of a statistic that counts everywhere.
+    fn at(self, coverage: &Coverage) -> Option<(f64, Box<dyn Loss>)> {
+        match coverage {
+            Coverage::Everywhere => Some((self.weight, self.loss)),
+            Coverage::In(region) => {
                 let weight = self.weight * region.share();
                 Some((weight, Box::new(region.restrict(self.loss))))
             }
-            Place::Nowhere => None,
+            Coverage::Nowhere => None,
         }
     }
 }
 
-impl GivenPart<'_> {
-    /// The positions of a map of this picture that count, with the picture's share; none where its
-    /// mask leaves none. `margin` positions at the border do not.
+impl DeviceSource<'_> {
+    /// The positions of a map of this picture that count, with the picture's share; none if its mask
+    /// leaves none. `margin` positions at the border do not count.
     fn counted(&self, map: Tensor<4>, margin: usize) -> Result<Option<(Tensor<4>, f64)>> {
         let [_, _, height, width] = map.dims();
         let (map, size) = if height.min(width) <= 2 * margin {
@@ -258,19 +225,20 @@ impl GivenPart<'_> {
     }
 }
 
-/// Where each group counts in a map of `size`. Of regions that overlap the lightest has a position.
-fn places(given: &[Given<'_>], size: Size, device: &Device) -> Vec<Place> {
-    let masks: Vec<Option<Raster>> = given
+/// Where each mixture counts in a map of `size`. Where regions overlap, the one with the lightest mask
+/// counts.
+fn coverages(mixtures: &[DeviceMixture<'_>], size: Size, device: &Device) -> Vec<Coverage> {
+    let masks: Vec<Option<Raster>> = mixtures
         .iter()
-        .map(|group| group.region.map(|mask| mask.resized(size)))
+        .map(|mixture| mixture.region.map(|mask| mask.resized(size)))
         .collect();
     let lightness = |number: usize, pixel: usize| {
         let mask: Option<&Raster> = masks[number].as_ref();
         mask.map_or(1.0, |mask| mask.values()[pixel])
     };
-    let place = |(number, mask): (usize, &Option<Raster>)| {
+    let coverage = |(number, mask): (usize, &Option<Raster>)| {
         if mask.is_none() {
-            return Place::Everywhere;
+            return Coverage::Everywhere;
         }
         let mine = Raster::from_pixels(size, |pixel| {
             let own = lightness(number, pixel);
@@ -280,12 +248,12 @@ fn places(given: &[Given<'_>], size: Size, device: &Device) -> Vec<Place> {
             });
             [if lightest { own } else { 0.0 }]
         });
-        region(&mine, size, device).map_or(Place::Nowhere, Place::In)
+        region(&mine, size, device).map_or(Coverage::Nowhere, Coverage::In)
     };
-    masks.iter().enumerate().map(place).collect()
+    masks.iter().enumerate().map(coverage).collect()
 }
 
-/// The name of a term at an octave, of a region after the first.
+/// The name of a term; octaves and regions after the first are part of it.
 fn named(what: &str, octave: usize, number: usize) -> String {
     let mut name = what.to_owned();
     if octave > 0 {

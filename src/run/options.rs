@@ -1,0 +1,150 @@
+//! How long and through which sizes a task runs.
+
+use std::time::Duration;
+
+use derive_setters::Setters;
+use serde::{Deserialize, Serialize};
+
+use super::noise_image;
+use super::stochastic::add_noise;
+use crate::error::{Error, Result, at_least_one, not_negative};
+use crate::imaging::{Raster, Scales, Size};
+use crate::optim::{LbfgsOptions, LbfgsSettings};
+use crate::random::Purpose;
+
+/// How long and through which sizes a task runs.
+///
+/// ```
+/// use std::time::Duration;
+/// use ranvgg::{RunOptions, Scales};
+///
+/// let options = RunOptions::default()
+///     .with_seed(7)
+///     .with_scales(Scales::Single)
+///     .with_time_limit(Duration::from_secs(30));
+/// assert_eq!(options.seed, 7);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
+#[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_", strip_option)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// Evaluations of the objective in the whole run, over all scales. More give a lower loss;
+    /// below about 100 the result is blurred. Each scale adds the cost of about two for measuring
+    /// the weights of its terms. Default: 200 for an inversion. With statistics of a network 300.
+    /// With resampled filters 120 at each size of a texture, and 120 at the first to 50 at the last
+    /// size of a style.
+    pub evaluations: Option<usize>,
+    /// The longest time that a run may take. It ends earlier when its evaluations are used. Each
+    /// scale gets the share of time that it would take of an unlimited run, so that the last scale is
+    /// reached with time left. Default: none.
+    pub time_limit: Option<Duration>,
+    /// The sizes it goes through.
+    pub scales: Scales,
+    /// Seeds the starting noise; another seed gives another picture of the same kind. Default: 0.
+    pub seed: u64,
+    /// Amplitude of the starting noise around the mean colour, in units of the colour range.
+    /// Default: 0.1.
+    pub noise: f64,
+    /// Keeps colours inside this range while optimising; without it they are clipped at the end.
+    /// Default: none.
+    pub bounds: Option<(f64, f64)>,
+    /// Settings of L-BFGS, where a task uses it.
+    pub lbfgs: LbfgsSettings,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            evaluations: None,
+            time_limit: None,
+            scales: Scales::default(),
+            seed: 0,
+            noise: 0.1,
+            bounds: None,
+            lbfgs: LbfgsSettings::default(),
+        }
+    }
+}
+
+/// Evaluations of a run by L-BFGS where nothing else is asked for.
+const EVALUATIONS: usize = 300;
+
+/// The first step of a scale moves colours by about this much (root mean square).
+const FIRST_STEP: f64 = 0.02;
+
+impl RunOptions {
+    pub(crate) fn check(&self) -> Result<()> {
+        let evaluations = self.evaluations_of_lbfgs();
+        at_least_one("evaluations", evaluations)?;
+        if self.time_limit == Some(Duration::ZERO) {
+            return Err(Error::option("time limit", "0 s", "durations above 0"));
+        }
+        not_negative("noise", self.noise)?;
+        self.scales.check()?;
+        self.optimiser(evaluations, 1).check()
+    }
+
+    /// Evaluations of a run by L-BFGS.
+    pub(super) fn evaluations_of_lbfgs(&self) -> usize {
+        self.evaluations.unwrap_or(EVALUATIONS)
+    }
+
+    /// The noise that a run starts from.
+    pub(crate) fn starting_noise(&self, size: Size, mean: &[f32]) -> Raster {
+        noise_image(size, mean, self.noise, (self.seed, Purpose::Noise, 0))
+    }
+
+    /// `picture` with noise of that amplitude added.
+    pub(crate) fn noisy(&self, picture: &Raster, amplitude: f64) -> Raster {
+        let mut noisy = picture.clone();
+        add_noise(&mut noisy, amplitude, (self.seed, Purpose::Noise, 0));
+        noisy
+    }
+
+    /// The optimiser's settings at a scale of so many values.
+    pub(super) fn optimiser(&self, evaluations: usize, values: usize) -> LbfgsOptions {
+        LbfgsOptions {
+            settings: self.lbfgs.clone(),
+            evaluations: Some(evaluations),
+            first_step: FIRST_STEP * (values as f64).sqrt(),
+            bounds: self.bounds,
+        }
+    }
+}
+
+/// Setters of the run options that are used most, on options of a task that hold them as `run`.
+macro_rules! run_setters {
+    ($options:ty) => {
+        impl $options {
+            /// Sets [`RunOptions::seed`](crate::RunOptions::seed).
+            #[must_use]
+            pub fn with_seed(mut self, seed: u64) -> Self {
+                self.run.seed = seed;
+                self
+            }
+
+            /// Sets [`RunOptions::evaluations`](crate::RunOptions::evaluations).
+            #[must_use]
+            pub fn with_evaluations(mut self, evaluations: usize) -> Self {
+                self.run.evaluations = Some(evaluations);
+                self
+            }
+
+            /// Sets [`RunOptions::time_limit`](crate::RunOptions::time_limit).
+            #[must_use]
+            pub fn with_time_limit(mut self, limit: std::time::Duration) -> Self {
+                self.run.time_limit = Some(limit);
+                self
+            }
+
+            /// Sets [`RunOptions::scales`](crate::RunOptions::scales).
+            #[must_use]
+            pub fn with_scales(mut self, scales: crate::imaging::Scales) -> Self {
+                self.run.scales = scales;
+                self
+            }
+        }
+    };
+}
+pub(crate) use run_setters;
