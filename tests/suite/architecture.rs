@@ -51,9 +51,13 @@ fn floors() -> BTreeMap<String, usize> {
     floors
 }
 
+/// The files of the library; the program in `src/bin` is a user of it.
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path == root().join("src/bin") {
+            continue;
+        }
         if path.is_dir() {
             rust_files(&path, found);
         } else if path.extension().is_some_and(|end| end == "rs") {

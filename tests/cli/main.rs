@@ -1,0 +1,3 @@
+//! Tests of the program `ranvgg`, in one program.
+
+mod devices;
