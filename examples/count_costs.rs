@@ -153,7 +153,7 @@ fn convolutions(size: usize) -> support::Result<Vec<Convolution>> {
     let mut side = size;
     let mut found: Vec<Convolution> = Vec::new();
     for layer in network.up_to(deepest)? {
-        let channels = network.extent(layer, Padding::Reflect)?.channels as f64;
+        let channels = network.geometry(layer, Padding::Reflect)?.channels as f64;
         if layer.has_weights() {
             found.push(Convolution {
                 layer,

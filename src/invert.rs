@@ -21,7 +21,7 @@ use crate::terms::{smallest_side, with_content, with_total_variation};
 pub struct InvertOptions {
     /// Weight of the total variation, in units of the content loss. More removes the fine noise
     /// that deep layers do not see, and detail that they do. Default: a thousandth for each pixel
-    /// of the layer's [stride](crate::network::Extent::stride).
+    /// of the layer's [stride](crate::network::LayerGeometry::stride).
     pub total_variation_weight: Option<f64>,
     /// The picture to start from, resized to the first scale. Default: none, that is noise.
     #[serde(skip)]
@@ -97,7 +97,7 @@ pub fn invert(
     let variation = match options.total_variation_weight {
         Some(weight) => weight,
         None => {
-            let extent = vgg.architecture().extent(layer, vgg.padding())?;
+            let extent = vgg.architecture().geometry(layer, vgg.padding())?;
             VARIATION_PER_STRIDE * extent.stride as f64
         }
     };

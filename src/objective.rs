@@ -1,6 +1,4 @@
-//! What a run minimises: losses at layers and at the image, their weights, their sum.
-//!
-//! The only file that knows both networks and losses.
+//! The objective that a run minimises: a weighted sum of losses at layers and at the image.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +7,7 @@ use burn::tensor::Tensor;
 use crate::backend::is_in_host_memory;
 use crate::engine::{FeatureMap, Padding};
 use crate::error::{Error, Result, not_negative};
-use crate::imaging::Halving;
+use crate::imaging::{Halving, halving_of};
 use crate::loss::{Gradient, Loss, Observation};
 use crate::network::{Layer, LayerNormalizer, Vgg};
 
@@ -44,20 +42,21 @@ pub struct Objective {
 
 struct Term {
     name: String,
-    place: Place,
+    measures: Measures,
     weight: f64,
     loss: Box<dyn Loss>,
 }
 
+/// What a term measures.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum Measures {
     /// A layer's features of the image halved this many times.
     Layer { octave: usize, layer: Layer },
     /// The image itself, halved this many times.
     Image { octave: usize },
 }
 
-impl Place {
+impl Measures {
     fn octave(self) -> usize {
         match self {
             Self::Layer { octave, .. } | Self::Image { octave } => octave,
@@ -107,7 +106,7 @@ impl Objective {
         self.at_octave(0, name, layer, weight, loss)
     }
 
-    /// The same of the image halved `octave` times: see [`halve`].
+    /// The same of the image halved `octave` times: see [`halve`](crate::imaging::halve).
     #[must_use]
     pub fn at_octave(
         self,
@@ -117,8 +116,8 @@ impl Objective {
         weight: f64,
         loss: impl Loss + 'static,
     ) -> Self {
-        let place = Place::Layer { octave, layer };
-        self.with(name.into(), place, weight, Box::new(loss))
+        let measures = Measures::Layer { octave, layer };
+        self.with(name.into(), measures, weight, Box::new(loss))
     }
 
     /// Adds `weight` times a loss of the image itself.
@@ -136,13 +135,18 @@ impl Objective {
         weight: f64,
         loss: impl Loss + 'static,
     ) -> Self {
-        self.with(name.into(), Place::Image { octave }, weight, Box::new(loss))
+        self.with(
+            name.into(),
+            Measures::Image { octave },
+            weight,
+            Box::new(loss),
+        )
     }
 
-    fn with(mut self, name: String, place: Place, weight: f64, loss: Box<dyn Loss>) -> Self {
+    fn with(mut self, name: String, measures: Measures, weight: f64, loss: Box<dyn Loss>) -> Self {
         self.terms.push(Term {
             name,
-            place,
+            measures,
             weight,
             loss,
         });
@@ -170,7 +174,7 @@ impl Objective {
 
     /// How often the image is halved.
     fn octaves(&self) -> usize {
-        let octaves = self.terms.iter().map(|term| term.place.octave());
+        let octaves = self.terms.iter().map(|term| term.measures.octave());
         octaves.max().unwrap_or(0)
     }
 
@@ -179,19 +183,19 @@ impl Objective {
         self.terms
             .iter()
             .enumerate()
-            .filter_map(move |(index, term)| match term.place {
-                Place::Layer { octave: at, layer } if at == octave => Some((index, layer, term)),
+            .filter_map(move |(index, term)| match term.measures {
+                Measures::Layer { octave: at, layer } if at == octave => Some((index, layer, term)),
                 _ => None,
             })
     }
 
     /// The terms at the image of one octave, with their positions.
     fn at_image_of(&self, octave: usize) -> impl Iterator<Item = (usize, &Term)> {
-        let here = Place::Image { octave };
+        let here = Measures::Image { octave };
         self.terms
             .iter()
             .enumerate()
-            .filter(move |(_, term)| term.place == here)
+            .filter(move |(_, term)| term.measures == here)
     }
 
     /// What halves images of the size of `image`.
@@ -251,7 +255,7 @@ impl Objective {
         // Smaller octaves have fewer positions, whose statistics cannot be matched without copying
         // the exemplar: with equal weights what is left of them drowns the rest.
         for (term, factor) in self.terms.iter().zip(&mut factors) {
-            *factor *= OCTAVE_SHARE.powi(term.place.octave() as i32);
+            *factor *= OCTAVE_SHARE.powi(term.measures.octave() as i32);
         }
         for (term, factor) in self.terms.iter_mut().zip(factors) {
             term.weight *= factor;
@@ -260,8 +264,10 @@ impl Objective {
     }
 
     /// All terms at `image`, `[1, 3, H, W]`, and the gradient of their sum: for each octave one
-    /// forward and one backward pass, up to the deepest layer that a term uses. Reads nothing from
-    /// the device.
+    /// forward and one backward pass, up to the deepest layer that a term uses.
+    ///
+    /// Nothing is read from the device, but by losses that say so: [`Wasserstein`](crate::loss::Wasserstein)
+    /// sorts on the host.
     ///
     /// # Errors
     ///
@@ -355,25 +361,4 @@ fn sum(a: Option<Tensor<4>>, b: Option<Tensor<4>>) -> Option<Tensor<4>> {
         (Some(a), Some(b)) => Some(a + b),
         (one, other) => one.or(other),
     }
-}
-
-/// An image `[1, 3, H, W]` at half its size, odd sizes rounded down, by Lanczos' kernel.
-///
-/// # Errors
-///
-/// [`Error::Shape`] for an image with a side below 2 pixels.
-pub fn halve(image: Tensor<4>) -> Result<Tensor<4>> {
-    Ok(halving_of(&image, false)?.apply(image))
-}
-
-fn halving_of(image: &Tensor<4>, wraps: bool) -> Result<Halving> {
-    let [.., height, width] = image.dims();
-    if height.min(width) < 2 {
-        return Err(Error::Shape {
-            what: "an image to halve".into(),
-            found: image.dims().to_vec(),
-            expected: "sides of at least 2 pixels".into(),
-        });
-    }
-    Ok(Halving::new([height, width], wraps, &image.device()))
 }

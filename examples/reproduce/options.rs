@@ -188,7 +188,10 @@ impl Context {
 
     /// Whether a layer can be computed from a picture of this study's size.
     fn fits(&self, layer: Layer) -> bool {
-        let extent = self.options.network.extent(layer, ranvgg::Padding::Reflect);
+        let extent = self
+            .options
+            .network
+            .geometry(layer, ranvgg::Padding::Reflect);
         let side = self.side as usize;
         extent.is_ok_and(|extent| match layer {
             Layer::FullyConnected { .. } => side == extent.smallest_image,

@@ -6,6 +6,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::resampling::{AxisWeights, Border};
+use crate::error::{Error, Result};
 
 /// Shrinks images `[1, C, H, W]` of one size to half the size. Odd sides are rounded down.
 ///
@@ -51,6 +52,28 @@ fn matrix(length: usize, wraps: bool, device: &Device) -> Tensor<4> {
     let weights = AxisWeights::new(length, half, Border::new(wraps));
     let data = TensorData::new(weights.to_matrix(), [1, 1, half, length]);
     Tensor::from_data(data, device)
+}
+
+/// An image `[1, 3, H, W]` at half its size, odd sizes rounded down, by Lanczos' kernel.
+///
+/// # Errors
+///
+/// [`Error::Shape`] for an image with a side below 2 pixels.
+pub fn halve(image: Tensor<4>) -> Result<Tensor<4>> {
+    Ok(halving_of(&image, false)?.apply(image))
+}
+
+/// What halves images of the size of `image`.
+pub(crate) fn halving_of(image: &Tensor<4>, wraps: bool) -> Result<Halving> {
+    let [.., height, width] = image.dims();
+    if height.min(width) < 2 {
+        return Err(Error::Shape {
+            what: "an image to halve".into(),
+            found: image.dims().to_vec(),
+            expected: "sides of at least 2 pixels".into(),
+        });
+    }
+    Ok(Halving::new([height, width], wraps, &image.device()))
 }
 
 #[cfg(all(test, feature = "flex"))]

@@ -38,7 +38,7 @@ impl Size {
         self.width * self.height
     }
 
-    /// This size halved so many times, odd pixels left out as [`halve`](crate::objective::halve) does, at
+    /// This size halved so many times, odd pixels left out as [`halve`](crate::imaging::halve) does, at
     /// least one pixel.
     pub(crate) fn halved(self, octaves: usize) -> Self {
         let side = |side: usize| (side >> octaves).max(1);

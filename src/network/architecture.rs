@@ -47,10 +47,10 @@ const CLASSIFIED_SIDE: usize = 224;
 /// Channels of an image, unless it is a stack of maps.
 const COLOURS: usize = 3;
 
-/// How far a layer sees and how small an image it can be computed from.
+/// Receptive field, stride and channels of a layer, and the smallest image it can be computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Extent {
+pub struct LayerGeometry {
     /// Side of the square of image pixels that one value of the layer depends on.
     pub receptive_field: usize,
     /// Distance in image pixels between neighbouring values of the layer.
@@ -84,7 +84,7 @@ impl Architecture {
         }
         let wanted = name.trim().to_lowercase();
         let mut names: Vec<String> = layers.iter().map(Layer::to_string).collect();
-        names.sort_by_key(|name| edit_distance(name, &wanted));
+        names.sort_by_key(|name| strsim::levenshtein(name, &wanted));
         names.truncate(4);
         Err(Error::UnknownLayer {
             name: name.into(),
@@ -108,12 +108,13 @@ impl Architecture {
         self.layer(&layer.to_string()).map(|_| ())
     }
 
-    /// What `layer` sees of an image that convolutions continue by `padding`.
+    /// The receptive field, stride and channels of `layer`, and the smallest image it takes. `padding` is
+    /// that of the convolutions.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownLayer`] if the network has no such layer.
-    pub fn extent(self, layer: Layer, padding: Padding) -> Result<Extent> {
+    pub fn geometry(self, layer: Layer, padding: Padding) -> Result<LayerGeometry> {
         let stages = self.stages_up_to(layer, padding)?;
         let (mut receptive_field, mut stride, mut channels) = (1, 1, COLOURS);
         for stage in &stages {
@@ -131,7 +132,7 @@ impl Architecture {
             Layer::FullyConnected { .. } => CLASSIFIED_SIDE,
             _ => (1..).find(|&side| fits(&stages, side)).unwrap_or(1),
         };
-        Ok(Extent {
+        Ok(LayerGeometry {
             receptive_field,
             stride,
             smallest_image,
@@ -177,7 +178,7 @@ impl Architecture {
         layer: Layer,
         padding: Padding,
     ) -> Result<()> {
-        let minimum = self.extent(layer, padding)?.smallest_image;
+        let minimum = self.geometry(layer, padding)?.smallest_image;
         if matches!(layer, Layer::FullyConnected { .. }) && (width, height) != (minimum, minimum) {
             let reason = ImageReason::Fixed { side: minimum };
             return Err(Error::image_size(what, [width, height], layer, reason));
@@ -209,22 +210,6 @@ fn fits(stages: &[Stage], side: usize) -> bool {
         }
     }
     true
-}
-
-/// Levenshtein's distance: insertions, deletions and substitutions that turn `a` into `b`.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -279,7 +264,7 @@ mod tests {
         // fc6: 268 + 6*32 = 460.
         let extent = |name: &str| {
             let layer = Architecture::Vgg19.layer(name).unwrap();
-            Architecture::Vgg19.extent(layer, Padding::Zero).unwrap()
+            Architecture::Vgg19.geometry(layer, Padding::Zero).unwrap()
         };
         let expected = [
             ("conv1_1", 3, 1, 1),
@@ -314,7 +299,9 @@ mod tests {
         ];
         for (name, field, stride, smallest) in expected {
             let layer = Architecture::AlexNet.layer(name).unwrap();
-            let extent = Architecture::AlexNet.extent(layer, Padding::Zero).unwrap();
+            let extent = Architecture::AlexNet
+                .geometry(layer, Padding::Zero)
+                .unwrap();
             assert_eq!(extent.receptive_field, field, "{name}");
             assert_eq!(extent.stride, stride, "{name}");
             assert_eq!(extent.smallest_image, smallest, "{name}");
@@ -339,7 +326,9 @@ mod tests {
     #[test]
     fn reflection_needs_two_samples_at_every_depth() {
         let layer = Architecture::Vgg19.layer("conv5_1").unwrap();
-        let extent = Architecture::Vgg19.extent(layer, Padding::Reflect).unwrap();
+        let extent = Architecture::Vgg19
+            .geometry(layer, Padding::Reflect)
+            .unwrap();
         assert_eq!(extent.smallest_image, 32);
     }
 }

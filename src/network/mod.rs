@@ -5,7 +5,7 @@
 
 // random_vgg, recipe, weight_file ──> config ──> vgg ──> stages ──> architecture ──> layer
 // normalizer, rescaling, export ────> vgg
-// passes ──> trace, refusals ───────> vgg
+// passes ──> trace, validation ───────> vgg
 
 pub(crate) mod architecture;
 mod checkpoint;
@@ -18,15 +18,15 @@ mod passes;
 mod preprocessing;
 pub(crate) mod random_vgg;
 mod recipe;
-mod refusals;
 mod rescaling;
 mod stages;
 mod trace;
+mod validation;
 pub(crate) mod vgg;
 pub(crate) mod weight_file;
 
 pub(crate) use self::architecture::Architecture;
-pub use self::architecture::Extent;
+pub use self::architecture::LayerGeometry;
 pub(crate) use self::config::NetworkConfig;
 pub use self::features::Features;
 pub(crate) use self::layer::Layer;

@@ -98,7 +98,7 @@ impl RandomVgg {
     ///
     /// [`Error::UnknownLayer`](crate::Error::UnknownLayer) for a layer that the network does not have.
     pub fn with_biases_for(self, layer: Layer) -> Result<Self> {
-        let stride = self.architecture.extent(layer, self.padding)?.stride;
+        let stride = self.architecture.geometry(layer, self.padding)?.stride;
         Ok(self.with_bias_sigma(if stride >= 8 { 1.0 } else { 0.0 }))
     }
 

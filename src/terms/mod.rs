@@ -63,7 +63,7 @@ pub(crate) fn smallest_side(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]
         for (what, size) in images {
             vgg.check_image(what, size.width, size.height, layer)?;
         }
-        let extent = vgg.architecture().extent(layer, vgg.padding())?;
+        let extent = vgg.architecture().geometry(layer, vgg.padding())?;
         minimum = minimum.max(extent.smallest_image);
     }
     Ok(minimum)

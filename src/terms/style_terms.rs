@@ -6,10 +6,10 @@ use super::{Statistics, map_size, region};
 use crate::engine::Padding;
 use crate::error::{Error, Result};
 use crate::exemplars::{DeviceMixture, DeviceSource};
-use crate::imaging::{Raster, Size};
+use crate::imaging::{Raster, Size, halve};
 use crate::loss::{Gram, Loss, Region, Wasserstein, moments_of_mixture};
 use crate::network::{Layer, Vgg};
-use crate::objective::{Objective, halve};
+use crate::objective::Objective;
 
 /// The statistics of exemplars that an objective matches, and their weights.
 pub(crate) struct StyleTerms<'a> {

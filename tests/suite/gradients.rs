@@ -2,9 +2,10 @@
 
 use crate::common::{all_devices, assert_close, cpu_devices, flex, gpu_device, picture, values};
 use burn::tensor::{Device, Tensor};
+use ranvgg::imaging::halve;
 use ranvgg::loss::{Content, Covariance, TotalVariation};
 use ranvgg::network::Features;
-use ranvgg::objective::{Objective, halve};
+use ranvgg::objective::Objective;
 use ranvgg::{Architecture, Error, Gram, Layer, Padding, Pooling, Precision, RandomVgg, Vgg};
 
 fn networks(device: &Device) -> impl Iterator<Item = (String, Vgg)> {

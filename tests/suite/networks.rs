@@ -206,7 +206,7 @@ fn the_smallest_image_of_every_layer_is_computed() {
                 continue;
             }
             let side = Architecture::Vgg16
-                .extent(layer, padding)
+                .geometry(layer, padding)
                 .unwrap()
                 .smallest_image;
             let features = vgg.features(picture(side, side, 0.0, &flex()), &[layer]);
