@@ -29,37 +29,26 @@ pub struct LayerNormalizer {
 impl LayerNormalizer {
     /// Measures each of `losses`, at features of its layer, at `image`, `[1, 3, H, W]`.
     ///
-    /// The cost is one forward pass, a backward pass for each loss, and one read from the device. A loss
-    /// whose gradient vanishes gets weight 1.
+    /// The cost is a forward and a backward pass for each loss, and one read from the device. The features
+    /// of one layer are in memory at a time. A loss whose gradient vanishes gets weight 1.
     ///
     /// # Errors
     ///
     /// Those of [`Vgg::forward`] and of the losses;
     /// [`Error::NotFinite`](crate::Error::NotFinite) for a loss whose gradient is NaN or infinite.
     pub fn measure(vgg: &Vgg, image: Tensor<4>, losses: &[(Layer, &dyn Loss)]) -> Result<Self> {
-        let mut sums = vec![None; losses.len()];
-        let mut taps: Vec<(Layer, bool)> = Vec::new();
-        for &(layer, _) in losses {
-            if !taps.contains(&(layer, true)) {
-                taps.push((layer, true));
-            }
-        }
-        if taps.is_empty() {
-            return Self::from_sums(Vec::new());
-        }
-        let (features, trace) = vgg.forward_maps(image, &taps)?;
-        for (layer, map) in features {
-            let mut observation = Observation::from(map);
-            let here = losses.iter().zip(&mut sums);
-            for ((_, loss), sum) in here.filter(|((at, _), _)| *at == layer) {
+        let mut sums = Vec::new();
+        for (layer, loss) in losses {
+            let (features, trace) = vgg.forward_maps(image.clone(), &[(*layer, true)])?;
+            for (_, map) in features {
+                let mut observation = Observation::from(map);
                 let gradient = loss.measure(&mut observation, 1.0)?.gradient;
-                let mut gradient = Some(gradient.multiplied_out(observation.clone())?);
-                let arriving = |at| Ok(gradient.take_if(|_| at == layer));
-                let gradient = vgg.backward_from(&trace, arriving)?;
-                *sum = Some(gradient.abs().sum());
+                let mut gradient = Some(gradient.multiplied_out(observation)?);
+                let gradient = vgg.backward_from(&trace, |_| Ok(gradient.take()))?;
+                sums.push(gradient.abs().sum());
             }
         }
-        Self::from_sums(sums.into_iter().flatten().collect())
+        Self::from_sums(sums)
     }
 
     /// Weights from sums of absolute gradients that lie on a device.
