@@ -1,32 +1,21 @@
 //! Small computations whose results are known: can this device be trusted?
 
-use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Device, Tensor};
 
+use super::known::{CHANNELS, KnownLayer, chains, ends, expected};
 use super::{info_of, name_of};
 use crate::backend::{guarded, read};
-use crate::engine::reference::{Case, gate};
-use crate::engine::{
-    FeatureMap, LazyParameters, Padding, Parameters, Pool, Pooling, Precision, Tap, Weighted,
-    compile, map_of,
-};
+use crate::engine::{FeatureMap, Precision, Tap, Weighted, channels_last, compile, map_of};
 use crate::error::{DeviceReason, Error, Result};
 
-/// Channels of the maps that are computed: more than a vector.
-const CHANNELS: usize = 32;
-/// Largest error, as a share of the largest value: above what TF32 and f16 round, far below what a
-/// wrong kernel makes of anything.
-const TOLERANCE: f64 = 4e-3;
-
-/// Computes convolutions with a ReLU and their gradients, by the kernels that runs go through, a product
-/// of matrices and a sum on `device`, and compares them with the same on the host. A NaN that goes in
-/// has to come out.
+/// Computes convolutions with ReLUs and their gradients, a matrix product and a sum on `device`, by the kernels
+/// that runs use, and compares them with exact results of the host. A NaN in the input has to reach the
+/// output.
 ///
-/// All values are multiples of a quarter, so that what rounding there is stays far from the next
-/// one: whatever differs is wrong. Takes milliseconds, and where shaders have to be
-/// compiled first, as long as that.
+/// All exact results are multiples of a quarter, so rounding errors are far smaller than any wrong result. The
+/// check takes milliseconds, and longer where shaders have to be compiled first.
 ///
 /// # Errors
 ///
@@ -72,103 +61,14 @@ fn once(
     Ok(())
 }
 
-/// A layer, and whether the average of 2x2 features after it comes with it.
-struct Known {
-    case: Case,
-    parameters: Arc<Parameters>,
-    pooled: bool,
-}
-
-impl Known {
-    /// Its weights are whole numbers, all but one of `sparseness` zero, so that sums stay small. The
-    /// bias is to keep them from zero, where rounding decides what a ReLU passes.
-    fn new(case: Case, sparseness: usize, bias: f32, pooled: bool) -> Self {
-        let weight = numbers(case.shape.weights(), 11).enumerate();
-        let weight = weight.map(|(i, value)| if i % sparseness == 0 { value } else { 0.0 });
-        let parameters = Arc::new(Parameters {
-            weight: weight.collect(),
-            bias: vec![bias; case.shape.channels_out],
-        });
-        Self {
-            case,
-            parameters,
-            pooled,
-        }
-    }
-
-    fn layers(&self) -> Vec<Weighted> {
-        let parameters = Arc::clone(&self.parameters);
-        let parameters = LazyParameters::new(move || Arc::clone(&parameters));
-        let mut layers = vec![Weighted::Convolution(self.case.shape, parameters)];
-        layers.extend(self.pool().map(Weighted::Pool));
-        layers
-    }
-
-    fn pool(&self) -> Option<Pool> {
-        self.pooled.then_some(Pool {
-            pooling: Pooling::Average,
-            kernel: 2,
-            stride: 2,
-        })
-    }
-
-    /// Height and width of what it gives.
-    fn output(&self) -> (usize, usize) {
-        let (height, width) = self.case.size;
-        match self.pool() {
-            Some(pool) => pool.output(height, width),
-            None => (height, width),
-        }
-    }
-}
-
-/// A wide layer of a size that no tile divides; and an image's first layer below one that averages,
-/// with the padding that networks have by default.
-fn chains() -> [(&'static str, Vec<Known>); 2] {
-    let wide = (CHANNELS, CHANNELS);
-    let alone = Case::with_relu(wide, Padding::Zero, (11, 9));
-    let first = Case::with_relu((3, CHANNELS), Padding::Reflect, (12, 10));
-    let above = Case::with_relu(wide, Padding::Reflect, (12, 10));
-    [
-        ("a convolution", vec![Known::new(alone, 13, 0.5, false)]),
-        (
-            "a first layer with one above",
-            vec![
-                Known::new(first, 3, 0.5, false),
-                Known::new(above, 13, 0.25, true),
-            ],
-        ),
-    ]
-}
-
-/// Whole numbers of -2 to 2 in no order.
-fn numbers(count: usize, step: usize) -> impl Iterator<Item = f32> {
-    (0..count).map(move |i| ((i * step + i / 7) % 5) as f32 - 2.0)
-}
-
-/// What goes in at the bottom, and as a gradient at the top: `[height, width, channels]`. If `broken`,
-/// one number at the bottom is NaN.
-fn ends(chain: &[Known], broken: bool) -> (Vec<f32>, Vec<f32>) {
-    let (bottom, top) = (&chain[0].case, &chain[chain.len() - 1]);
-    let (height, width) = top.output();
-    let input = numbers(bottom.size.0 * bottom.size.1 * bottom.shape.channels_in, 3);
-    let mut input: Vec<f32> = input.collect();
-    if broken {
-        let middle = input.len() / 2;
-        input[middle] = f32::NAN;
-    }
-    let gradient = numbers(height * width * CHANNELS, 7);
-    (input, gradient.collect())
-}
-
-/// What a device makes of them.
+/// What the device computes.
 fn computed(device: &Device, precision: Precision) -> Result<Vec<f32>> {
     let mut parts: Vec<Tensor<1>> = Vec::new();
     for (_, chain) in chains() {
         let (map, gradient) = through(&chain, device, precision, false)?;
         parts.extend([map, gradient].map(|values| {
             let count = values.shape().num_elements();
-            values.permute([0, 2, 3, 1]).reshape([count])
+            channels_last(values).reshape([count])
         }));
     }
     let rows = parts[0].clone().reshape([-1, CHANNELS as i32]);
@@ -181,21 +81,21 @@ fn computed(device: &Device, precision: Precision) -> Result<Vec<f32>> {
     for (_, chain) in chains() {
         let (map, _) = through(&chain, device, precision, true)?;
         let count = map.shape().num_elements();
-        parts.push(map.permute([0, 2, 3, 1]).reshape([count]));
+        parts.push(channels_last(map).reshape([count]));
     }
     read(Tensor::cat(parts, 0))
 }
 
-/// A chain's features, and the gradient at its bottom. If `broken`, one number of the input is NaN.
+/// The features of a chain and its input gradient. If `broken`, one value of the input is NaN.
 fn through(
-    chain: &[Known],
+    chain: &[KnownLayer],
     device: &Device,
     precision: Precision,
     broken: bool,
 ) -> Result<(Tensor<4>, Tensor<4>)> {
     let (input, gradient) = ends(chain, broken);
     let (bottom, top) = (&chain[0].case, &chain[chain.len() - 1]);
-    let layers: Vec<Weighted> = chain.iter().flat_map(Known::layers).collect();
+    let layers: Vec<Weighted> = chain.iter().flat_map(KnownLayer::layers).collect();
     let last = layers.len() - 1;
     let tap = Tap {
         place: last,
@@ -216,91 +116,6 @@ fn through(
         (Some(features), Some(lower)) => Ok((features.into_tensor(), lower.into_tensor())),
         _ => Err(Error::device("no features, or no gradient")),
     }
-}
-
-/// A part of what is compared: its name, where it is, and the largest error that is allowed. In a part
-/// without one a NaN went in: where NaN is expected, no number may be found, and the rest is free.
-struct Part {
-    what: String,
-    range: Range<usize>,
-    allowed: Option<f64>,
-}
-
-/// The same as [`computed`], exactly, on the host, and its parts.
-fn expected() -> (Vec<f64>, Vec<Part>) {
-    let (mut all, mut parts) = (Vec::new(), Vec::new());
-    let mut put = |what: String, values: &[f64], allowed: Option<f64>| {
-        let start = all.len();
-        all.extend_from_slice(values);
-        parts.push(Part {
-            what,
-            range: start..all.len(),
-            allowed,
-        });
-    };
-    let share = |values: &[f64]| {
-        let sizes = values.iter().map(|value| value.abs());
-        Some(TOLERANCE * sizes.fold(0.0, f64::max))
-    };
-    let mut rows = Vec::new();
-    for (what, chain) in chains() {
-        let (map, gradient) = summed(&chain, false);
-        put(what.into(), &map, share(&map));
-        put(
-            format!("the gradient of {what}"),
-            &gradient,
-            share(&gradient),
-        );
-        if rows.is_empty() {
-            rows = map;
-        }
-    }
-    let clipped: Vec<f64> = rows.iter().map(|value| value.min(8.0)).collect();
-    let mut gram = vec![0.0; CHANNELS * CHANNELS];
-    let mut sums = vec![0.0; CHANNELS];
-    for (row, clipped) in rows.chunks(CHANNELS).zip(clipped.chunks(CHANNELS)) {
-        for a in 0..CHANNELS {
-            sums[a] += row[a];
-            for b in 0..CHANNELS {
-                gram[a * CHANNELS + b] += clipped[a] * clipped[b];
-            }
-        }
-    }
-    // Less than half of a quarter tells multiples of it apart; no precision rounds these factors.
-    put("a product of matrices".into(), &gram, Some(0.1));
-    put("a sum".into(), &sums, share(&sums));
-    for (what, chain) in chains() {
-        put(format!("{what} of NaN"), &summed(&chain, true).0, None);
-    }
-    (all, parts)
-}
-
-/// A chain's features and the gradient at its bottom, as the definition reads.
-fn summed(chain: &[Known], broken: bool) -> (Vec<f64>, Vec<f64>) {
-    let (input, gradient) = ends(chain, broken);
-    let mut map: Vec<f64> = input.into_iter().map(f64::from).collect();
-    let mut gradient: Vec<f64> = gradient.into_iter().map(f64::from).collect();
-    let mut features = Vec::new();
-    for layer in chain {
-        let sums = layer.case.forward(&layer.parameters, &map);
-        // Not `max`, which would lose a NaN.
-        map = sums
-            .into_iter()
-            .map(|sum| if sum < 0.0 { 0.0 } else { sum })
-            .collect();
-        features.push(map.clone());
-        if layer.pooled {
-            map = layer.case.averages(&map);
-        }
-    }
-    for (layer, features) in chain.iter().rev().zip(features.iter().rev()) {
-        if layer.pooled {
-            gradient = layer.case.spread(&gradient);
-        }
-        gradient = gate(gradient, features);
-        gradient = layer.case.gradient(&layer.parameters, &gradient);
-    }
-    (map, gradient)
 }
 
 fn verified(device: &Device, compute: impl FnOnce(&Device) -> Result<Vec<f32>>) -> Result<()> {

@@ -13,6 +13,7 @@ mod check;
 mod compiled;
 #[cfg(feature = "wgpu")]
 mod graphics;
+mod known;
 
 use burn::tensor::Device;
 

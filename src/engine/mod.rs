@@ -40,7 +40,9 @@ pub use self::bench::{DeviceLayerBench, LayerBench, LayerWay};
 use self::executor::Executor;
 pub(crate) use self::executor::{Forward, Tap, Tape, Trunk};
 pub(crate) use self::feature_map::FeatureMap;
-pub(crate) use self::layout::{add_maps, map_of, positions_by_channels};
+pub(crate) use self::layout::{
+    add_maps, channels_last, channels_second, map_of, positions_by_channels,
+};
 pub(crate) use self::moments::Moments;
 pub(crate) use self::operation::{
     ConvolutionShape, LazyParameters, Operation, Parameters, Weighted,

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
-use crate::engine::positions_by_channels;
+use crate::engine::{channels_second, positions_by_channels};
 
 /// Positions of feature maps of one size. There is at least one.
 #[derive(Clone, Debug)]
@@ -42,10 +42,8 @@ impl Positions {
     /// The features of a map `[1, N, H, W]` at these positions, `[1, N, 1, count]`.
     pub(crate) fn gather(&self, map: Tensor<4>) -> Tensor<4> {
         let channels = map.dims()[1];
-        positions_by_channels(map)
-            .select(0, self.indices.clone())
-            .reshape([1, 1, self.count, channels])
-            .permute([0, 3, 1, 2])
+        let chosen = positions_by_channels(map).select(0, self.indices.clone());
+        channels_second(chosen.reshape([1, 1, self.count, channels]))
     }
 
     /// A map `[1, N, H, W]` with the features `[1, N, 1, count]` at these positions and zero elsewhere.
@@ -53,14 +51,12 @@ impl Positions {
         let channels = values.dims()[1];
         let [height, width] = self.size;
         let options = (&values.device(), values.dtype());
-        Tensor::<2>::zeros([height * width, channels], options)
-            .select_assign(
-                0,
-                self.indices.clone(),
-                positions_by_channels(values),
-                IndexingUpdateOp::Add,
-            )
-            .reshape([1, height, width, channels])
-            .permute([0, 3, 1, 2])
+        let map = Tensor::<2>::zeros([height * width, channels], options).select_assign(
+            0,
+            self.indices.clone(),
+            positions_by_channels(values),
+            IndexingUpdateOp::Add,
+        );
+        channels_second(map.reshape([1, height, width, channels]))
     }
 }

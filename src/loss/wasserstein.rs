@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::quantiles::{along, subtract_quantiles};
 use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
+use crate::engine::channels_second;
 use crate::error::{Result, at_least_one};
 use crate::random::{self, Purpose};
 
@@ -116,12 +117,11 @@ impl Loss for Wasserstein {
         let gradient = differences
             .transpose()
             .matmul(self.directions.clone().transpose().mul_scalar(factor))
-            .reshape([1, height, width, channels])
-            .permute([0, 3, 1, 2]);
+            .reshape([1, height, width, channels]);
         let value = (squares * factor / 2.0) as f32;
         Ok(Measured {
             value: Tensor::from_data(TensorData::new(vec![value], [1]), options),
-            gradient: Gradient::map(gradient),
+            gradient: Gradient::map(channels_second(gradient)),
         })
     }
 }
