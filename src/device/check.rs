@@ -7,10 +7,10 @@ use burn::tensor::{Device, Tensor};
 
 use super::{info_of, name_of};
 use crate::backend::{guarded, read};
-use crate::engine::reference::{Case, gate};
+use crate::engine::reference::{Case, relu_backward};
 use crate::engine::{
     FeatureMap, LazyParameters, Padding, Parameters, Pool, Pooling, Precision, Tap, Weighted,
-    compile, map_of,
+    compile, map_from_values,
 };
 use crate::error::{DeviceReason, Error, Result};
 
@@ -198,11 +198,11 @@ fn through(
     let layers: Vec<Weighted> = chain.iter().flat_map(Known::layers).collect();
     let last = layers.len() - 1;
     let tap = Tap {
-        place: last,
-        kept: true,
+        index: last,
+        returned: true,
     };
     let map = |values: Vec<f32>, (height, width): (usize, usize), channels: usize| {
-        FeatureMap::from(map_of(values, [height, width, channels], device))
+        FeatureMap::from(map_from_values(values, [height, width, channels], device))
     };
     let input = map(input, bottom.size, bottom.shape.channels_in);
     let mut forward = compile(device, precision, &layers).forward(input, &[tap], true)?;
@@ -297,7 +297,7 @@ fn summed(chain: &[Known], broken: bool) -> (Vec<f64>, Vec<f64>) {
         if layer.pooled {
             gradient = layer.case.spread(&gradient);
         }
-        gradient = gate(gradient, features);
+        gradient = relu_backward(gradient, features);
         gradient = layer.case.gradient(&layer.parameters, &gradient);
     }
     (map, gradient)
