@@ -4,7 +4,8 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::map::Map;
-use super::packed_gemm::{LeftOperand, Panels, microkernel_rows, multiply_all};
+use super::packed_gemm::{LeftOperand, microkernel_rows, multiply_all};
+use super::panels::Panels;
 
 /// Microkernel calls whose products are finished before they replace their rows. A block of rows then stays
 /// in the L1 cache.

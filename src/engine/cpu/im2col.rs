@@ -12,7 +12,8 @@ use rayon::prelude::*;
 use super::buffers::Buffers;
 use super::epilogue::Epilogue;
 use super::map::Map;
-use super::packed_gemm::{LeftOperand, Panels, multiply_all};
+use super::packed_gemm::{LeftOperand, multiply_all};
+use super::panels::Panels;
 use super::source::PaddedView;
 use crate::engine::operation::{ConvolutionShape, LazyParameters, Parameters};
 

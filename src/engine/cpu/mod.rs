@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! convolution ──> winograd_convolution ──> winograd ──> source (reads tiles), sink (writes tiles) ──┐
-//!            └──> im2col ──> packed_gemm, epilogue, disjoint_slice  <───────────────────────────────┘
+//!            └──> im2col ──> packed_gemm, panels, epilogue, disjoint_slice  <────────────────────────┘
 //! both ──> overlap_add (adjoint of padding), accumulation (sums of gradients)
 //! pool, affine, moments        buffers: memory that evaluations reuse
 //! ```
@@ -20,6 +20,7 @@ mod map;
 mod moments;
 mod overlap_add;
 mod packed_gemm;
+mod panels;
 mod pool;
 mod sink;
 mod source;

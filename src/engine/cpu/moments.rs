@@ -4,7 +4,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::map::Map;
-use super::packed_gemm::{LeftOperand, Panels, multiply, panel_width};
+use super::packed_gemm::{LeftOperand, multiply};
+use super::panels::{Panels, panel_width};
 
 /// Positions whose products are summed in registers. A sum of such short sums also rounds less than one long
 /// sum.

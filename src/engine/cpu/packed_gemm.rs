@@ -7,119 +7,21 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::disjoint_slice::DisjointSlice;
-
-/// Right operands `[matrix][row][column]`, packed in panels that are two SIMD vectors wide.
-pub(super) struct Panels {
-    rows: usize,
-    /// Panels in each matrix.
-    count: usize,
-    /// Columns in a panel.
-    width: usize,
-    /// `[matrix][panel][row][column of the panel]`, padded with zeros to whole panels.
-    data: Vec<f32>,
-}
-
-impl Panels {
-    /// Packs matrices. `values(row, column)` returns this entry of each matrix.
-    pub(super) fn pack<const MATRICES: usize>(
-        rows: usize,
-        columns: usize,
-        values: impl Fn(usize, usize) -> [f32; MATRICES] + Sync,
-    ) -> Self {
-        let width = panel_width();
-        let count = columns.div_ceil(width);
-        let mut data = vec![0.0; MATRICES * count * rows * width];
-        let slice = DisjointSlice::new(&mut data);
-        (0..count).into_par_iter().for_each(|panel| {
-            for row in 0..rows {
-                for column in panel * width..columns.min((panel + 1) * width) {
-                    for (matrix, value) in values(row, column).into_iter().enumerate() {
-                        let start = ((matrix * count + panel) * rows + row) * width;
-                        // SAFETY: each entry belongs to one panel, and each panel to one task.
-                        #[allow(unsafe_code)]
-                        unsafe {
-                            slice.part(start + column % width, 1)[0] = value;
-                        }
-                    }
-                }
-            }
-        });
-        Self {
-            rows,
-            count,
-            width,
-            data,
-        }
-    }
-
-    /// Panels for one matrix with this number of columns, without rows.
-    pub(super) fn empty(columns: usize) -> Self {
-        let width = panel_width();
-        Self {
-            rows: 0,
-            count: columns.div_ceil(width),
-            width,
-            data: Vec::new(),
-        }
-    }
-
-    /// Replaces the matrix by the rows `[..][columns]`.
-    pub(super) fn assign(&mut self, values: &[f32], columns: usize) {
-        self.rows = values.len() / columns;
-        self.data.resize(self.count * self.rows * self.width, 0.0);
-        let panels = self.data.chunks_mut(self.rows * self.width).enumerate();
-        for (panel, data) in panels {
-            let first = panel * self.width;
-            let width = self.width.min(columns - first);
-            for (packed, row) in data.chunks_mut(self.width).zip(values.chunks(columns)) {
-                packed[..width].copy_from_slice(&row[first..][..width]);
-                packed[width..].fill(0.0);
-            }
-        }
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    pub(super) fn width(&self) -> usize {
-        self.width
-    }
-
-    pub(super) fn panel(&self, matrix: usize, panel: usize) -> &[f32] {
-        let length = self.rows * self.width;
-        &self.data[(matrix * self.count + panel) * length..][..length]
-    }
-}
-
-/// Columns in a panel on this processor: two SIMD vectors.
-pub(super) fn panel_width() -> usize {
-    Arch::new().dispatch(MicrokernelQuery).width
-}
+use super::panels::Panels;
 
 /// Rows of the largest microkernel on this processor. Products are fastest when their rows are a multiple.
 pub(super) fn microkernel_rows() -> usize {
-    Arch::new().dispatch(MicrokernelQuery).rows
+    Arch::new().dispatch(MicrokernelRows)
 }
 
-/// Asks for the size of the largest microkernel.
-struct MicrokernelQuery;
+struct MicrokernelRows;
 
-struct MicrokernelSize {
-    rows: usize,
-    width: usize,
-}
-
-impl WithSimd for MicrokernelQuery {
-    type Output = MicrokernelSize;
+impl WithSimd for MicrokernelRows {
+    type Output = usize;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> MicrokernelSize {
-        MicrokernelSize {
-            rows: largest_rows::<S>(),
-            width: 2 * S::F32_LANES,
-        }
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        largest_rows::<S>()
     }
 }
 
@@ -173,8 +75,8 @@ pub(super) fn multiply<S: Simd>(
     out_stride: usize,
 ) {
     let LeftOperand { rows, stride, .. } = *left;
-    assert_eq!(left.segments * left.length, right.rows);
-    assert_eq!(right.width, 2 * S::F32_LANES);
+    assert_eq!(left.segments * left.length, right.rows());
+    assert_eq!(right.width(), 2 * S::F32_LANES);
     if rows == 0 || left.length == 0 {
         return;
     }
@@ -182,7 +84,7 @@ pub(super) fn multiply<S: Simd>(
         + (left.segments - 1) * left.segment_stride
         + (left.length - 1) * left.column_stride
         + 1;
-    assert!(last <= left.data.len() && (rows - 1) * out_stride + right.width <= out.len());
+    assert!(last <= left.data.len() && (rows - 1) * out_stride + right.width() <= out.len());
     let calls = rows.div_ceil(largest_rows::<S>());
     let panel = right.panel(matrix, panel);
     let mut kernel = Microkernel {
@@ -191,7 +93,7 @@ pub(super) fn multiply<S: Simd>(
         right: panel,
         // The next panel follows this one in memory. Its cache lines are prefetched evenly over the calls.
         ahead: panel.as_ptr().wrapping_add(panel.len()),
-        ahead_step: (right.width / calls).max(1),
+        ahead_step: (right.width() / calls).max(1),
         out,
         out_stride,
         done: 0,
@@ -226,7 +128,7 @@ pub(super) fn multiply<S: Simd>(
 
 /// `left * right` for the first matrix of `right`. The rows of the result are as wide as all panels.
 pub(super) fn multiply_all(left: &LeftOperand<'_>, right: &Panels, products: &mut [f32]) {
-    let stride = right.count * right.width;
+    let stride = right.count() * right.width();
     let product = |(panel, out): (usize, &mut [f32])| {
         Arch::new().dispatch(Product {
             left,
@@ -239,12 +141,12 @@ pub(super) fn multiply_all(left: &LeftOperand<'_>, right: &Panels, products: &mu
     if left.rows == 1 {
         // A fully connected layer has one row, so the threads share the panels.
         products
-            .par_chunks_mut(right.width)
+            .par_chunks_mut(right.width())
             .enumerate()
             .for_each(product);
     } else {
-        for panel in 0..right.count {
-            product((panel, &mut products[panel * right.width..]));
+        for panel in 0..right.count() {
+            product((panel, &mut products[panel * right.width()..]));
         }
     }
 }
