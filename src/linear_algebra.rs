@@ -4,7 +4,8 @@ use nalgebra::{DMatrix, SymmetricEigen};
 
 /// The power `V diag(max(l, floor)^exponent) V'` of a symmetric matrix `V diag(l) V'`.
 ///
-/// Eigenvalues below `floor`, from rounding or from directions without variance, are replaced by `floor`.
+/// Eigenvalues below `floor`, from rounding or from directions without variance, are replaced by
+/// `floor`.
 pub(crate) fn symmetric_power(matrix: DMatrix<f64>, floor: f64, exponent: f64) -> DMatrix<f64> {
     let SymmetricEigen {
         eigenvectors,

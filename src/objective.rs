@@ -64,14 +64,14 @@ impl Subject {
     }
 }
 
-/// The weight of an octave's terms, relative to the octave of twice the size: a quarter of the pixels, times 1/4 for
-/// each pixel. Of the factors 4, 1 and 1/4 for each pixel, 1/4 gave the closest patch statistics on pebbles and
-/// scales (`docs/QUALITY.md`).
+/// The weight of an octave's terms, relative to the octave of twice the size: a quarter of the
+/// pixels, times 1/4 for each pixel. Of the factors 4, 1 and 1/4 for each pixel, 1/4 gave the
+/// closest patch statistics on pebbles and scales (`docs/QUALITY.md`).
 const OCTAVE_SHARE: f64 = 0.0625;
 
-/// The fewest pixels of an image for which the first layer's features are recomputed in the backward pass instead of
-/// kept, on devices with tensors in host memory. At this size 64 channels of f32 take 128 MiB. On GPUs the
-/// backward pass of that layer needs the features anyway.
+/// The fewest pixels of an image for which the first layer's features are recomputed in the
+/// backward pass instead of kept, on devices with tensors in host memory. At this size 64 channels
+/// of f32 take 128 MiB. On GPUs the backward pass of that layer needs the features anyway.
 const RECOMPUTED_FROM: usize = 512 * 1024;
 
 /// The values of an objective's terms at an image, and the gradient of their sum.
@@ -106,7 +106,8 @@ impl Objective {
         self.at_octave(0, name, layer, weight, loss)
     }
 
-    /// As [`at_layer`](Self::at_layer), for the image halved `octave` times by [`halve`](crate::imaging::halve).
+    /// As [`at_layer`](Self::at_layer), for the image halved `octave` times by
+    /// [`halve`](crate::imaging::halve).
     #[must_use]
     pub fn at_octave(
         self,
@@ -221,8 +222,8 @@ impl Objective {
     }
 
     /// Scales the weights of all terms by their gradients at `image`, which should be noise (see
-    /// [`LayerNormalizer`]). Afterwards the absolute gradient of a term of weight 1 sums to 1 over the pixels, or to
-    /// `16^-k` over the pixels of octave `k`.
+    /// [`LayerNormalizer`]). Afterwards the absolute gradient of a term of weight 1 sums to 1 over
+    /// the pixels, or to `16^-k` over the pixels of octave `k`.
     ///
     /// # Errors
     ///
@@ -250,8 +251,8 @@ impl Objective {
                 factors[index] = *weight;
             }
         }
-        // A small octave has few positions, and its statistics cannot be matched without a copy of the exemplar. With
-        // equal weights its residual would dominate the objective.
+        // A small octave has few positions, and its statistics cannot be matched without a copy of
+        // the exemplar. With equal weights its residual would dominate the objective.
         for (term, factor) in self.terms.iter().zip(&mut factors) {
             *factor *= OCTAVE_SHARE.powi(term.subject.octave() as i32);
         }
@@ -261,11 +262,12 @@ impl Objective {
         Ok(())
     }
 
-    /// The values of all terms at `image`, `[1, 3, H, W]`, and the gradient of their sum. This takes one forward and one
-    /// backward pass for each octave, up to the deepest layer with a term.
+    /// The values of all terms at `image`, `[1, 3, H, W]`, and the gradient of their sum. This
+    /// takes one forward and one backward pass for each octave, up to the deepest layer with a
+    /// term.
     ///
-    /// Nothing is read from the device, except by losses that document it: [`Wasserstein`](crate::loss::Wasserstein)
-    /// sorts on the host.
+    /// Nothing is read from the device, except by losses that document it:
+    /// [`Wasserstein`](crate::loss::Wasserstein) sorts on the host.
     ///
     /// # Errors
     ///
@@ -297,8 +299,9 @@ impl Objective {
         })
     }
 
-    /// The layer whose features are recomputed in the backward pass instead of kept: the first layer, for large images
-    /// in host memory. Its feature map is the largest and the cheapest to compute.
+    /// The layer whose features are recomputed in the backward pass instead of kept: the first
+    /// layer, for large images in host memory. Its feature map is the largest and the cheapest to
+    /// compute.
     fn recomputed(&self, taps: &[Layer], image: &Tensor<4>) -> Option<Layer> {
         let [.., height, width] = image.dims();
         let first = self.vgg.architecture().layers().into_iter().next()?;
@@ -306,7 +309,8 @@ impl Objective {
         (large && taps.len() > 1 && taps.contains(&first)).then_some(first)
     }
 
-    /// Writes the feature terms of one octave to `values`, and returns their gradient at the image of the octave.
+    /// Writes the feature terms of one octave to `values`, and returns their gradient at the image
+    /// of the octave.
     fn evaluate_octave(
         &self,
         octave: usize,
@@ -331,8 +335,9 @@ impl Objective {
             })
             .collect();
         let (mut features, trace) = self.vgg.forward_maps(image.clone(), &taps)?;
-        // The losses of a layer are evaluated when the backward pass reaches it, and its features are freed then. The
-        // gradient at a shallow layer is as large as all deep feature maps together.
+        // The losses of a layer are evaluated when the backward pass reaches it, and its features
+        // are freed then. The gradient at a shallow layer is as large as all deep feature maps
+        // together.
         let loss_gradient = |layer: Layer| -> Result<Option<FeatureMap>> {
             let map = if Some(layer) == recomputed {
                 self.vgg.feature_map(image.clone(), layer)?

@@ -25,8 +25,8 @@ pub(crate) struct Affine {
 }
 
 impl Affine {
-    /// Applies the function to each position of a map, by Burn's operations. `differences` replaces the field
-    /// of the same name, as tensors on the map's device.
+    /// Applies the function to each position of a map, by Burn's operations. `differences` replaces
+    /// the field of the same name, as tensors on the map's device.
     pub(super) fn apply(self, map: Tensor<4>, differences: Vec<(Tensor<4>, f64)>) -> Tensor<4> {
         let [_, channels, height, width] = map.dims();
         let mut sum: Option<Tensor<4>> = None;

@@ -8,8 +8,8 @@ use super::pooling::{Pool, Pooling};
 use super::{ConvolutionShape, Engine, FeatureMap};
 use crate::error::Result;
 
-/// A layer with a loss: a forward pass returns its features, or a backward pass asks for the gradient of the
-/// losses there, or both.
+/// A layer with a loss: a forward pass returns its features, or a backward pass asks for the
+/// gradient of the losses there, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tap {
     /// The index of the layer in the network.
@@ -28,8 +28,8 @@ pub(crate) struct Forward {
 
 /// The compiled layers of a network.
 pub(crate) trait Trunk: Send + Sync {
-    /// Computes the layers up to the deepest tap. There must be at least one tap. `record` tells whether a
-    /// backward pass follows.
+    /// Computes the layers up to the deepest tap. There must be at least one tap. `record` tells
+    /// whether a backward pass follows.
     fn forward(self: Arc<Self>, image: FeatureMap, taps: &[Tap], record: bool) -> Result<Forward>;
 
     /// The layers with the same weights and another padding and pooling.
@@ -46,9 +46,9 @@ pub(crate) trait Tape: Send + Sync {
 
     /// The gradient at the image, or `None` if no tap has a gradient.
     ///
-    /// `loss_gradient` returns the gradient of the losses at a tapped layer. It is called when the backward
-    /// pass reaches the layer, from the deepest tap on, so that the gradients of several layers need not be in
-    /// memory at once.
+    /// `loss_gradient` returns the gradient of the losses at a tapped layer. It is called when the
+    /// backward pass reaches the layer, from the deepest tap on, so that the gradients of several
+    /// layers need not be in memory at once.
     fn backward(
         &self,
         loss_gradient: &mut dyn FnMut(usize) -> Result<Option<FeatureMap>>,
@@ -66,7 +66,8 @@ enum Layer<E: Engine> {
     Pool(Pool),
 }
 
-/// A range of layers that are computed together: one layer, or a convolution with the pooling that follows.
+/// A range of layers that are computed together: one layer, or a convolution with the pooling that
+/// follows.
 struct Step {
     first: usize,
     last: usize,
@@ -95,8 +96,8 @@ impl<E: Engine> Executor<E> {
         })
     }
 
-    /// The step that starts at layer `first`, for an input of this height and width. A pooling is fused with the
-    /// convolution before it, unless that convolution is tapped.
+    /// The step that starts at layer `first`, for an input of this height and width. A pooling is
+    /// fused with the convolution before it, unless that convolution is tapped.
     fn step(&self, first: usize, size: [usize; 2], taps: &[Tap], deepest: usize) -> Step {
         let single = Step { first, last: first };
         let next = first + 1;

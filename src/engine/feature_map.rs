@@ -32,8 +32,8 @@ fn is_cpu_map(map: &Tensor<4>) -> bool {
 }
 
 impl FeatureMap {
-    /// Converts the map to the native form of its device, without a copy if the tensor is not shared. If the
-    /// device fails, the map is empty afterwards.
+    /// Converts the map to the native form of its device, without a copy if the tensor is not
+    /// shared. If the device fails, the map is empty afterwards.
     pub(crate) fn make_native(&mut self) -> Result<()> {
         match self {
             Self::Tensor(tensor) if is_cpu_map(tensor) => {
@@ -123,7 +123,8 @@ impl FeatureMap {
         })
     }
 
-    /// Applies an affine function to the channels of each position, in place if the memory is not shared.
+    /// Applies an affine function to the channels of each position, in place if the memory is not
+    /// shared.
     pub(crate) fn affine(self, affine: Affine) -> Result<Self> {
         let (mut map, device) = match self.into_native()? {
             Self::Host { map, device } => (map, device),

@@ -1,6 +1,7 @@
 //! Views of tensors `[1, C, H, W]` in memory order, which is NHWC.
 //!
-//! Burn's operations on a permuted tensor make copies, so operations on whole feature maps use these views.
+//! Burn's operations on a permuted tensor make copies, so operations on whole feature maps use
+//! these views.
 
 use burn::tensor::{Device, Tensor, TensorData};
 

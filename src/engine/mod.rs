@@ -1,17 +1,18 @@
 //! Forward and backward passes of a network's layers, on each kind of device.
 //!
-//! An [`Engine`] computes single layers. An [`Executor`] runs a chain of layers on an engine. There are three
-//! engines: [`cpu`] works on slices of host memory (Flex, NdArray), [`gpu`] runs CubeCL kernels, and
-//! [`burn_ops`] uses Burn's operations, on any device and under autodiff. [`compile`] chooses the engine when
-//! a network is created.
+//! An [`Engine`] computes single layers. An [`Executor`] runs a chain of layers on an engine. There
+//! are three engines: [`cpu`] works on slices of host memory (Flex, NdArray), [`gpu`] runs CubeCL
+//! kernels, and [`burn_ops`] uses Burn's operations, on any device and under autodiff. [`compile`]
+//! chooses the engine when a network is created.
 //!
 //! ```text
 //! executor ──> Engine: cpu, gpu, burn_ops ──> operation (shapes and weights of layers)
 //!         └──> feature_map (features and gradients, for layers and losses) ──> cpu, layout
 //! ```
 //!
-//! Feature maps are NHWC in memory on every engine. Weights are frozen, so no weight gradients are computed and
-//! little is saved for backward: the mask of each ReLU, and the argmax of each max pooling.
+//! Feature maps are NHWC in memory on every engine. Weights are frozen, so no weight gradients are
+//! computed and little is saved for backward: the mask of each ReLU, and the argmax of each max
+//! pooling.
 
 mod affine;
 mod bench;
@@ -52,8 +53,8 @@ use crate::error::Result;
 
 /// Computes single layers on one kind of device.
 ///
-/// The gradient that is passed from layer to layer is the sum of the input gradient of the layer above and the
-/// gradient of the losses at this feature map.
+/// The gradient that is passed from layer to layer is the sum of the input gradient of the layer
+/// above and the gradient of the losses at this feature map.
 pub(crate) trait Engine: Clone + Send + Sync + 'static {
     /// A convolution with its weights, packed for the kernels at their first use.
     type Convolution: Send + Sync;
@@ -87,7 +88,8 @@ pub(crate) trait Engine: Clone + Send + Sync + 'static {
     /// Frees the memory that is kept for reuse.
     fn release(&self) {}
 
-    /// Whether [`convolve`](Self::convolve) can fuse 2x2 average pooling for an input of this height and width.
+    /// Whether [`convolve`](Self::convolve) can fuse 2x2 average pooling for an input of this
+    /// height and width.
     fn can_pool(&self, convolution: &Self::Convolution, size: [usize; 2]) -> bool;
 
     /// The features of a convolution and its ReLU, after 2x2 average pooling if `pooled`.
@@ -101,13 +103,13 @@ pub(crate) trait Engine: Clone + Send + Sync + 'static {
     /// The output of a pooling layer. `record` tells whether a backward pass follows.
     fn pool(&self, pool: Pool, input: &Self::Map, record: bool) -> (Self::Map, Self::Saved);
 
-    /// Prepares the gradient at the deepest feature map for [`backward`](Self::backward). `saved` is the state
-    /// of the layer that made the map.
+    /// Prepares the gradient at the deepest feature map for [`backward`](Self::backward). `saved`
+    /// is the state of the layer that made the map.
     fn start_backward(&self, gradient: Self::Map, saved: &Self::Saved) -> Self::Map;
 
-    /// The gradient at a layer's input: the input gradient of the layer plus `loss_gradient`, the gradient of
-    /// the losses at the same feature map. `saved_below` is the state of the layer that made this map, `None`
-    /// for the image.
+    /// The gradient at a layer's input: the input gradient of the layer plus `loss_gradient`, the
+    /// gradient of the losses at the same feature map. `saved_below` is the state of the layer that
+    /// made this map, `None` for the image.
     fn backward(
         &self,
         saved: &Self::Saved,

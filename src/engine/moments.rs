@@ -27,8 +27,8 @@ impl Moments {
 
 /// `F' F`, `[N, N]`, for features `F`, `[M, N]`.
 ///
-/// A product with few results and many terms would leave most of a GPU idle. The positions are therefore split
-/// into parts (split-K), and the products of the parts are added.
+/// A product with few results and many terms would leave most of a GPU idle. The positions are
+/// therefore split into parts (split-K), and the products of the parts are added.
 fn products(features: Tensor<2>) -> Tensor<2> {
     let [positions, channels] = features.dims();
     let parts = parts(positions, channels);

@@ -52,7 +52,8 @@ pub(crate) struct ConvolutionShape {
 }
 
 impl ConvolutionShape {
-    /// Height and width of the output for an input of this height and width, or 0 if the kernel does not fit.
+    /// Height and width of the output for an input of this height and width, or 0 if the kernel
+    /// does not fit.
     pub(crate) fn output(&self, height: usize, width: usize) -> (usize, usize) {
         let axis = |length: usize| match (length + 2 * self.padding).checked_sub(self.kernel) {
             Some(rest) => rest / self.stride + 1,
@@ -86,8 +87,8 @@ impl Parameters {
     }
 }
 
-/// Parameters that are drawn or read at their first use. The fully connected layers hold 120 of VGG-19's 140
-/// million values, and few runs use them.
+/// Parameters that are drawn or read at their first use. The fully connected layers hold 120 of
+/// VGG-19's 140 million values, and few runs use them.
 pub(crate) struct LazyParameters {
     source: Box<dyn Fn() -> Arc<Parameters> + Send + Sync>,
     values: OnceLock<Arc<Parameters>>,

@@ -15,8 +15,8 @@ use crate::error::{Error, unknown_name};
 /// | [`Replicate`](Padding::Replicate) | `a a b c d d` |
 /// | [`Circular`](Padding::Circular) | `d a b c d a` |
 ///
-/// VGG was published with zero padding. Zeros mark the border for every layer, so feature statistics depend on
-/// the position. The other three paddings use only values of the input.
+/// VGG was published with zero padding. Zeros mark the border for every layer, so feature
+/// statistics depend on the position. The other three paddings use only values of the input.
 #[derive(
     Clone,
     Copy,
@@ -66,8 +66,8 @@ impl Padding {
         }
     }
 
-    /// The index of the input sample at each padded position, or [`ZERO`], for an axis of `length` samples
-    /// padded by `amount` on both sides.
+    /// The index of the input sample at each padded position, or [`ZERO`], for an axis of `length`
+    /// samples padded by `amount` on both sides.
     pub(crate) fn sources(self, length: usize, amount: usize) -> Vec<i32> {
         let n = length as i32;
         (-(amount as i32)..n + amount as i32)

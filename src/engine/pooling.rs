@@ -6,8 +6,8 @@ use crate::error::{Error, unknown_name};
 
 /// The operation of a pooling layer on its window.
 ///
-/// He, Wang and Hopcroft use average pooling; VGG was published with max pooling. With average pooling every
-/// pixel has a gradient, images are smoother, and losses fall further.
+/// He, Wang and Hopcroft use average pooling; VGG was published with max pooling. With average
+/// pooling every pixel has a gradient, images are smoother, and losses fall further.
 #[derive(
     Clone,
     Copy,

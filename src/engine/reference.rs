@@ -37,8 +37,8 @@ impl Case {
         super::LazyParameters::new(move || std::sync::Arc::clone(&parameters))
     }
 
-    /// Calls `term` for each term of the convolution: output pixel, output channel, input pixel, input channel,
-    /// weight.
+    /// Calls `term` for each term of the convolution: output pixel, output channel, input pixel,
+    /// input channel, weight.
     fn terms(
         &self,
         parameters: &Parameters,

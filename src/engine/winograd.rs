@@ -98,8 +98,8 @@ mod tests {
         assert!(transformed.iter().all(|value| value.is_finite()));
     }
 
-    /// An entry of `G`. A filter with a single 1 in its first column has this column of `G` as the first column
-    /// of its transform.
+    /// An entry of `G`. A filter with a single 1 in its first column has this column of `G` as the
+    /// first column of its transform.
     fn one_dimension(tap: usize, element: usize) -> f32 {
         let mut filter = [0.0; 9];
         filter[tap * 3] = 1.0;

@@ -20,14 +20,15 @@ pub fn flatten(image: &DynamicImage) -> Rgb32FImage {
     })
 }
 
-/// Converts an image of any pixel type to a tensor `[1, 3, H, W]`. Transparency is composited over white.
+/// Converts an image of any pixel type to a tensor `[1, 3, H, W]`. Transparency is composited over
+/// white.
 #[must_use]
 pub fn from_image(image: &DynamicImage, device: &Device) -> Tensor<4> {
     Raster::from(flatten(image)).to_tensor(device)
 }
 
-/// Converts a tensor `[1, C, H, W]` of one to four channels to an image with 8 bits for each channel. Values are
-/// clipped to 0..=1 and rounded to the nearest step.
+/// Converts a tensor `[1, C, H, W]` of one to four channels to an image with 8 bits for each
+/// channel. Values are clipped to 0..=1 and rounded to the nearest step.
 ///
 /// # Errors
 ///

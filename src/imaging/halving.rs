@@ -1,7 +1,7 @@
 //! Halving of images on a device, and its adjoint, as matrix products.
 //!
-//! Burn's interpolation does not prevent aliasing and is not differentiable on every device. Means of 2x2 pixels are
-//! no alternative: images that are optimised through them show squares.
+//! Burn's interpolation does not prevent aliasing and is not differentiable on every device. Means
+//! of 2x2 pixels are no alternative: images that are optimised through them show squares.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -19,8 +19,8 @@ pub(crate) struct Halving {
 }
 
 impl Halving {
-    /// A halving for images of this size, with a periodic border if the image `wraps`. Each side has at least two
-    /// pixels.
+    /// A halving for images of this size, with a periodic border if the image `wraps`. Each side
+    /// has at least two pixels.
     pub(crate) fn new([height, width]: [usize; 2], wraps: bool, device: &Device) -> Self {
         Self {
             rows: matrix(height, wraps, device),

@@ -8,8 +8,8 @@ use super::format::{Depth, Format};
 use super::{Raster, Size, is_white};
 use crate::error::{Error, Result, all_finite};
 
-/// The input picture of a task. Decoded images and tensors convert by `From`; [`Picture::maps`] makes a stack of
-/// maps.
+/// The input picture of a task. Decoded images and tensors convert by `From`; [`Picture::maps`]
+/// makes a stack of maps.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Picture {
@@ -39,7 +39,8 @@ impl From<RgbImage> for Picture {
     }
 }
 
-/// Values outside of 0..=1, which [`Outcome::picture`](crate::Outcome::picture) may contain, are not clipped.
+/// Values outside of 0..=1, which [`Outcome::picture`](crate::Outcome::picture) may contain, are
+/// not clipped.
 impl From<Rgb32FImage> for Picture {
     fn from(image: Rgb32FImage) -> Self {
         Self::Image(image.into())
@@ -65,12 +66,12 @@ impl From<&Tensor<4>> for Picture {
 }
 
 impl Picture {
-    /// Several maps of one surface, for example albedo, normals and height. Their channels are stacked to one picture,
-    /// so they are synthesized together and stay registered. The network must have as many channels
-    /// ([`RandomVgg::with_channels`](crate::RandomVgg::with_channels)).
+    /// Several maps of one surface, for example albedo, normals and height. Their channels are
+    /// stacked to one picture, so they are synthesized together and stay registered. The network
+    /// must have as many channels ([`RandomVgg::with_channels`](crate::RandomVgg::with_channels)).
     ///
-    /// A grey map has one channel and a colour map three. Transparency is one more channel. Values are used without
-    /// conversion.
+    /// A grey map has one channel and a colour map three. Transparency is one more channel. Values
+    /// are used without conversion.
     ///
     /// ```
     /// # #[cfg(feature = "flex")] {

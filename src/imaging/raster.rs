@@ -171,13 +171,14 @@ impl Raster {
         self.window((margin as isize, margin as isize), inner)
     }
 
-    /// Resamples with a Lanczos kernel of three lobes (see [`AxisWeights`]). The kernel overshoots at edges, so the
-    /// result is clipped to 0..=1.
+    /// Resamples with a Lanczos kernel of three lobes (see [`AxisWeights`]). The kernel overshoots
+    /// at edges, so the result is clipped to 0..=1.
     pub(crate) fn resized(&self, size: Size) -> Self {
         self.resampled(size, Border::Renormalised)
     }
 
-    /// As [`resized`](Self::resized), for a periodic picture. If the picture tiles without a seam, so does the result.
+    /// As [`resized`](Self::resized), for a periodic picture. If the picture tiles without a seam,
+    /// so does the result.
     pub(crate) fn resized_periodic(&self, size: Size) -> Self {
         self.resampled(size, Border::Periodic)
     }

@@ -35,8 +35,8 @@ impl Border {
 /// L(t) = sinc(t) sinc(t / 3) for |t| < 3, else 0        sinc(t) = sin(pi t) / (pi t)
 /// ```
 ///
-/// When an axis shrinks, `s` widens the kernel to prevent aliasing. `FilterType::Lanczos3` of the crate `image` has
-/// the same definition, in f32.
+/// When an axis shrinks, `s` widens the kernel to prevent aliasing. `FilterType::Lanczos3` of the
+/// crate `image` has the same definition, in f32.
 #[derive(Clone, Debug)]
 pub(super) struct AxisWeights {
     from: usize,
@@ -48,8 +48,8 @@ pub(super) struct AxisWeights {
 struct OutputWeights {
     /// The index of the first input sample. On a periodic axis it can be negative.
     first: isize,
-    /// Weights of consecutive input samples. On a periodic axis they can extend beyond the end, and wrap around a short
-    /// axis several times.
+    /// Weights of consecutive input samples. On a periodic axis they can extend beyond the end, and
+    /// wrap around a short axis several times.
     weights: Vec<f32>,
 }
 
@@ -136,8 +136,8 @@ pub(super) fn resample(
     if values.is_empty() || resampled.is_empty() {
         return resampled;
     }
-    // A row after the vertical pass, with periodic copies before and after it for weights that extend beyond the
-    // axis.
+    // A row after the vertical pass, with periodic copies before and after it for weights that
+    // extend beyond the axis.
     let [before, after] = columns.overhang();
     let scratch = || vec![0.0; (before + columns.from + after) * channels];
     resampled

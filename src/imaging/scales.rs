@@ -38,8 +38,8 @@ impl Size {
         self.width * self.height
     }
 
-    /// The size after this number of halvings, each rounded down as in [`halve`](crate::imaging::halve), at least one
-    /// pixel.
+    /// The size after this number of halvings, each rounded down as in
+    /// [`halve`](crate::imaging::halve), at least one pixel.
     pub(crate) fn halved(self, octaves: usize) -> Self {
         let side = |side: usize| (side >> octaves).max(1);
         Self::new(side(self.width), side(self.height))
@@ -78,18 +78,19 @@ impl std::fmt::Display for Size {
 
 /// The sizes of a coarse-to-fine run.
 ///
-/// Each scale starts from the enlarged result of the previous one. Coarse scales determine large shapes, fine scales
-/// add grain. More octaves give larger coherent structures. If the first octave is too small, the result copies the
-/// exemplar's layout.
+/// Each scale starts from the enlarged result of the previous one. Coarse scales determine large
+/// shapes, fine scales add grain. More octaves give larger coherent structures. If the first octave
+/// is too small, the result copies the exemplar's layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Scales {
-    /// Scales that depend on the statistics and the task. Statistics of a network: octaves from 48 pixels on, at most
-    /// four. Resampled filters: finer steps, from 25 pixels on for textures and from 48 pixels on for styles.
+    /// Scales that depend on the statistics and the task. Statistics of a network: octaves from 48
+    /// pixels on, at most four. Resampled filters: finer steps, from 25 pixels on for textures and
+    /// from 48 pixels on for styles.
     #[default]
     Auto,
-    /// Octaves. Their number is the largest, up to `most`, for which the shorter side of the first octave has at least
-    /// `smallest` pixels and the size that the deepest layer needs.
+    /// Octaves. Their number is the largest, up to `most`, for which the shorter side of the first
+    /// octave has at least `smallest` pixels and the size that the deepest layer needs.
     Octaves {
         /// The most octaves. 1 gives only the final size.
         most: usize,
@@ -117,8 +118,9 @@ impl Scales {
         }
     }
 
-    /// The size factors of a run with steps finer than octaves, coarse to fine. The last factor is 1. `shorter` is the
-    /// shortest side of all pictures, `smallest` the first side of [`Scales::Auto`].
+    /// The size factors of a run with steps finer than octaves, coarse to fine. The last factor is
+    /// 1. `shorter` is the shortest side of all pictures, `smallest` the first side of
+    /// [`Scales::Auto`].
     pub(crate) fn factors(self, shorter: usize, smallest: f64) -> Vec<f64> {
         let side = shorter as f64;
         let first = match self {

@@ -8,19 +8,20 @@ use super::Observation;
 use crate::engine::{Affine, FeatureMap, add_maps};
 use crate::error::Result;
 
-/// The gradient of a loss with respect to a feature map `F`, `[1, N, H, W]`, as a sum of up to four parts,
+/// The gradient of a loss with respect to a feature map `F`, `[1, N, H, W]`, as a sum of up to four
+/// parts,
 ///
 /// ```text
 /// D + F A + b + c (F - F0)
 /// ```
 ///
-/// with a map `D` of the shape of `F`, an `N x N` matrix `A` that is applied to the channels of each
-/// position, a row `b` of `N` values that is added to each position, and the target map `F0` of a content
-/// loss.
+/// with a map `D` of the shape of `F`, an `N x N` matrix `A` that is applied to the channels of
+/// each position, a row `b` of `N` values that is added to each position, and the target map `F0`
+/// of a content loss.
 ///
-/// Gradients of style statistics consist of `F A` and `b`. In this form they take little memory. The
-/// gradients of several losses at a layer are added before they are evaluated, and the evaluation can reuse
-/// the memory of the features.
+/// Gradients of style statistics consist of `F A` and `b`. In this form they take little memory.
+/// The gradients of several losses at a layer are added before they are evaluated, and the
+/// evaluation can reuse the memory of the features.
 #[derive(Clone, Debug, Default)]
 pub struct Gradient {
     map: Option<Tensor<4>>,
@@ -86,8 +87,8 @@ impl Gradient {
         }
     }
 
-    /// The gradient as a tensor, `[1, N, H, W]`, evaluated at `observation`. The evaluation reuses the memory of
-    /// the observed map if it is not shared.
+    /// The gradient as a tensor, `[1, N, H, W]`, evaluated at `observation`. The evaluation reuses
+    /// the memory of the observed map if it is not shared.
     ///
     /// # Errors
     ///

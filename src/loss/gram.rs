@@ -13,8 +13,9 @@ use crate::error::Result;
 /// G = F F' / M                              F in R^(N x M), G in R^(N x N)
 /// ```
 ///
-/// It is divided by the number of positions, so exemplar and result may differ in size (the paper has this
-/// factor in the loss). As a [`Loss`] it is the squared distance of a map's Gram matrix from this one:
+/// It is divided by the number of positions, so exemplar and result may differ in size (the paper
+/// has this factor in the loss). As a [`Loss`] it is the squared distance of a map's Gram matrix
+/// from this one:
 ///
 /// ```text
 /// L = 1 / (4 N^2) * sum (G(F) - G)^2        dL/dF = (G(F) - G) F / (N^2 M)

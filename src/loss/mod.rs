@@ -41,7 +41,8 @@ pub struct Measured {
 pub trait Loss: Send {
     /// The value and the gradient of the loss, both multiplied by `weight`.
     ///
-    /// A loss applies the weight where it is cheap: to a small matrix instead of a gradient of the map's size.
+    /// A loss applies the weight where it is cheap: to a small matrix instead of a gradient of the
+    /// map's size.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! Losses of the mean and the covariance of features.
 //!
-//! Features after a ReLU are not negative, so the outer product of their mean dominates a Gram matrix. Their
-//! covariance, which distinguishes a wall from gravel, counts for little in it. As two losses, mean and
-//! covariance have weights of their own.
+//! Features after a ReLU are not negative, so the outer product of their mean dominates a Gram
+//! matrix. Their covariance, which distinguishes a wall from gravel, counts for little in it. As
+//! two losses, mean and covariance have weights of their own.
 
 use burn::tensor::Tensor;
 
@@ -30,8 +30,8 @@ pub struct Mean {
 /// L = 1 / (4 N^2) * sum (S - S0)^2          dL/dF = (S - S0) (F - m) / (N^2 M)
 /// ```
 ///
-/// The variance along some directions of feature space, such as brightness, is a thousand times that along
-/// others, and dominates this distance. Edges are in the directions of low variance.
+/// The variance along some directions of feature space, such as brightness, is a thousand times
+/// that along others, and dominates this distance. Edges are in the directions of low variance.
 /// [`partially_whitened`](Self::partially_whitened) gives these more weight.
 #[derive(Clone, Debug)]
 pub struct Covariance {
@@ -46,9 +46,9 @@ pub struct Covariance {
 /// The variance that is added to each direction before whitening, relative to the mean variance.
 const FLOOR: f64 = 0.01;
 
-/// The further relative variance that is added, times `N / M`. The smallest variances of `M` samples in `N`
-/// dimensions are sampling noise, and the more so the larger `N / M`. To match them is to copy the
-/// exemplar.
+/// The further relative variance that is added, times `N / M`. The smallest variances of `M`
+/// samples in `N` dimensions are sampling noise, and the more so the larger `N / M`. To match them
+/// is to copy the exemplar.
 const FLOOR_PER_SAMPLING: f64 = 3.0;
 
 impl Mean {
@@ -80,11 +80,12 @@ impl Covariance {
     /// L = 1 / (4 N^2) * sum (W (S - S0) W)^2        W = (S0 / s + f I)^(-exponent / 2)
     /// ```
     ///
-    /// with the mean variance `s` of a direction and `f = 0.01 + 3 N / M` for a target of `M` positions. An
-    /// exponent of 0 gives the plain distance. An exponent of 1 gives full whitening: the distance is then
-    /// nearly invariant under linear transforms of the features. With an exponent of 1/2 the entry between two
-    /// directions of variances `a` and `b` has a weight of about `1 / sqrt(a b)`. In the Wasserstein distance
-    /// of normal distributions with these covariances it is `1 / (a + b)`, close to the target.
+    /// with the mean variance `s` of a direction and `f = 0.01 + 3 N / M` for a target of `M`
+    /// positions. An exponent of 0 gives the plain distance. An exponent of 1 gives full whitening:
+    /// the distance is then nearly invariant under linear transforms of the features. With an
+    /// exponent of 1/2 the entry between two directions of variances `a` and `b` has a weight of
+    /// about `1 / sqrt(a b)`. In the Wasserstein distance of normal distributions with these
+    /// covariances it is `1 / (a + b)`, close to the target.
     ///
     /// # Errors
     ///

@@ -5,11 +5,11 @@ use burn::tensor::Tensor;
 use crate::engine::{FeatureMap, Moments};
 use crate::error::Result;
 
-/// A feature map `[1, N, H, W]` with its first and second moments over positions, which are computed at their
-/// first use.
+/// A feature map `[1, N, H, W]` with its first and second moments over positions, which are
+/// computed at their first use.
 ///
-/// Several style losses share these moments, which cost far more than the losses themselves. The map stays in
-/// the native form of the engine until a loss asks for the [tensor](Self::map).
+/// Several style losses share these moments, which cost far more than the losses themselves. The
+/// map stays in the native form of the engine until a loss asks for the [tensor](Self::map).
 #[derive(Clone, Debug)]
 pub struct Observation {
     map: FeatureMap,

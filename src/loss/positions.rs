@@ -14,8 +14,8 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// The positions that are true in `chosen`, in row-major order, for maps of `size`: height and width. `None`
-    /// if there are none.
+    /// The positions that are true in `chosen`, in row-major order, for maps of `size`: height and
+    /// width. `None` if there are none.
     pub(crate) fn of(chosen: &[bool], size: [usize; 2], device: &Device) -> Option<Self> {
         let indices: Vec<i32> = (0..)
             .zip(chosen)
@@ -48,7 +48,8 @@ impl Positions {
             .permute([0, 3, 1, 2])
     }
 
-    /// A map `[1, N, H, W]` with the features `[1, N, 1, count]` at these positions, and zero elsewhere.
+    /// A map `[1, N, H, W]` with the features `[1, N, 1, count]` at these positions, and zero
+    /// elsewhere.
     pub(crate) fn scatter(&self, values: Tensor<4>) -> Tensor<4> {
         let channels = values.dims()[1];
         let [height, width] = self.size;

@@ -1,5 +1,5 @@
-//! Projections of features on directions, and differences from quantiles, for the sliced Wasserstein distance.
-//! Sorting happens on the host.
+//! Projections of features on directions, and differences from quantiles, for the sliced
+//! Wasserstein distance. Sorting happens on the host.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
@@ -8,8 +8,8 @@ use crate::backend::read;
 use crate::engine::positions_by_channels;
 use crate::error::Result;
 
-/// Projects the features of a map `[1, N, H, W]` on the columns of `directions`, `[N, K]`. The result is
-/// `[K, H W]`.
+/// Projects the features of a map `[1, N, H, W]` on the columns of `directions`, `[N, K]`. The
+/// result is `[K, H W]`.
 pub(crate) fn project(map: Tensor<4>, directions: &Tensor<2>) -> Result<Vec<f32>> {
     let projections = positions_by_channels(map).matmul(directions.clone());
     read(projections.transpose())
@@ -29,8 +29,8 @@ pub(crate) fn subtract_quantiles(values: &mut [f32], targets: &[Vec<f32>]) -> f6
 
 /// A value and its index in one integer. Integers sort several times faster than pairs.
 ///
-/// This is a type of its own for speed: for a common type the compiler reuses the sort that a dependency
-/// has already instantiated, and dependencies are compiled with less optimisation.
+/// This is a type of its own for speed: for a common type the compiler reuses the sort that a
+/// dependency has already instantiated, and dependencies are compiled with less optimisation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u64);
 

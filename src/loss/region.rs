@@ -38,7 +38,8 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for a mask that selects no position, [`Error::Device`] if it cannot be read.
+    /// [`Error::InvalidOption`] for a mask that selects no position, [`Error::Device`] if it cannot
+    /// be read.
     pub fn of(mask: Tensor<2>) -> Result<Self> {
         let (size, device) = (mask.dims(), mask.device());
         let values: Vec<f32> = read(mask)?;
@@ -78,8 +79,8 @@ impl Region {
         Ok(self.positions.gather(map))
     }
 
-    /// The loss restricted to these positions. The loss sees them as a map of one row, so it must not depend on
-    /// the arrangement of positions. Losses of statistics do not.
+    /// The loss restricted to these positions. The loss sees them as a map of one row, so it must
+    /// not depend on the arrangement of positions. Losses of statistics do not.
     pub fn restrict<L: Loss>(&self, loss: L) -> Restricted<L> {
         Restricted {
             region: self.clone(),

@@ -11,8 +11,8 @@ use crate::error::Result;
 /// R = sum (x[i, j+1] - x[i, j])^2 + (x[i+1, j] - x[i, j])^2
 /// ```
 ///
-/// (He, Wang and Hopcroft, NIPS 2016, section 3.3.) The sum runs over pairs of pixels inside the image. With a
-/// small weight it removes fine noise to which deep features hardly respond.
+/// (He, Wang and Hopcroft, NIPS 2016, section 3.3.) The sum runs over pairs of pixels inside the
+/// image. With a small weight it removes fine noise to which deep features hardly respond.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TotalVariation;
 

@@ -10,22 +10,21 @@ use crate::random::{self, Purpose};
 
 /// The sliced Wasserstein distance of the distribution of a map's features from a target distribution.
 ///
-/// The features are projected on a direction `d`. The squared Wasserstein distance of two distributions in one
-/// dimension is the mean squared difference of their sorted values. The loss is its mean over `K` fixed
-/// directions:
+/// The features are projected on a direction `d`. The squared Wasserstein distance of two
+/// distributions in one dimension is the mean squared difference of their sorted values. The loss
+/// is its mean over `K` fixed directions:
 ///
 /// ```text
 /// L = 1 / (2 K M) * sum over d, i of (d' F_(i) - q_d(i))^2
 /// dL/dF_(i) = 1 / (K M) * sum over d of (d' F_(i) - q_d(i)) d
 /// ```
 ///
-/// where `F_(i)` has the `i`-th smallest projection, and `q_d(i)` is the quantile `(i + 1/2) / M` of the
-/// target's projections. Moments do not distinguish two colours side by side from all shades between them;
-/// this loss does. (Rabin, Peyré, Delon and Bernot,
-/// "Wasserstein Barycenter and its Application to Texture Mixing", SSVM 2011, section 3; on the
-/// features of a network: Heitz, Vanhoey, Chambon and Belcour, "A Sliced Wasserstein Loss for
-/// Neural Texture Synthesis", CVPR 2021, eq. 9.) The directions are fixed, so that a line search minimises one
-/// function.
+/// where `F_(i)` has the `i`-th smallest projection, and `q_d(i)` is the quantile `(i + 1/2) / M`
+/// of the target's projections. Moments do not distinguish two colours side by side from all shades
+/// between them; this loss does. (Rabin, Peyré, Delon and Bernot, "Wasserstein Barycenter and its
+/// Application to Texture Mixing", SSVM 2011, section 3; on the features of a network: Heitz,
+/// Vanhoey, Chambon and Belcour, "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR
+/// 2021, eq. 9.) The directions are fixed, so that a line search minimises one function.
 ///
 /// Sorting happens on the host: on a GPU each evaluation reads `K M` values and writes them back.
 ///
@@ -61,8 +60,8 @@ impl Wasserstein {
         Self::of_mixture([(map, 1.0)], directions)
     }
 
-    /// The loss with a mixture of maps as the target. The weights of the maps are the `share`s, divided by their
-    /// sum.
+    /// The loss with a mixture of maps as the target. The weights of the maps are the `share`s,
+    /// divided by their sum.
     ///
     /// # Errors
     ///
@@ -143,8 +142,8 @@ fn unit_columns(channels: usize, count: usize, device: &Device, dtype: DType) ->
 /// The projections of one map on a direction, and the map's share.
 type Part = (Vec<f32>, f64);
 
-/// The sorted values of a mixture. One map gives its own values. Several maps give as many quantiles as the
-/// largest of them has values.
+/// The sorted values of a mixture. One map gives its own values. Several maps give as many
+/// quantiles as the largest of them has values.
 fn merged(mut parts: Vec<Part>) -> Vec<f32> {
     if let [(values, _)] = &mut parts[..] {
         values.sort_unstable_by(f32::total_cmp);

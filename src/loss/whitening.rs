@@ -7,8 +7,8 @@ use crate::backend::read;
 use crate::error::Result;
 use crate::linear_algebra::symmetric_power;
 
-/// `(S / s + floor I)^exponent` for a covariance `S`, `[N, N]`, with mean eigenvalue `s`. `None` if `s` is not
-/// positive.
+/// `(S / s + floor I)^exponent` for a covariance `S`, `[N, N]`, with mean eigenvalue `s`. `None` if
+/// `s` is not positive.
 pub(super) fn power(
     covariance: &Tensor<2>,
     floor: f64,
@@ -21,8 +21,8 @@ pub(super) fn power(
     if mean <= 0.0 {
         return Ok(None);
     }
-    // The floor is added before the decomposition. Channels that are always inactive give rows of zeros, and
-    // the decomposition of a matrix with many of them can return NaN.
+    // The floor is added before the decomposition. Channels that are always inactive give rows of
+    // zeros, and the decomposition of a matrix with many of them can return NaN.
     let metric = own / mean + DMatrix::identity(count, count) * floor;
     // Rounding can make an eigenvalue slightly smaller than the floor.
     let matrix = symmetric_power(metric, floor, exponent);
@@ -37,8 +37,8 @@ mod tests {
     use super::*;
     use burn::tensor::Device;
 
-    /// Covariances of few positions, with most channels zero everywhere, as in a trained network on a small
-    /// octave.
+    /// Covariances of few positions, with most channels zero everywhere, as in a trained network on
+    /// a small octave.
     #[test]
     fn dead_channels_do_not_spoil_the_metric() {
         const CHANNELS: usize = 192;

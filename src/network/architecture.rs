@@ -47,7 +47,8 @@ const CLASSIFIER_SIDE: usize = 224;
 /// Channels of a colour image. The geometry of layers does not depend on them.
 const COLOURS: usize = 3;
 
-/// Receptive field, stride and channels of a layer, and the smallest image that it can be computed from.
+/// Receptive field, stride and channels of a layer, and the smallest image that it can be computed
+/// from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LayerGeometry {
@@ -108,8 +109,8 @@ impl Architecture {
         self.layer(&layer.to_string()).map(|_| ())
     }
 
-    /// The receptive field, stride and channels of `layer`, and the smallest image for it, with this padding of the
-    /// convolutions.
+    /// The receptive field, stride and channels of `layer`, and the smallest image for it, with
+    /// this padding of the convolutions.
     ///
     /// # Errors
     ///

@@ -18,8 +18,8 @@ pub(super) enum Checkpoint<'a> {
 }
 
 impl<'a> Checkpoint<'a> {
-    /// Whether the file at `path` looks like safetensors: eight bytes with the length of the header, then the header,
-    /// a JSON object.
+    /// Whether the file at `path` looks like safetensors: eight bytes with the length of the
+    /// header, then the header, a JSON object.
     pub(super) fn is_safetensors(path: &Path) -> Result<bool> {
         let reading = |source| Error::file(FileUse::Read, path, source);
         let mut start = Vec::new();

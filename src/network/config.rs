@@ -18,8 +18,8 @@ pub struct NetworkConfig<W> {
 }
 
 impl<W: Default> NetworkConfig<W> {
-    /// A network of this architecture with default options: average pooling, reflection padding, and ImageNet's mean
-    /// subtracted.
+    /// A network of this architecture with default options: average pooling, reflection padding,
+    /// and ImageNet's mean subtracted.
     #[must_use]
     pub fn new(architecture: Architecture) -> Self {
         Self {
@@ -80,7 +80,8 @@ impl<W> NetworkConfig<W> {
     }
 
     /// The number of channels of images, for example for grey images or stacks of maps
-    /// ([`Picture::maps`](crate::Picture::maps)). Sets the preprocessing to [`Preprocessing::of_channels`].
+    /// ([`Picture::maps`](crate::Picture::maps)). Sets the preprocessing to
+    /// [`Preprocessing::of_channels`].
     #[must_use]
     pub fn with_channels(self, channels: usize) -> Self {
         self.with_preprocessing(Preprocessing::of_channels(channels))

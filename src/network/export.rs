@@ -50,8 +50,9 @@ impl Vgg {
     ///
     /// # Errors
     ///
-    /// Those of [`to_safetensors`](Self::to_safetensors); [`Error::Output`] if the folder does not exist, or if
-    /// the file exists and `if_exists` is [`IfExists::Refuse`]; [`Error::File`] if it cannot be written.
+    /// Those of [`to_safetensors`](Self::to_safetensors); [`Error::Output`] if the folder does not
+    /// exist, or if the file exists and `if_exists` is [`IfExists::Refuse`]; [`Error::File`] if it
+    /// cannot be written.
     pub fn save_safetensors(
         &self,
         deepest: Layer,

@@ -10,9 +10,9 @@ use crate::error::Error;
 
 /// A layer of a network, by its usual name.
 ///
-/// `conv{block}_{index}`, AlexNet's `conv{number}` and `fc{number}` name the activation after the ReLU (fc8, the
-/// last layer, has none). `relu3_1` is parsed as `conv3_1`. A layer parses from its name and prints as its
-/// name.
+/// `conv{block}_{index}`, AlexNet's `conv{number}` and `fc{number}` name the activation after the
+/// ReLU (fc8, the last layer, has none). `relu3_1` is parsed as `conv3_1`. A layer parses from its
+/// name and prints as its name.
 ///
 /// ```
 /// use ranvgg::Layer;

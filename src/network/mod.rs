@@ -1,6 +1,7 @@
 //! Parts of networks: features, traces, preprocessing, the geometry of layers, and layer weights.
 //!
-//! The networks, [`RandomVgg`], [`WeightFile`](crate::WeightFile) and [`Vgg`], are at the root of the crate.
+//! The networks, [`RandomVgg`], [`WeightFile`](crate::WeightFile) and [`Vgg`], are at the root of
+//! the crate.
 
 // random_vgg, recipe, weight_file ──> config ──> vgg ──> stages ──> architecture ──> layer
 // normalizer, rescaling, export ────> vgg

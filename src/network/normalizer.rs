@@ -9,17 +9,18 @@ use crate::loss::{Loss, Observation};
 
 /// Weights with which losses at different layers have image gradients of equal size.
 ///
-/// The image gradients of losses at `conv5_1` and at `conv1_1` differ by orders of magnitude, and so do those of
-/// different losses. The weight of a loss `L` is
+/// The image gradients of losses at `conv5_1` and at `conv1_1` differ by orders of magnitude, and
+/// so do those of different losses. The weight of a loss `L` is
 ///
 /// ```text
 /// w = 1 / sum |dL/dx|                       over the pixels and channels of an image x
 /// ```
 ///
-/// measured once, at noise. A change of each value by one millionth, in the direction that raises the loss, then
-/// raises each weighted loss by one millionth. (He, Wang and Hopcroft, NIPS 2016, eq. 4, take the gradient where
-/// all features are zero. The gradient of a Gram loss is exactly zero there, so this cannot be meant literally.)
-/// With these weights, options do not depend on image size, depth or the scale of the network's weights.
+/// measured once, at noise. A change of each value by one millionth, in the direction that raises
+/// the loss, then raises each weighted loss by one millionth. (He, Wang and Hopcroft, NIPS 2016,
+/// eq. 4, take the gradient where all features are zero. The gradient of a Gram loss is exactly
+/// zero there, so this cannot be meant literally.) With these weights, options do not depend on
+/// image size, depth or the scale of the network's weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerNormalizer {
     weights: Vec<f64>,
@@ -28,8 +29,8 @@ pub struct LayerNormalizer {
 impl LayerNormalizer {
     /// Measures the gradients of `losses`, each at its layer, at `image`, `[1, 3, H, W]`.
     ///
-    /// The cost is one forward pass, one backward pass for each loss, and one read from the device. A loss with a
-    /// zero gradient gets weight 1.
+    /// The cost is one forward pass, one backward pass for each loss, and one read from the device.
+    /// A loss with a zero gradient gets weight 1.
     ///
     /// # Errors
     ///

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LayerTap {
     pub(crate) layer: Layer,
-    /// Whether the forward pass returns the features. It need not if they are recomputed in the backward
-    /// pass.
+    /// Whether the forward pass returns the features. It need not if they are recomputed in the
+    /// backward pass.
     pub(crate) returned: bool,
 }
 
@@ -29,8 +29,8 @@ impl LayerTap {
 impl Vgg {
     /// The features of `image`, `[1, 3, H, W]`, at each of `taps`.
     ///
-    /// Layers deeper than the deepest tap are not computed, and their weights are not drawn. If Burn's autodiff
-    /// tracks the image, the features are part of its graph.
+    /// Layers deeper than the deepest tap are not computed, and their weights are not drawn. If
+    /// Burn's autodiff tracks the image, the features are part of its graph.
     ///
     /// # Errors
     ///
@@ -67,7 +67,8 @@ impl Vgg {
         Ok((tensors(maps, taps), trace))
     }
 
-    /// As [`forward`](Self::forward), with features in the native form of the engine, from the image up.
+    /// As [`forward`](Self::forward), with features in the native form of the engine, from the
+    /// image up.
     pub(crate) fn forward_maps(
         &self,
         image: Tensor<4>,
@@ -115,10 +116,11 @@ impl Vgg {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if a gradient does not have the shape of its layer's features, for a layer that was not
-    /// tapped, or if there is no gradient; [`Error::DeviceMismatch`]; [`Error::UnknownLayer`] and
-    /// [`Error::Tensor`] for a layer that the network does not have; [`Error::InvalidOption`] for a trace of
-    /// another network, or of an image that Burn's autodiff tracks (use the gradient of its graph).
+    /// [`Error::Shape`] if a gradient does not have the shape of its layer's features, for a layer
+    /// that was not tapped, or if there is no gradient; [`Error::DeviceMismatch`];
+    /// [`Error::UnknownLayer`] and [`Error::Tensor`] for a layer that the network does not have;
+    /// [`Error::InvalidOption`] for a trace of another network, or of an image that Burn's autodiff
+    /// tracks (use the gradient of its graph).
     pub fn backward(&self, gradients: Features, trace: &Trace) -> Result<Tensor<4>> {
         let mut indexed = Vec::new();
         for (layer, gradient) in gradients.iter() {
@@ -133,8 +135,9 @@ impl Vgg {
         self.backward_from(trace, loss_gradient)
     }
 
-    /// As [`backward`](Self::backward), with the gradient of each layer computed by `loss_gradient` when the
-    /// backward pass reaches the layer. The gradients of several layers need not be in memory at once.
+    /// As [`backward`](Self::backward), with the gradient of each layer computed by `loss_gradient`
+    /// when the backward pass reaches the layer. The gradients of several layers need not be in
+    /// memory at once.
     ///
     /// # Errors
     ///

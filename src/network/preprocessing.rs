@@ -8,8 +8,9 @@ use crate::error::{Error, Result, all_finite, positive};
 
 /// The input of a network: `(x - mean) / scale`, channel by channel.
 ///
-/// Images are sRGB values in 0..=1. Without a mean to subtract, all inputs would be positive, and random filters
-/// would mostly respond to brightness. `mean` and `scale` have one value for each channel of an image.
+/// Images are sRGB values in 0..=1. Without a mean to subtract, all inputs would be positive, and
+/// random filters would mostly respond to brightness. `mean` and `scale` have one value for each
+/// channel of an image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
 #[setters(prefix = "with_")]
 #[non_exhaustive]
@@ -20,8 +21,8 @@ pub struct Preprocessing {
     /// Divides the difference.
     #[setters(into)]
     pub scale: Vec<f32>,
-    /// Whether the network reads the channels in reverse order: blue, green, red. `mean` and `scale` are in the
-    /// order of the image.
+    /// Whether the network reads the channels in reverse order: blue, green, red. `mean` and
+    /// `scale` are in the order of the image.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reversed: bool,
 }
@@ -48,8 +49,8 @@ impl Preprocessing {
         }
     }
 
-    /// The preprocessing of Caffe's weights and of Gatys' normalised weights: colours of 0..=255 in the order
-    /// blue, green, red, minus the mean colour of ImageNet.
+    /// The preprocessing of Caffe's weights and of Gatys' normalised weights: colours of 0..=255 in
+    /// the order blue, green, red, minus the mean colour of ImageNet.
     #[must_use]
     pub fn caffe() -> Self {
         Self {
@@ -59,8 +60,9 @@ impl Preprocessing {
         }
     }
 
-    /// The preprocessing for pictures with `channels` channels, such as stacks of maps. It subtracts 0.5 from each
-    /// channel. Three channels are treated as a colour image: the mean colour of ImageNet is subtracted.
+    /// The preprocessing for pictures with `channels` channels, such as stacks of maps. It
+    /// subtracts 0.5 from each channel. Three channels are treated as a colour image: the mean
+    /// colour of ImageNet is subtracted.
     #[must_use]
     pub fn of_channels(channels: usize) -> Self {
         if channels == 3 {

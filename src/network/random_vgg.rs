@@ -14,11 +14,11 @@ use crate::random::{self, Purpose};
 /// The description of a network with random weights. It takes a few bytes and gives the same network
 /// everywhere.
 ///
-/// Weights are independent samples of `N(0, sigma)`. In a ReLU network without biases, sigma only scales the
-/// features. The network is therefore computed with the standard deviation `sqrt(2 / fan in)` (He et al., ICCV
-/// 2015, eq. 10), which keeps features at the scale of the image. [`gain`](NetworkConfig::gain) is the factor
-/// between the two. At the published sigma of 0.015, features of conv5_1 would be 10^-5 of the image and losses
-/// 10^-21. No result depends on sigma.
+/// Weights are independent samples of `N(0, sigma)`. In a ReLU network without biases, sigma only
+/// scales the features. The network is therefore computed with the standard deviation `sqrt(2 / fan
+/// in)` (He et al., ICCV 2015, eq. 10), which keeps features at the scale of the image.
+/// [`gain`](NetworkConfig::gain) is the factor between the two. At the published sigma of 0.015,
+/// features of conv5_1 would be 10^-5 of the image and losses 10^-21. No result depends on sigma.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -80,18 +80,20 @@ impl RandomVgg {
         self
     }
 
-    /// The standard deviation of the biases, in units of the activations that they are added to. 0 gives no
-    /// biases. With about 1, inversions of deep layers recover more of a picture (`docs/EVIDENCE.md`). With far
-    /// larger values, features respond less to the image. Default: 0.
+    /// The standard deviation of the biases, in units of the activations that they are added to. 0
+    /// gives no biases. With about 1, inversions of deep layers recover more of a picture
+    /// (`docs/EVIDENCE.md`). With far larger values, features respond less to the image. Default:
+    /// 0.
     #[must_use]
     pub fn with_bias_sigma(mut self, sigma: f64) -> Self {
         self.weights.bias_sigma = sigma;
         self
     }
 
-    /// Sets the standard deviation of the biases that is best for inversions of `layer`. It is 1 for layers with a
-    /// stride of at least eight pixels (`pool3` and deeper), which gains 1 to 5 dB. It is 0 for shallower layers,
-    /// where biases would cost 2 dB (`docs/QUALITY.md`, "Inversion").
+    /// Sets the standard deviation of the biases that is best for inversions of `layer`. It is 1
+    /// for layers with a stride of at least eight pixels (`pool3` and deeper), which gains 1 to 5
+    /// dB. It is 0 for shallower layers, where biases would cost 2 dB (`docs/QUALITY.md`,
+    /// "Inversion").
     ///
     /// # Errors
     ///
@@ -156,11 +158,11 @@ impl RandomVgg {
         Ok(Vgg::new(plan, device, Some(self.clone()), layers))
     }
 
-    /// The factor between the activations of weights from `N(0, sigma)` and the activations computed here: the
-    /// product of `sigma / sqrt(2 / fan in)` over all layers up to `layer`.
+    /// The factor between the activations of weights from `N(0, sigma)` and the activations
+    /// computed here: the product of `sigma / sqrt(2 / fan in)` over all layers up to `layer`.
     ///
-    /// In the units of the paper, a content loss is larger by the square of the gain, and a Gram loss by its fourth
-    /// power.
+    /// In the units of the paper, a content loss is larger by the square of the gain, and a Gram
+    /// loss by its fourth power.
     ///
     /// # Errors
     ///

@@ -82,8 +82,8 @@ impl RandomVgg {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if it is not JSON, lacks a field, has an unknown field or names a layer that does not exist.
-    /// [`init`](Self::init) checks the numbers.
+    /// [`Error::File`] if it is not JSON, lacks a field, has an unknown field or names a layer that
+    /// does not exist. [`init`](Self::init) checks the numbers.
     pub fn from_recipe(recipe: &str) -> Result<Self> {
         serde_json::from_str(recipe).map_err(|source| Error::content(FileUse::Recipe, source))
     }

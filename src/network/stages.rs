@@ -27,7 +27,8 @@ impl Stage {
 const VGG_WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
 /// Output channels of fc6, fc7 and fc8.
 const FULLY_CONNECTED: [usize; 3] = [4096, 4096, 1000];
-/// Output channels, kernel size, stride and padding of AlexNet's convolutions, and whether a pooling follows.
+/// Output channels, kernel size, stride and padding of AlexNet's convolutions, and whether a
+/// pooling follows.
 const ALEXNET: [(usize, usize, usize, usize, bool); 5] = [
     (64, 11, 4, 2, true),
     (192, 5, 1, 2, true),
@@ -136,8 +137,8 @@ impl Chain {
         self.modules += 1;
     }
 
-    /// The three fully connected layers, as convolutions. The kernel of the first one covers its whole input, a map
-    /// of `side` x `side`. Its module in torchvision's `classifier` is `first`.
+    /// The three fully connected layers, as convolutions. The kernel of the first one covers its
+    /// whole input, a map of `side` x `side`. Its module in torchvision's `classifier` is `first`.
     fn fully_connected(&mut self, side: usize, first: usize) {
         for (i, channels_out) in FULLY_CONNECTED.into_iter().enumerate() {
             let shape = ConvolutionShape {

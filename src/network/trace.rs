@@ -7,8 +7,9 @@ use super::vgg::Inner;
 use crate::engine::Tape;
 use crate::error::{Error, Result};
 
-/// The state that a forward pass saves for [`Vgg::backward`](super::Vgg::backward): the mask of each ReLU and the
-/// argmax of each max pooling. It serves any number of backward passes of the same network.
+/// The state that a forward pass saves for [`Vgg::backward`](super::Vgg::backward): the mask of
+/// each ReLU and the argmax of each max pooling. It serves any number of backward passes of the
+/// same network.
 pub struct Trace {
     network: Weak<Inner>,
     /// `None` if the image was tracked by Burn's autodiff.

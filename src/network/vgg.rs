@@ -16,9 +16,9 @@ use crate::error::{Error, Result};
 
 /// A VGG network, or AlexNet, on a device. Clones share the network.
 ///
-/// [`RandomVgg`] and [`WeightFile`](crate::WeightFile) create it. Images are tensors `[1, 3, H, W]` of sRGB values
-/// in 0..=1, or stacks of maps with the number of channels that the network was created for. Features are
-/// `[1, C, h, w]`, NHWC in memory.
+/// [`RandomVgg`] and [`WeightFile`](crate::WeightFile) create it. Images are tensors `[1, 3, H, W]`
+/// of sRGB values in 0..=1, or stacks of maps with the number of channels that the network was
+/// created for. Features are `[1, C, h, w]`, NHWC in memory.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -92,7 +92,8 @@ impl Plan {
 }
 
 impl Vgg {
-    /// A network of these layers, from the first one on. Deeper layers of the architecture are unavailable.
+    /// A network of these layers, from the first one on. Deeper layers of the architecture are
+    /// unavailable.
     pub(super) fn new(
         plan: Plan,
         device: &Device,
@@ -158,8 +159,8 @@ impl Vgg {
 
     /// The network with another padding of its convolutions.
     ///
-    /// For example, the statistics of an exemplar that does not tile are measured with reflection, and a texture
-    /// that tiles is optimised with circular padding.
+    /// For example, the statistics of an exemplar that does not tile are measured with reflection,
+    /// and a texture that tiles is optimised with circular padding.
     #[must_use]
     pub fn with_padding(&self, padding: Padding) -> Self {
         let recipe = self.inner.recipe.clone();

@@ -17,10 +17,10 @@ use crate::file;
 /// The description of a network with weights from a safetensors or PyTorch file.
 ///
 /// The file holds a weight and a bias for each layer, named as torchvision names them
-/// (`features.0.weight`, `classifier.0.bias`) or by layer (`conv1_1.weight`, `fc6.bias`), with or without a
-/// prefix (`module.features.0.weight`). Deep layers may be missing. The file does not contain pooling, padding and
-/// preprocessing. [`torchvision`](NetworkConfig::torchvision) and [`caffe`](NetworkConfig::caffe) set those that the
-/// weights were trained with.
+/// (`features.0.weight`, `classifier.0.bias`) or by layer (`conv1_1.weight`, `fc6.bias`), with or
+/// without a prefix (`module.features.0.weight`). Deep layers may be missing. The file does not
+/// contain pooling, padding and preprocessing. [`torchvision`](NetworkConfig::torchvision) and
+/// [`caffe`](NetworkConfig::caffe) set those that the weights were trained with.
 ///
 /// ```no_run
 /// # fn main() -> ranvgg::Result<()> {
@@ -40,8 +40,8 @@ pub struct FileWeights {
 }
 
 impl WeightFile {
-    /// Weights from torchvision: max pooling, zero padding, and normalisation by the mean and the standard deviation
-    /// of ImageNet.
+    /// Weights from torchvision: max pooling, zero padding, and normalisation by the mean and the
+    /// standard deviation of ImageNet.
     #[must_use]
     pub fn torchvision(architecture: Architecture) -> Self {
         Self::new(architecture)
@@ -50,8 +50,9 @@ impl WeightFile {
             .with_preprocessing(Preprocessing::torchvision())
     }
 
-    /// Weights from Caffe, such as the original VGG weights and the normalised weights of Gatys, Ecker and Bethge: max
-    /// pooling, zero padding, and colours of 0..=255 in the order blue, green, red, minus the mean colour.
+    /// Weights from Caffe, such as the original VGG weights and the normalised weights of Gatys,
+    /// Ecker and Bethge: max pooling, zero padding, and colours of 0..=255 in the order blue,
+    /// green, red, minus the mean colour.
     #[must_use]
     pub fn caffe(architecture: Architecture) -> Self {
         Self::new(architecture)
@@ -60,8 +61,8 @@ impl WeightFile {
             .with_preprocessing(Preprocessing::caffe())
     }
 
-    /// Reads only layers up to `deepest`. The fully connected layers are nine tenths of a file. Default: all layers in
-    /// the file.
+    /// Reads only layers up to `deepest`. The fully connected layers are nine tenths of a file.
+    /// Default: all layers in the file.
     #[must_use]
     pub fn up_to(mut self, deepest: Layer) -> Self {
         self.weights.deepest = Some(deepest);
@@ -88,9 +89,9 @@ impl WeightFile {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] for another format, [`Error::Tensor`] and [`Error::Shape`] for a tensor that is missing or does
-    /// not fit the architecture, [`Error::NotFinite`] for NaN or infinite weights, [`Error::UnknownLayer`] for a deepest layer
-    /// that the architecture does not have.
+    /// [`Error::File`] for another format, [`Error::Tensor`] and [`Error::Shape`] for a tensor that
+    /// is missing or does not fit the architecture, [`Error::NotFinite`] for NaN or infinite
+    /// weights, [`Error::UnknownLayer`] for a deepest layer that the architecture does not have.
     pub fn read(&self, bytes: &[u8], device: &Device) -> Result<Vgg> {
         self.network(&Checkpoint::safetensors(bytes)?, device)
     }
@@ -180,8 +181,8 @@ impl Names {
     }
 }
 
-/// The shape of a weight in torchvision's files. Fully connected layers are matrices, whose columns have the order of
-/// a convolution's filter: channel, row, column.
+/// The shape of a weight in torchvision's files. Fully connected layers are matrices, whose columns
+/// have the order of a convolution's filter: channel, row, column.
 pub(super) fn weight_shape(layer: Layer, shape: ConvolutionShape) -> Vec<usize> {
     match layer {
         Layer::FullyConnected { .. } => vec![shape.channels_out, shape.fan_in()],

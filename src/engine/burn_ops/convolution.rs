@@ -50,11 +50,12 @@ impl Convolution {
         &self.shape
     }
 
-    /// The filters on a device, `[channels out, channels in, kernel, kernel]`. If `transposed`, the filters of the
-    /// input gradient: `[channels in, channels out, kernel, kernel]`, rotated by 180 degrees.
+    /// The filters on a device, `[channels out, channels in, kernel, kernel]`. If `transposed`, the
+    /// filters of the input gradient: `[channels in, channels out, kernel, kernel]`, rotated by 180
+    /// degrees.
     ///
-    /// In memory the second axis comes last. Kernels for NHWC inputs read this order, and would otherwise convert
-    /// the filters at every call.
+    /// In memory the second axis comes last. Kernels for NHWC inputs read this order, and would
+    /// otherwise convert the filters at every call.
     fn weight(&self, device: &Device, transposed: bool) -> Tensor<4> {
         let parameters = self.weights.parameters.get();
         let ConvolutionShape {
@@ -114,7 +115,8 @@ impl Convolution {
     ) -> Tensor<4> {
         let shape = &self.shape;
         let reach = shape.kernel - 1;
-        // With zero padding the padded positions are not computed. Otherwise they are folded back afterwards.
+        // With zero padding the padded positions are not computed. Otherwise they are folded back
+        // afterwards.
         let zero = shape.mode == Padding::Zero && shape.padding <= reach;
         let cropped = if zero { shape.padding } else { 0 };
         let padded = if shape.stride == 1 {

@@ -1,4 +1,5 @@
-//! The engine that uses Burn's operations. It serves all devices and all layers and works under autodiff.
+//! The engine that uses Burn's operations. It serves all devices and all layers and works under
+//! autodiff.
 
 mod convolution;
 mod padding;

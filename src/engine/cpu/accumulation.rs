@@ -22,8 +22,8 @@ impl<'a> Accumulation<'a> {
         }
     }
 
-    /// The map that a kernel writes the gradient to, and whether the kernel must add to its content. The
-    /// gradient of the losses is reused as this map.
+    /// The map that a kernel writes the gradient to, and whether the kernel must add to its
+    /// content. The gradient of the losses is reused as this map.
     pub(super) fn output(
         &mut self,
         height: usize,
@@ -40,7 +40,8 @@ impl<'a> Accumulation<'a> {
         }
     }
 
-    /// Applies the mask to a gradient that no kernel of this engine wrote: the one at the deepest layer.
+    /// Applies the mask to a gradient that no kernel of this engine wrote: the one at the deepest
+    /// layer.
     pub(super) fn apply_mask(&self, gradient: &mut Map) {
         let epilogue = self.epilogue();
         let (width, channels) = (gradient.width, gradient.channels);

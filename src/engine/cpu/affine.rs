@@ -7,12 +7,12 @@ use super::map::Map;
 use super::packed_gemm::{LeftOperand, microkernel_rows, multiply_all};
 use super::panels::Panels;
 
-/// Microkernel calls whose products are finished before they replace their rows. A block of rows then stays
-/// in the L1 cache.
+/// Microkernel calls whose products are finished before they replace their rows. A block of rows
+/// then stays in the L1 cache.
 const CALLS: usize = 2;
 
-/// Replaces the channels `f` of each pixel by `f A + b + sum c (f - f0)`. `differences` are the pairs of
-/// `f0` and `c`. A missing matrix or offset is zero.
+/// Replaces the channels `f` of each pixel by `f A + b + sum c (f - f0)`. `differences` are the
+/// pairs of `f0` and `c`. A missing matrix or offset is zero.
 pub(in crate::engine) fn affine(
     map: &mut Map,
     matrix: Option<&[f32]>,
@@ -83,8 +83,8 @@ pub(in crate::engine) fn add(map: &mut Map, added: &Map) {
         });
 }
 
-/// Values in a partial sum of squares. The length is fixed, so that the result does not depend on the number
-/// of threads, and short, so that it rounds little.
+/// Values in a partial sum of squares. The length is fixed, so that the result does not depend on
+/// the number of threads, and short, so that it rounds little.
 const CHUNK: usize = 4096;
 
 /// `sum (a - b)^2` of two maps of the same shape.
@@ -96,7 +96,8 @@ pub(in crate::engine) fn squared_distance(a: &Map, b: &Map) -> f32 {
         .zip(b.data.par_chunks(CHUNK))
         .map(|(a, b)| {
             Arch::new().dispatch(|| {
-                // 64 independent sums, because consecutive additions to one sum would wait for each other.
+                // 64 independent sums, because consecutive additions to one sum would wait for each
+                // other.
                 let mut sums = [0.0f32; 64];
                 for (a, b) in a.chunks(64).zip(b.chunks(64)) {
                     for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {

@@ -8,12 +8,12 @@ pub(crate) struct Buffers {
     idle: Mutex<Vec<Vec<f32>>>,
 }
 
-/// The number of idle buffers beyond which the smallest is freed, not counting one scratch buffer for each
-/// thread. A trunk never uses as many at once.
+/// The number of idle buffers beyond which the smallest is freed, not counting one scratch buffer
+/// for each thread. A trunk never uses as many at once.
 const MOST_IDLE: usize = 12;
-/// Floats in the largest buffer that is kept (64 MiB: the largest feature map of a 512x512 image). Larger
-/// buffers are returned to the system, and a request for one frees all idle buffers: a few such maps are
-/// most of a run's memory and are never all in use at once.
+/// Floats in the largest buffer that is kept (64 MiB: the largest feature map of a 512x512 image).
+/// Larger buffers are returned to the system, and a request for one frees all idle buffers: a few
+/// such maps are most of a run's memory and are never all in use at once.
 const MOST_KEPT: usize = 16 * 1024 * 1024;
 /// A buffer that exceeds a request by this factor is kept for larger requests.
 const TOO_LARGE: usize = 8;
@@ -37,7 +37,8 @@ impl Buffers {
             // The system provides zeroed pages, so nothing is written here.
             return vec![0.0; length];
         }
-        // `resize` writes only the values beyond the old length: none if a buffer of this length is reused.
+        // `resize` writes only the values beyond the old length: none if a buffer of this length is
+        // reused.
         buffer.resize(length, 0.0);
         buffer
     }

@@ -182,7 +182,8 @@ fn channels_around_the_widths_of_vectors_and_panels() {
 
 #[test]
 fn both_sides_of_the_thresholds_between_kernels() {
-    // Several private blocks with a short last one, then shared blocks: for few tiles, and for many weights.
+    // Several private blocks with a short last one, then shared blocks: for few tiles, and for many
+    // weights.
     check(&Case::with_relu((16, 16), Padding::Zero, (61, 50)));
     check(&Case::with_relu((16, 16), Padding::Reflect, (61, 50)));
     check(&Case::with_relu((16, 16), Padding::Circular, (9, 8)));

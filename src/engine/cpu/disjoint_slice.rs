@@ -13,8 +13,8 @@ pub(super) struct DisjointSlice<'a, T> {
     lifetime: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: the slice is only accessed through `part`, whose contract forbids overlapping parts. Sending a
-// `DisjointSlice` or a reference to it to another thread therefore creates no data race.
+// SAFETY: the slice is only accessed through `part`, whose contract forbids overlapping parts.
+// Sending a `DisjointSlice` or a reference to it to another thread therefore creates no data race.
 #[allow(unsafe_code)]
 unsafe impl<T: Send> Send for DisjointSlice<'_, T> {}
 // SAFETY: as above.

@@ -39,7 +39,8 @@ impl<'a> Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
-    /// Applies the epilogue to pixels `[..][channels]`. `first` is the row-major index of the first one.
+    /// Applies the epilogue to pixels `[..][channels]`. `first` is the row-major index of the first
+    /// one.
     ///
     /// A kernel applies it once to each pixel of its output.
     pub(super) fn apply(&self, first: usize, channels: usize, values: &mut [f32]) {

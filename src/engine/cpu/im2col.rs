@@ -1,8 +1,9 @@
 //! Convolution by implicit im2col and GEMM, for any kernel size, stride and number of channels.
 //!
-//! The patches are read in place from the padded input; no patch matrix is written. It is used for the shapes
-//! that the Winograd kernel does not support (three input channels, fully connected layers as 7x7 kernels,
-//! other kernel sizes and strides), and for all shapes with `Precision::Plain`.
+//! The patches are read in place from the padded input; no patch matrix is written. It is used for
+//! the shapes that the Winograd kernel does not support (three input channels, fully connected
+//! layers as 7x7 kernels, other kernel sizes and strides), and for all shapes with
+//! `Precision::Plain`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,8 +28,8 @@ pub(super) struct Im2col {
     backward: OnceLock<Panels>,
 }
 
-/// The fewest input rows of a band. Each thread computes the gradient of a band of rows. Output rows at the
-/// border of two bands are computed twice, which costs little if bands are high.
+/// The fewest input rows of a band. Each thread computes the gradient of a band of rows. Output
+/// rows at the border of two bands are computed twice, which costs little if bands are high.
 const LEAST_BAND: usize = 16;
 
 impl Im2col {
@@ -114,8 +115,8 @@ impl Im2col {
         buffers.give_back(padded);
     }
 
-    /// The gradient at the padded input, `[padded height, padded width, channels in]`, from the gradient at
-    /// the output: GEMM with transposed weights, then col2im.
+    /// The gradient at the padded input, `[padded height, padded width, channels in]`, from the
+    /// gradient at the output: GEMM with transposed weights, then col2im.
     pub(super) fn padded_gradient(
         &self,
         gradient: &Map,
@@ -196,8 +197,8 @@ fn copy_line(view: &PaddedView<'_>, y: usize, line: &mut [f32]) {
     }
 }
 
-/// The col2im of one row: adds `count` patch rows of `length` values, `from_stride` apart, to overlapping
-/// windows `to_stride` apart.
+/// The col2im of one row: adds `count` patch rows of `length` values, `from_stride` apart, to
+/// overlapping windows `to_stride` apart.
 #[inline(always)]
 fn add_rows(
     from: &[f32],

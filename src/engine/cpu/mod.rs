@@ -134,8 +134,8 @@ impl Cpu {
     }
 }
 
-/// A gradient that is passed from layer to layer is the gradient before the ReLU. The kernel that writes
-/// the gradient at a feature map also applies the ReLU mask of that map.
+/// A gradient that is passed from layer to layer is the gradient before the ReLU. The kernel that
+/// writes the gradient at a feature map also applies the ReLU mask of that map.
 impl Engine for Cpu {
     type Convolution = Convolution;
     type Map = Map;

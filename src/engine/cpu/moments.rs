@@ -7,11 +7,11 @@ use super::map::Map;
 use super::packed_gemm::{LeftOperand, multiply};
 use super::panels::{Panels, panel_width};
 
-/// Positions whose products are summed in registers. A sum of such short sums also rounds less than one long
-/// sum.
+/// Positions whose products are summed in registers. A sum of such short sums also rounds less than
+/// one long sum.
 const CHUNK: usize = 256;
-/// The most parts of a map that are summed independently. The number does not depend on the number of threads,
-/// so neither does the result.
+/// The most parts of a map that are summed independently. The number does not depend on the number
+/// of threads, so neither does the result.
 const PARTS: usize = 16;
 /// The most floats in the sums of all parts.
 const SUMS_BUDGET: usize = 2 * 1024 * 1024;
@@ -20,11 +20,13 @@ const SUMS_BUDGET: usize = 2 * 1024 * 1024;
 struct Sums {
     /// `[channel]`.
     values: Vec<f32>,
-    /// `[channel][channel]`, padded to whole panels. Only blocks on and right of the diagonal are computed.
+    /// `[channel][channel]`, padded to whole panels. Only blocks on and right of the diagonal are
+    /// computed.
     products: Vec<f32>,
 }
 
-/// `sum F / M`, `[N]`, and `F' F / M`, `[N, N]`, for a map `F`, `[M, N]`, of `M` positions and `N` channels.
+/// `sum F / M`, `[N]`, and `F' F / M`, `[N, N]`, for a map `F`, `[M, N]`, of `M` positions and `N`
+/// channels.
 pub(in crate::engine) fn moments(map: &Map) -> (Vec<f32>, Vec<f32>) {
     let channels = map.channels;
     let positions = map.height * map.width;

@@ -1,5 +1,5 @@
-//! Overlap-add, the adjoint of padding: adds the gradients at padded positions to the samples that padding
-//! copied there.
+//! Overlap-add, the adjoint of padding: adds the gradients at padded positions to the samples that
+//! padding copied there.
 
 use pulp::Arch;
 use rayon::prelude::*;

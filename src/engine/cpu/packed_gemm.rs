@@ -1,15 +1,16 @@
 //! A GEMM with a packed right operand. Nearly all multiplications of the CPU engine happen here.
 //!
-//! A network's weights never change, so they are packed once, in the order in which the microkernel reads
-//! them. The left operand is not packed. A library packs both operands at each call, which at 16 to 128
-//! rows costs as much as it saves (`docs/PERFORMANCE.md`).
+//! A network's weights never change, so they are packed once, in the order in which the microkernel
+//! reads them. The left operand is not packed. A library packs both operands at each call, which at
+//! 16 to 128 rows costs as much as it saves (`docs/PERFORMANCE.md`).
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::panels::Panels;
 
-/// Rows of the largest microkernel on this processor. Products are fastest when their rows are a multiple.
+/// Rows of the largest microkernel on this processor. Products are fastest when their rows are a
+/// multiple.
 pub(super) fn microkernel_rows() -> usize {
     Arch::new().dispatch(MicrokernelRows)
 }
@@ -25,8 +26,8 @@ impl WithSimd for MicrokernelRows {
     }
 }
 
-/// Whether a microkernel of 14 rows by two vectors fits into the registers: 28 sums, two vectors of the right
-/// operand, one value of the left operand. 16 registers hold 6 rows.
+/// Whether a microkernel of 14 rows by two vectors fits into the registers: 28 sums, two vectors of
+/// the right operand, one value of the left operand. 16 registers hold 6 rows.
 #[inline(always)]
 fn many_registers<S: Simd>() -> bool {
     S::REGISTER_COUNT >= 32
@@ -35,8 +36,8 @@ fn many_registers<S: Simd>() -> bool {
 /// A strided left operand. The entry in row `r` and column `s * length + j` is at
 /// `r * stride + s * segment_stride + j * column_stride`.
 ///
-/// A plain matrix has one segment. A matrix of patches (im2col) has one segment for each row of the kernel,
-/// and its rows overlap in memory, so a convolution needs no copy of its patches.
+/// A plain matrix has one segment. A matrix of patches (im2col) has one segment for each row of the
+/// kernel, and its rows overlap in memory, so a convolution needs no copy of its patches.
 #[derive(Clone, Copy)]
 pub(super) struct LeftOperand<'a> {
     pub(super) data: &'a [f32],
@@ -63,8 +64,8 @@ impl<'a> LeftOperand<'a> {
     }
 }
 
-/// `out = left * right` for one panel of one matrix. Row `r` of the result is as wide as the panel and starts
-/// at `r * out_stride`.
+/// `out = left * right` for one panel of one matrix. Row `r` of the result is as wide as the panel
+/// and starts at `r * out_stride`.
 #[inline(always)]
 pub(super) fn multiply<S: Simd>(
     simd: S,
@@ -91,15 +92,16 @@ pub(super) fn multiply<S: Simd>(
         simd,
         left,
         right: panel,
-        // The next panel follows this one in memory. Its cache lines are prefetched evenly over the calls.
+        // The next panel follows this one in memory. Its cache lines are prefetched evenly over the
+        // calls.
         ahead: panel.as_ptr().wrapping_add(panel.len()),
         ahead_step: (right.width() / calls).max(1),
         out,
         out_stride,
         done: 0,
     };
-    // SAFETY: all rows and columns of the left operand, the panel and all rows of the result lie inside their
-    // slices, as asserted above.
+    // SAFETY: all rows and columns of the left operand, the panel and all rows of the result lie
+    // inside their slices, as asserted above.
     #[allow(unsafe_code)]
     unsafe {
         if many_registers::<S>() {
@@ -175,8 +177,8 @@ fn largest_rows<S: Simd>() -> usize {
     if many_registers::<S>() { 14 } else { 6 }
 }
 
-/// The most terms that are summed in registers before they are added to the result. A sum of short sums rounds
-/// less than one long sum.
+/// The most terms that are summed in registers before they are added to the result. A sum of short
+/// sums rounds less than one long sum.
 const RUN: usize = 256;
 
 /// The state of one [`multiply`]: operands, and the rows that are done.
@@ -222,7 +224,8 @@ impl<S: Simd> Microkernel<'_, S> {
         let mut sums = zeros;
         let mut terms = 0;
         let mut accumulates = false;
-        // SAFETY: the caller guarantees that all rows lie inside the slices. Loads and stores are unaligned.
+        // SAFETY: the caller guarantees that all rows lie inside the slices. Loads and stores are
+        // unaligned.
         unsafe {
             let mut right = self.right.as_ptr();
             let first = self.left.data.as_ptr().add(self.done * stride);

@@ -108,7 +108,8 @@ pub(super) fn gradient(
         accumulation.output(saved.height, saved.width, channels, buffers);
     let epilogue = accumulation.epilogue();
     let share = 1.0 / (pool.kernel * pool.kernel) as f32;
-    // The windows that cover position `i` of an axis with `count` windows, and the position within each.
+    // The windows that cover position `i` of an axis with `count` windows, and the position within
+    // each.
     let covering = |i: usize, count: usize| {
         let first = (i + 1).saturating_sub(pool.kernel).div_ceil(pool.stride);
         let last = (i / pool.stride + 1).min(count);

@@ -110,7 +110,8 @@ impl Sink for PooledMap<'_> {
     }
 }
 
-/// A padded map. The inner positions are stored as a map, the padded positions in a buffer of their own.
+/// A padded map. The inner positions are stored as a map, the padded positions in a buffer of their
+/// own.
 pub(super) struct PaddedMap<'a> {
     pub(super) inner: WholeMap<'a>,
     /// Padded positions on each side.
@@ -119,8 +120,8 @@ pub(super) struct PaddedMap<'a> {
     pub(super) margin: DisjointSlice<'a, f32>,
 }
 
-/// The index of a position `(y, x)` of a padded map within its margin, or `None` inside the map. The rows
-/// above come first, then the rows below, then both ends of each row between.
+/// The index of a position `(y, x)` of a padded map within its margin, or `None` inside the map.
+/// The rows above come first, then the rows below, then both ends of each row between.
 #[inline(always)]
 pub(super) fn margin_index(
     (y, x): (usize, usize),

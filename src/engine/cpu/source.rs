@@ -9,8 +9,8 @@ use crate::engine::padding::ZERO;
 
 /// A padded view of a map `[height, width, channels]`.
 ///
-/// Position `(i, j)` of the view is pixel `(rows[i], columns[j])` of the map, or zero where either index is
-/// [`ZERO`].
+/// Position `(i, j)` of the view is pixel `(rows[i], columns[j])` of the map, or zero where either
+/// index is [`ZERO`].
 pub(super) struct PaddedView<'a> {
     pub(super) data: &'a [f32],
     pub(super) width: usize,
@@ -59,8 +59,8 @@ pub(super) trait Source: Sync {
     unsafe fn load<S: Simd>(&self, simd: S, pixel: Self::Pixel, channel: usize) -> S::f32s;
 }
 
-/// The address of a pixel's channels, and a bit mask for the channel index. The mask is 0 for a pixel of
-/// zeros, whose address is that of [`ZEROS`], so that no branch is needed.
+/// The address of a pixel's channels, and a bit mask for the channel index. The mask is 0 for a
+/// pixel of zeros, whose address is that of [`ZEROS`], so that no branch is needed.
 type Channels = (*const f32, usize);
 
 /// The channels of a padded zero.
@@ -78,8 +78,8 @@ impl<'a> PaddedView<'a> {
         }
     }
 
-    /// The row or column of the map at a padded position, or `None` for a zero. Tiles extend beyond the last
-    /// position, where there are zeros.
+    /// The row or column of the map at a padded position, or `None` for a zero. Tiles extend beyond
+    /// the last position, where there are zeros.
     #[inline(always)]
     pub(super) fn source(sources: &[i32], position: usize) -> Option<usize> {
         match sources.get(position) {

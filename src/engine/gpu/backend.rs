@@ -2,8 +2,10 @@
 //!
 //! Feature maps are `[1, height, width, channels]` here. Callers check shapes.
 
+#[cfg(feature = "fusion")]
+use burn::backend::DType;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Backend, DType, backend_extension};
+use burn::backend::{Backend, backend_extension};
 use burn::tensor::Shape;
 
 use super::tiling::Axis;

@@ -17,8 +17,8 @@ use crate::engine::winograd::{ELEMENTS, transform_filter};
 
 /// The largest transformed map in bytes. Larger ones are computed in blocks of tile rows.
 ///
-/// Graphics APIs limit the size of a buffer: every WebGPU device offers 128 MiB. A transformed map takes
-/// 2.25 times the memory of its feature map.
+/// Graphics APIs limit the size of a buffer: every WebGPU device offers 128 MiB. A transformed map
+/// takes 2.25 times the memory of its feature map.
 const LARGEST_TRANSFORM: usize = 128 << 20;
 
 /// The algorithm of a convolution.
@@ -113,8 +113,9 @@ impl KernelConvolution {
         }
     }
 
-    /// Whether the kernels apply padding and its adjoint to maps of this height and width themselves. If
-    /// not, the input is padded before the kernel and the gradient is folded after it.
+    /// Whether the kernels apply padding and its adjoint to maps of this height and width
+    /// themselves. If not, the input is padded before the kernel and the gradient is folded after
+    /// it.
     fn folds(&self, size: [usize; 2]) -> bool {
         let folds = |length| Axis::folds(length, self.shape.mode);
         self.algorithm == Algorithm::FirstLayer || size.into_iter().all(folds)
@@ -191,7 +192,8 @@ impl KernelConvolution {
         if self.half { DType::F16 } else { DType::F32 }
     }
 
-    /// The features of an input `[1, C, H, W]` after the ReLU, average-pooled if `pooled`, and the ReLU mask.
+    /// The features of an input `[1, C, H, W]` after the ReLU, average-pooled if `pooled`, and the
+    /// ReLU mask.
     pub(super) fn forward(&self, input: Tensor<4>, pooled: bool) -> (Tensor<4>, ReluMask) {
         let [_, _, height, width] = input.dims();
         let size = [height, width];
@@ -203,7 +205,8 @@ impl KernelConvolution {
             ),
         };
         let (filter, bias) = self.forward_weights(&input.device());
-        // The input is not cast. An image stays in f32: the optimiser takes steps smaller than f16 resolves.
+        // The input is not cast. An image stays in f32: the optimiser takes steps smaller than f16
+        // resolves.
         let input = channels_last(input).into_dispatch();
         let (filter, bias) = (filter.into_dispatch(), bias.into_dispatch());
         match self.algorithm {

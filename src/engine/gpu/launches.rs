@@ -15,7 +15,7 @@ use cubecl::prelude::*;
 use super::backend::{Convolutions, Pass};
 use super::row_blocks::{RowBlock, row_blocks};
 use super::winograd::TilesLaunch;
-use super::{first_layer, winograd};
+use super::{first_layer, winograd, winograd_gradient};
 use crate::engine::winograd::ELEMENTS;
 
 /// An uninitialised tensor on the device of `like`.
@@ -177,15 +177,15 @@ impl Convolutions for CubeBackend {
             let vectors = channels_out / winograd::LANES;
             let units = count * vectors;
             let addresses = address_type(&[&gradient, &transformed]);
-            // SAFETY: each unit reads its own pixels of `gradient`, if they lie inside, and its own word
-            // of `mask`. It writes the elements of one tile of `transformed`.
+            // SAFETY: each unit reads its own pixels of `gradient`, if they lie inside, and its own
+            // word of `mask`. It writes the elements of one tile of `transformed`.
             #[allow(unsafe_code)]
             launch(
                 &client,
                 units,
                 addresses,
                 |client, cubes, cube, addresses| unsafe {
-                    winograd::transform_output_gradient::launch_unchecked(
+                    winograd_gradient::transform_output_gradient::launch_unchecked(
                         client,
                         cubes,
                         cube,
@@ -214,7 +214,7 @@ impl Convolutions for CubeBackend {
                 units,
                 addresses,
                 |client, cubes, cube, addresses| unsafe {
-                    winograd::transform_input_gradient::launch_unchecked(
+                    winograd_gradient::transform_input_gradient::launch_unchecked(
                         client,
                         cubes,
                         cube,
@@ -252,8 +252,8 @@ impl Convolutions for CubeBackend {
         let units =
             height * width.div_ceil(first_layer::PIXELS) * (channels_out / first_layer::LANES);
         let addresses = address_type(&[&input, &output]);
-        // SAFETY: each unit reads samples of `input` within the size that it is given. It writes its own
-        // pixels of `output`, if they lie inside.
+        // SAFETY: each unit reads samples of `input` within the size that it is given. It writes
+        // its own pixels of `output`, if they lie inside.
         #[allow(unsafe_code)]
         launch(
             &client,

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! convolution ──> backend (operations of Burn's backend, with and without fusion)
-//!                   └──> launches ──> winograd ──> winograd_matrices, tiling, relu
+//!                   └──> launches ──> winograd, winograd_gradient ──> winograd_matrices, tiling, relu
 //!                                ├──> first_layer ──> tiling, relu
 //!                                └──> row_blocks
 //! ```
@@ -23,6 +23,7 @@ mod row_blocks;
 mod tests;
 mod tiling;
 mod winograd;
+mod winograd_gradient;
 mod winograd_matrices;
 
 use std::sync::Arc;

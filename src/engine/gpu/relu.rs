@@ -3,9 +3,9 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-/// The bits of minus infinity as a signed integer. As signed integers, the bits of all negative numbers,
-/// minus zero and minus infinity are at most this value. The bits of NaN and of positive numbers are
-/// larger.
+/// The bits of minus infinity as a signed integer. As signed integers, the bits of all negative
+/// numbers, minus zero and minus infinity are at most this value. The bits of NaN and of positive
+/// numbers are larger.
 const MINUS_INFINITY: i32 = 0xff80_0000_u32.cast_signed();
 
 /// `max(value, 0)`, and NaN where the value is NaN.

@@ -1,4 +1,5 @@
-//! Splits a feature map into blocks of whole tile rows, so that the transform of a block fits into a buffer.
+//! Splits a feature map into blocks of whole tile rows, so that the transform of a block fits into
+//! a buffer.
 
 /// Consecutive tile rows of a feature map. Row numbers are periodic: row 0 follows the last row.
 pub(super) struct RowBlock {
@@ -12,11 +13,11 @@ pub(super) struct RowBlock {
     pub(super) results: usize,
 }
 
-/// Splits `rows` tile rows, each of `bytes` bytes, into blocks of at most `largest` bytes. A block has at
-/// least one row with results, even if that row is larger.
+/// Splits `rows` tile rows, each of `bytes` bytes, into blocks of at most `largest` bytes. A block
+/// has at least one row with results, even if that row is larger.
 ///
-/// Each block also transforms `halo` rows before and after its results (0 or 1). The input gradient needs
-/// one, because the windows of neighbouring tiles overlap.
+/// Each block also transforms `halo` rows before and after its results (0 or 1). The input gradient
+/// needs one, because the windows of neighbouring tiles overlap.
 pub(super) fn row_blocks(rows: usize, bytes: usize, largest: usize, halo: usize) -> Vec<RowBlock> {
     let most = (largest / bytes).max(1 + 2 * halo);
     if rows <= most {

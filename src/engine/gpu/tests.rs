@@ -1,5 +1,5 @@
-//! Compares every GPU kernel with direct convolution in f64, on the first GPU, which may be a software one.
-//! OpenGL is excluded: see `device/graphics.rs`.
+//! Compares every GPU kernel with direct convolution in f64, on the first GPU, which may be a
+//! software one. OpenGL is excluded: see `device/graphics.rs`.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,8 +14,8 @@ use crate::engine::reference::{Case, assert_near, noise, relu_backward};
 
 /// The largest error allowed in f32, relative to the largest value.
 const TOLERANCE: f64 = 3e-5;
-/// The largest error allowed for feature maps in f16, relative to the largest value. Rounding to f16 has a
-/// relative error of up to 2^-11. Gradients are rounded twice.
+/// The largest error allowed for feature maps in f16, relative to the largest value. Rounding to
+/// f16 has a relative error of up to 2^-11. Gradients are rounded twice.
 const TOLERANCE_IN_HALF: f64 = 1e-3;
 
 static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| {
@@ -89,8 +89,8 @@ fn check(case: &Case, largest: usize, device: &Device) {
     check_in(Precision::Single, case, largest, device);
 }
 
-/// Checks the forward and backward pass of a case in blocks of at most `largest` bytes, and again with fused
-/// pooling where the kernels support it.
+/// Checks the forward and backward pass of a case in blocks of at most `largest` bytes, and again
+/// with fused pooling where the kernels support it.
 fn check_in(precision: Precision, case: &Case, largest: usize, device: &Device) {
     let what = format!("{precision:?} {:?} at {:?}", case.shape, case.size);
     let transformed = case.shape.channels_in > 4;

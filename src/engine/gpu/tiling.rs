@@ -29,8 +29,8 @@ impl Axis {
         }
     }
 
-    /// Whether gradients at padded positions fold back within their tile, or, for periodic padding, into
-    /// the neighbouring tile.
+    /// Whether gradients at padded positions fold back within their tile, or, for periodic padding,
+    /// into the neighbouring tile.
     pub(super) fn folds(length: usize, padding: Padding) -> bool {
         padding != Padding::Circular || length.is_multiple_of(TILE)
     }
@@ -64,10 +64,10 @@ pub(super) fn exists(position: i32, length: i32, #[comptime] padding: Padding) -
 
 /// Overlap-add along an axis: the gradients at the four positions of a tile.
 ///
-/// `window` holds the gradients at the six positions of the tile's input window. `before` is the last
-/// value of the previous window and `after` the first value of the next one, which overlap this tile. At
-/// both ends of the axis, the gradient at a padded position is added to the sample that padding copied
-/// there.
+/// `window` holds the gradients at the six positions of the tile's input window. `before` is the
+/// last value of the previous window and `after` the first value of the next one, which overlap
+/// this tile. At both ends of the axis, the gradient at a padded position is added to the sample
+/// that padding copied there.
 #[cube]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn overlap_add<N: Size>(

@@ -1,9 +1,9 @@
 //! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3).
 //!
 //! An output tile of 4x4 pixels needs an input tile of 6x6. The transform matrices are in
-//! `engine/winograd.rs`. Each of the 36 elements of a transformed tile takes one matrix product over the
-//! channels, `[tiles, channels in] * [channels in, channels out]`. That is 36 multiplications instead of
-//! the 144 of direct convolution, a quarter.
+//! `engine/winograd.rs`. Each of the 36 elements of a transformed tile takes one matrix product
+//! over the channels, `[tiles, channels in] * [channels in, channels out]`. That is 36
+//! multiplications instead of the 144 of direct convolution, a quarter.
 //!
 //! The input gradient uses the same kernel with the filters rotated by 180 degrees and the channels
 //! transposed.
@@ -35,9 +35,9 @@ const PRIVATE_BUDGET: usize = 320 * 1024;
 const WEIGHTS_IN_TILES: usize = 14;
 /// Floats in a block that all threads share.
 const SHARED_BUDGET: usize = 2560 * 1024;
-/// Padding floats after each row of transformed tiles, and after the products of each element and panel. Without
-/// it the 36 elements of a tile, which are read together, would lie powers of two apart and compete for the same
-/// cache sets.
+/// Padding floats after each row of transformed tiles, and after the products of each element and
+/// panel. Without it the 36 elements of a tile, which are read together, would lie powers of two
+/// apart and compete for the same cache sets.
 const PAD: usize = 16;
 
 /// Transformed 3x3 filters.
@@ -81,8 +81,9 @@ impl Winograd {
             tiles: height.div_ceil(TILE) * width.div_ceil(TILE),
         };
         let threads = rayon::current_num_threads();
-        // Few weights stay in the shared cache, so each thread keeps a private block of tiles in its own cache.
-        // Many weights are read once for a large block whose products all threads share.
+        // Few weights stay in the shared cache, so each thread keeps a private block of tiles in
+        // its own cache. Many weights are read once for a large block whose products all threads
+        // share.
         let few = 9 * self.channels_in * self.channels_out <= FEW_WEIGHTS;
         if few && grid.tiles >= threads * microkernel_rows() {
             self.correlate_private_blocks(source, sink, &grid, threads, buffers);
@@ -113,8 +114,8 @@ impl Winograd {
         let group = GROUP.min(self.channels_out).div_ceil(self.weights.width());
         let per_tile = ELEMENTS * (self.tile_stride() + group * self.weights.width());
         let most = (PRIVATE_BUDGET / per_tile / microkernel_rows()).max(1);
-        // The block size with the shortest estimated time: rounds of blocks, times the tiles of a block plus
-        // the cost of reading the weights.
+        // The block size with the shortest estimated time: rounds of blocks, times the tiles of a
+        // block plus the cost of reading the weights.
         let block = (1..=most)
             .map(|calls| calls * microkernel_rows())
             .min_by_key(|block| {
@@ -253,7 +254,8 @@ impl Winograd {
     }
 }
 
-/// The tiles of the output, in row-major order. Tiles at the right and bottom edges may extend beyond it.
+/// The tiles of the output, in row-major order. Tiles at the right and bottom edges may extend
+/// beyond it.
 struct Grid {
     /// Tiles in a row.
     across: usize,

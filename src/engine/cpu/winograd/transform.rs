@@ -23,14 +23,15 @@ pub(super) struct TransformInput<'a, T> {
     pub(super) block: (usize, usize),
 }
 
-/// Channels that are transformed along rows and then along columns. Their 36 elements stay in the L1 cache.
+/// Channels that are transformed along rows and then along columns. Their 36 elements stay in the
+/// L1 cache.
 const CHANNEL_BLOCK: usize = 8 * WORD;
 
 impl<T: Source> WithSimd for TransformInput<'_, T> {
     type Output = ();
 
-    // Loops instead of closures: a closure that is not inlined would be compiled without the SIMD instructions
-    // that are enabled here.
+    // Loops instead of closures: a closure that is not inlined would be compiled without the SIMD
+    // instructions that are enabled here.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let view = self.source.view();
@@ -72,8 +73,9 @@ impl<T: Source> WithSimd for TransformInput<'_, T> {
                         }
                     }
                 }
-                // Column by column, with all channels of a column before the next one. Each of the 36 elements
-                // lies in its own memory page, and storing to all of them at once would miss the TLB.
+                // Column by column, with all channels of a column before the next one. Each of the
+                // 36 elements lies in its own memory page, and storing to all of them at once would
+                // miss the TLB.
                 for x in 0..WINDOW {
                     let mut targets: [&mut [f32]; WINDOW] = Default::default();
                     for (y, target) in targets.iter_mut().enumerate() {
