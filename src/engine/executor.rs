@@ -8,8 +8,8 @@ use super::pooling::{Pool, Pooling};
 use super::{ConvolutionShape, Engine, FeatureMap};
 use crate::error::Result;
 
-/// A layer with a loss: a forward pass returns its features, or a backward pass asks for the
-/// gradient of the losses there, or both.
+/// A tapped layer. A forward pass can return its features, and a backward pass asks for the gradient
+/// of the losses there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tap {
     /// The index of the layer in the network.

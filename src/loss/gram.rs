@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
 use crate::error::Result;
 
-/// The Gram matrix of a feature map: the correlations of its channels, summed over positions.
+/// The Gram matrix of a feature map: the mean over positions of each product of two channels.
 ///
 /// For features `F` of `N` channels at `M` positions
 ///

@@ -7,7 +7,7 @@ use super::{Features, Layer, Trace, Vgg};
 use crate::engine::{FeatureMap, Forward, Tap};
 use crate::error::{Error, Result};
 
-/// A layer with a loss.
+/// A tapped layer. A backward pass asks for the gradient of the losses there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LayerTap {
     pub(crate) layer: Layer,

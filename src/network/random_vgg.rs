@@ -161,8 +161,8 @@ impl RandomVgg {
     /// The factor between the activations of weights from `N(0, sigma)` and the activations
     /// computed here: the product of `sigma / sqrt(2 / fan in)` over all layers up to `layer`.
     ///
-    /// In the units of the paper, a content loss is larger by the square of the gain, and a Gram
-    /// loss by its fourth power.
+    /// A content loss in the units of the paper is the loss here times the square of the gain. A Gram
+    /// loss is the loss here times its fourth power.
     ///
     /// # Errors
     ///
