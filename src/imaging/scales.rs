@@ -118,8 +118,8 @@ impl Scales {
         }
     }
 
-    /// The size factors of a run with steps finer than octaves, coarse to fine. The last factor is
-    /// 1. `shorter` is the shortest side of all pictures, `smallest` the first side of
+    /// The size factors of a run with steps finer than octaves, coarse to fine, ending with 1.
+    /// `shorter` is the shortest side of all pictures, `smallest` the first side of
     /// [`Scales::Auto`].
     pub(crate) fn factors(self, shorter: usize, smallest: f64) -> Vec<f64> {
         let side = shorter as f64;

@@ -113,7 +113,7 @@ fn store<S: Simd>(values: &mut [f32], lane: usize, value: S::f32s) {
     S::as_mut_simd_f32s(&mut values[lane..][..S::F32_LANES]).0[0] = value;
 }
 
-/// `B' d` for six values. The coefficients are those of [`INPUT`](crate::engine::winograd::INPUT).
+/// `B' d` for six values. The coefficients are those of `INPUT` in `engine/winograd.rs`.
 #[inline(always)]
 fn transform_six<S: Simd>(simd: S, d: [S::f32s; WINDOW]) -> [S::f32s; WINDOW] {
     let add = |a, b| simd.add_f32s(a, b);
@@ -200,7 +200,7 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
     }
 }
 
-/// `A' m` for six values. The coefficients are those of [`OUTPUT`](crate::engine::winograd::OUTPUT).
+/// `A' m` for six values. The coefficients are those of `OUTPUT` in `engine/winograd.rs`.
 #[inline(always)]
 fn transform_four<S: Simd>(simd: S, m: [S::f32s; WINDOW]) -> [S::f32s; TILE] {
     let add = |a, b| simd.add_f32s(a, b);
