@@ -2,10 +2,10 @@
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
-/// `V diag(max(l, floor)^exponent) V'` for a symmetric matrix `V diag(l) V'`.
+/// The power `V diag(max(l, floor)^exponent) V'` of a symmetric matrix `V diag(l) V'`.
 ///
-/// A power of a covariance: eigenvalues below `floor`, rounding errors and directions without variance,
-/// count as `floor`.
+/// Eigenvalues below `floor`, from rounding or from directions without variance, are replaced by
+/// `floor`.
 pub(crate) fn symmetric_power(matrix: DMatrix<f64>, floor: f64, exponent: f64) -> DMatrix<f64> {
     let SymmetricEigen {
         eigenvectors,

@@ -9,9 +9,9 @@ use crate::engine::{FeatureMap, Padding};
 use crate::error::{Error, Result, not_negative};
 use crate::imaging::{Halving, halving_of};
 use crate::loss::{Gradient, Loss, Observation};
-use crate::network::{Layer, LayerNormalizer, Vgg};
+use crate::network::{Layer, LayerNormalizer, LayerTap, Vgg};
 
-/// A sum of weighted losses of one image.
+/// A weighted sum of losses of an image.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -36,27 +36,27 @@ use crate::network::{Layer, LayerNormalizer, Vgg};
 pub struct Objective {
     vgg: Vgg,
     terms: Vec<Term>,
-    /// One for each size that was halved.
+    /// The halvings for all sizes so far.
     halvings: Mutex<Vec<Halving>>,
 }
 
 struct Term {
     name: String,
-    measures: Measures,
+    subject: Subject,
     weight: f64,
     loss: Box<dyn Loss>,
 }
 
-/// What a term measures.
+/// What a term measures. The image of octave `k` is the image halved `k` times.
 #[derive(Clone, Copy, PartialEq)]
-enum Measures {
-    /// A layer's features of the image halved this many times.
+enum Subject {
+    /// A layer's features of the image of an octave.
     Layer { octave: usize, layer: Layer },
-    /// The image itself, halved this many times.
+    /// The image of an octave.
     Image { octave: usize },
 }
 
-impl Measures {
+impl Subject {
     fn octave(self) -> usize {
         match self {
             Self::Layer { octave, .. } | Self::Image { octave } => octave,
@@ -64,20 +64,20 @@ impl Measures {
     }
 }
 
-/// Weight of an octave's terms compared with those of the octave twice its size: a quarter at each
-/// pixel, of which it has a quarter. Of 4, 1 and 1/4 at each pixel the last gave the closest patch
-/// statistics on pebbles and scales (`docs/QUALITY.md`).
+/// The weight of an octave's terms, relative to the octave of twice the size: a quarter of the
+/// pixels, times 1/4 for each pixel. Of the factors 4, 1 and 1/4 for each pixel, 1/4 gave the
+/// closest patch statistics on pebbles and scales (`docs/QUALITY.md`).
 const OCTAVE_SHARE: f64 = 0.0625;
 
-/// Pixels of an image in host memory from which the first layer's features are computed twice instead
-/// of being kept: at 64 channels of f32 they take 128 MiB from here on. On GPUs the backward pass of that
-/// layer needs them anyway.
+/// The fewest pixels of an image for which the first layer's features are recomputed in the
+/// backward pass instead of kept, on devices with tensors in host memory. At this size 64 channels
+/// of f32 take 128 MiB. On GPUs the backward pass of that layer needs the features anyway.
 const RECOMPUTED_FROM: usize = 512 * 1024;
 
-/// The terms of an objective at one image, and their gradient.
+/// The values of an objective's terms at an image, and the gradient of their sum.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
-    /// The weighted terms, `[k]`; their sum is the objective.
+    /// The weighted values of the terms, `[k]`. Their sum is the objective.
     pub values: Tensor<1>,
     /// The gradient of the sum with respect to the image, `[1, 3, H, W]`.
     pub gradient: Tensor<4>,
@@ -94,7 +94,7 @@ impl Objective {
         }
     }
 
-    /// Adds `weight` times a loss of the features at `layer`.
+    /// Adds the term `weight` times `loss` of the features at `layer`.
     #[must_use]
     pub fn at_layer(
         self,
@@ -106,7 +106,8 @@ impl Objective {
         self.at_octave(0, name, layer, weight, loss)
     }
 
-    /// The same of the image halved `octave` times: see [`halve`](crate::imaging::halve).
+    /// As [`at_layer`](Self::at_layer), for the image halved `octave` times by
+    /// [`halve`](crate::imaging::halve).
     #[must_use]
     pub fn at_octave(
         self,
@@ -116,17 +117,17 @@ impl Objective {
         weight: f64,
         loss: impl Loss + 'static,
     ) -> Self {
-        let measures = Measures::Layer { octave, layer };
-        self.with(name.into(), measures, weight, Box::new(loss))
+        let subject = Subject::Layer { octave, layer };
+        self.with(name.into(), subject, weight, Box::new(loss))
     }
 
-    /// Adds `weight` times a loss of the image itself.
+    /// Adds the term `weight` times `loss` of the image.
     #[must_use]
     pub fn at_image(self, name: impl Into<String>, weight: f64, loss: impl Loss + 'static) -> Self {
         self.at_halved_image(0, name, weight, loss)
     }
 
-    /// The same of the image halved `octave` times.
+    /// As [`at_image`](Self::at_image), for the image halved `octave` times.
     #[must_use]
     pub fn at_halved_image(
         self,
@@ -135,18 +136,14 @@ impl Objective {
         weight: f64,
         loss: impl Loss + 'static,
     ) -> Self {
-        self.with(
-            name.into(),
-            Measures::Image { octave },
-            weight,
-            Box::new(loss),
-        )
+        let subject = Subject::Image { octave };
+        self.with(name.into(), subject, weight, Box::new(loss))
     }
 
-    fn with(mut self, name: String, measures: Measures, weight: f64, loss: Box<dyn Loss>) -> Self {
+    fn with(mut self, name: String, subject: Subject, weight: f64, loss: Box<dyn Loss>) -> Self {
         self.terms.push(Term {
             name,
-            measures,
+            subject,
             weight,
             loss,
         });
@@ -172,33 +169,35 @@ impl Objective {
             .try_for_each(|term| not_negative(&format!("the weight of {}", term.name), term.weight))
     }
 
-    /// How often the image is halved.
-    fn octaves(&self) -> usize {
-        let octaves = self.terms.iter().map(|term| term.measures.octave());
+    /// The number of times that the image is halved.
+    fn halving_count(&self) -> usize {
+        let octaves = self.terms.iter().map(|term| term.subject.octave());
         octaves.max().unwrap_or(0)
     }
 
-    /// The terms at the features of one octave: their positions, layers and losses.
-    fn at(&self, octave: usize) -> impl Iterator<Item = (usize, Layer, &Term)> {
+    /// The terms of features at one octave: index, layer and term.
+    fn feature_terms(&self, octave: usize) -> impl Iterator<Item = (usize, Layer, &Term)> {
         self.terms
             .iter()
             .enumerate()
-            .filter_map(move |(index, term)| match term.measures {
-                Measures::Layer { octave: at, layer } if at == octave => Some((index, layer, term)),
-                _ => None,
+            .filter_map(move |(index, term)| match term.subject {
+                Subject::Layer { octave: own, layer } if own == octave => {
+                    Some((index, layer, term))
+                }
+                Subject::Layer { .. } | Subject::Image { .. } => None,
             })
     }
 
-    /// The terms at the image of one octave, with their positions.
-    fn at_image_of(&self, octave: usize) -> impl Iterator<Item = (usize, &Term)> {
-        let here = Measures::Image { octave };
+    /// The terms of the image at one octave: index and term.
+    fn image_terms(&self, octave: usize) -> impl Iterator<Item = (usize, &Term)> {
+        let subject = Subject::Image { octave };
         self.terms
             .iter()
             .enumerate()
-            .filter(move |(_, term)| term.measures == here)
+            .filter(move |(_, term)| term.subject == subject)
     }
 
-    /// What halves images of the size of `image`.
+    /// The halving for images of the size of `image`.
     fn halving(&self, image: &Tensor<4>) -> Result<Halving> {
         let [.., height, width] = image.dims();
         let size = [height, width];
@@ -212,19 +211,19 @@ impl Objective {
         Ok(halving)
     }
 
-    /// The image and its halvings.
+    /// The image pyramid: the image of each octave.
     fn pyramid(&self, image: Tensor<4>) -> Result<Vec<Tensor<4>>> {
         let mut images = vec![image];
-        for octave in 0..self.octaves() {
+        for octave in 0..self.halving_count() {
             let half = self.halving(&images[octave])?.apply(images[octave].clone());
             images.push(half);
         }
         Ok(images)
     }
 
-    /// Multiplies each weight so that a term of weight 1 has a gradient at `image`, which should be
-    /// noise, whose absolute values add up to 1 (see [`LayerNormalizer`]); of octave `k`, to `16^-k`
-    /// at the pixels of that octave.
+    /// Scales the weights of all terms by their gradients at `image`, which should be noise (see
+    /// [`LayerNormalizer`]). Afterwards the absolute gradient of a term of weight 1 sums to 1 over
+    /// the pixels, or to `16^-k` over the pixels of octave `k`.
     ///
     /// # Errors
     ///
@@ -234,28 +233,28 @@ impl Objective {
         let mut factors = vec![1.0; self.terms.len()];
         for (octave, image) in self.pyramid(image)?.into_iter().enumerate() {
             let losses: Vec<(Layer, &dyn Loss)> = self
-                .at(octave)
+                .feature_terms(octave)
                 .map(|(_, layer, term)| (layer, &*term.loss))
                 .collect();
             let normalizer = LayerNormalizer::measure(&self.vgg, image.clone(), &losses)?;
-            for ((index, ..), weight) in self.at(octave).zip(normalizer.weights()) {
+            for ((index, ..), weight) in self.feature_terms(octave).zip(normalizer.weights()) {
                 factors[index] = *weight;
             }
             let mut sums = Vec::new();
-            for (_, term) in self.at_image_of(octave) {
+            for (_, term) in self.image_terms(octave) {
                 let mut observation = Observation::from(image.clone());
                 let gradient = term.loss.measure(&mut observation, 1.0)?.gradient;
                 sums.push(gradient.at(observation)?.abs().sum());
             }
             let normalizer = LayerNormalizer::from_sums(sums)?;
-            for ((index, _), weight) in self.at_image_of(octave).zip(normalizer.weights()) {
+            for ((index, _), weight) in self.image_terms(octave).zip(normalizer.weights()) {
                 factors[index] = *weight;
             }
         }
-        // Smaller octaves have fewer positions, whose statistics cannot be matched without copying
-        // the exemplar: with equal weights what is left of them drowns the rest.
+        // A small octave has few positions, and its statistics cannot be matched without a copy of
+        // the exemplar. With equal weights its residual would dominate the objective.
         for (term, factor) in self.terms.iter().zip(&mut factors) {
-            *factor *= OCTAVE_SHARE.powi(term.measures.octave() as i32);
+            *factor *= OCTAVE_SHARE.powi(term.subject.octave() as i32);
         }
         for (term, factor) in self.terms.iter_mut().zip(factors) {
             term.weight *= factor;
@@ -263,11 +262,12 @@ impl Objective {
         Ok(())
     }
 
-    /// All terms at `image`, `[1, 3, H, W]`, and the gradient of their sum: for each octave one
-    /// forward and one backward pass, up to the deepest layer that a term uses.
+    /// The values of all terms at `image`, `[1, 3, H, W]`, and the gradient of their sum. This
+    /// takes one forward and one backward pass for each octave, up to the deepest layer with a
+    /// term.
     ///
-    /// Nothing is read from the device, but by losses that say so: [`Wasserstein`](crate::loss::Wasserstein)
-    /// sorts on the host.
+    /// Nothing is read from the device, except by losses that document it:
+    /// [`Wasserstein`](crate::loss::Wasserstein) sorts on the host.
     ///
     /// # Errors
     ///
@@ -279,14 +279,14 @@ impl Objective {
         let mut values = vec![None; self.terms.len()];
         let mut gradient: Option<Tensor<4>> = None;
         for (octave, smaller) in images.iter().enumerate().rev() {
-            // What arrived from the smaller octave, spread over this one's pixels.
+            // The gradient at the next smaller octave, propagated through the halving.
             gradient = match gradient {
                 Some(gradient) => Some(self.halving(smaller)?.gradient(gradient)),
                 None => None,
             };
-            let arriving = self.evaluate_octave(octave, smaller, &mut values)?;
-            gradient = sum(gradient, arriving);
-            for (index, term) in self.at_image_of(octave) {
+            let octave_gradient = self.evaluate_octave(octave, smaller, &mut values)?;
+            gradient = sum(gradient, octave_gradient);
+            for (index, term) in self.image_terms(octave) {
                 let mut observation = Observation::from(smaller.clone());
                 let measured = term.loss.measure(&mut observation, term.weight)?;
                 values[index] = Some(measured.value);
@@ -299,8 +299,9 @@ impl Objective {
         })
     }
 
-    /// The layer whose features are not kept between the forward and the backward pass, but computed
-    /// again: the first, of a large image in host memory. Its map is the largest of all, and the cheapest.
+    /// The layer whose features are recomputed in the backward pass instead of kept: the first
+    /// layer, for large images in host memory. Its feature map is the largest and the cheapest to
+    /// compute.
     fn recomputed(&self, taps: &[Layer], image: &Tensor<4>) -> Option<Layer> {
         let [.., height, width] = image.dims();
         let first = self.vgg.architecture().layers().into_iter().next()?;
@@ -308,7 +309,8 @@ impl Objective {
         (large && taps.len() > 1 && taps.contains(&first)).then_some(first)
     }
 
-    /// The terms at one octave, into their places in `values`, and the gradient at its image.
+    /// Writes the feature terms of one octave to `values`, and returns their gradient at the image
+    /// of the octave.
     fn evaluate_octave(
         &self,
         octave: usize,
@@ -316,7 +318,7 @@ impl Objective {
         values: &mut [Option<Tensor<1>>],
     ) -> Result<Option<Tensor<4>>> {
         let mut taps = Vec::new();
-        for (_, layer, _) in self.at(octave) {
+        for (_, layer, _) in self.feature_terms(octave) {
             if !taps.contains(&layer) {
                 taps.push(layer);
             }
@@ -325,14 +327,18 @@ impl Objective {
             return Ok(None);
         }
         let recomputed = self.recomputed(&taps, image);
-        let taps: Vec<(Layer, bool)> = taps
+        let taps: Vec<LayerTap> = taps
             .into_iter()
-            .map(|layer| (layer, Some(layer) != recomputed))
+            .map(|layer| LayerTap {
+                layer,
+                returned: Some(layer) != recomputed,
+            })
             .collect();
         let (mut features, trace) = self.vgg.forward_maps(image.clone(), &taps)?;
-        // Each layer's losses are measured when the backward pass gets there, and its features freed:
-        // at the shallow layers each gradient is as large as all the deep layers together.
-        let measure = |layer: Layer| -> Result<Option<FeatureMap>> {
+        // The losses of a layer are evaluated when the backward pass reaches it, and its features
+        // are freed then. The gradient at a shallow layer is as large as all deep feature maps
+        // together.
+        let loss_gradient = |layer: Layer| -> Result<Option<FeatureMap>> {
             let map = if Some(layer) == recomputed {
                 self.vgg.feature_map(image.clone(), layer)?
             } else {
@@ -343,16 +349,16 @@ impl Objective {
             };
             let mut observation = Observation::from(map);
             let mut gradient = Gradient::default();
-            for (index, at, term) in self.at(octave) {
+            for (index, at, term) in self.feature_terms(octave) {
                 if at == layer {
                     let measured = term.loss.measure(&mut observation, term.weight)?;
                     values[index] = Some(measured.value);
                     gradient = gradient.plus(measured.gradient);
                 }
             }
-            gradient.multiplied_out(observation).map(Some)
+            gradient.evaluate(observation).map(Some)
         };
-        self.vgg.backward_from(&trace, measure).map(Some)
+        self.vgg.backward_from(&trace, loss_gradient).map(Some)
     }
 }
 

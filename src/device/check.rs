@@ -7,7 +7,9 @@ use burn::tensor::{Device, Tensor};
 use super::known::{CHANNELS, KnownLayer, chains, ends, expected};
 use super::{info_of, name_of};
 use crate::backend::{guarded, read};
-use crate::engine::{FeatureMap, Precision, Tap, Weighted, channels_last, compile, map_of};
+use crate::engine::{
+    FeatureMap, Precision, Tap, Weighted, channels_last, compile, map_from_values,
+};
 use crate::error::{DeviceReason, Error, Result};
 
 /// Computes convolutions with ReLUs and their gradients, a matrix product and a sum on `device`, by the kernels
@@ -98,11 +100,11 @@ fn through(
     let layers: Vec<Weighted> = chain.iter().flat_map(KnownLayer::layers).collect();
     let last = layers.len() - 1;
     let tap = Tap {
-        place: last,
-        kept: true,
+        index: last,
+        returned: true,
     };
     let map = |values: Vec<f32>, (height, width): (usize, usize), channels: usize| {
-        FeatureMap::from(map_of(values, [height, width, channels], device))
+        FeatureMap::from(map_from_values(values, [height, width, channels], device))
     };
     let input = map(input, bottom.size, bottom.shape.channels_in);
     let mut forward = compile(device, precision, &layers).forward(input, &[tap], true)?;

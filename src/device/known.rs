@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::engine::reference::{Case, gate};
+use crate::engine::reference::{Case, relu_backward};
 use crate::engine::{LazyParameters, Padding, Parameters, Pool, Pooling, Weighted};
 
 /// Channels of the maps that are computed: more than a vector.
@@ -183,7 +183,7 @@ fn summed(chain: &[KnownLayer], broken: bool) -> (Vec<f64>, Vec<f64>) {
         if layer.pooled {
             gradient = layer.case.spread(&gradient);
         }
-        gradient = gate(gradient, features);
+        gradient = relu_backward(gradient, features);
         gradient = layer.case.gradient(&layer.parameters, &gradient);
     }
     (map, gradient)

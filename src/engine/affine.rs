@@ -1,4 +1,4 @@
-//! Affine functions of the channels at each position: what gradients of statistics are.
+//! Affine functions of the channels at each position. Gradients of feature statistics have this form.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use burn::tensor::Tensor;
 use super::FeatureMap;
 use super::layout::{channels_last, channels_second, positions_by_channels};
 
-/// A function of the channels `f` of a position,
+/// An affine function of the channels `f` of a position,
 ///
 /// ```text
 /// f A + b + sum over targets of c (f - f0)
 /// ```
 ///
-/// of parts any of which may be missing.
+/// in which missing parts are zero.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Affine {
     /// `A`, `[N, N]`.
@@ -21,13 +21,13 @@ pub(crate) struct Affine {
     /// `b`, `[1, N]`.
     pub(crate) offset: Option<Tensor<2>>,
     /// Target maps `f0`, each with its factor `c`.
-    pub(crate) pulls: Vec<(Arc<FeatureMap>, f64)>,
+    pub(crate) differences: Vec<(Arc<FeatureMap>, f64)>,
 }
 
 impl Affine {
-    /// The function at each position of a map, by Burn's operations. `pulls` are those of this
-    /// function on the device of the map.
-    pub(super) fn apply(self, map: Tensor<4>, pulls: Vec<(Tensor<4>, f64)>) -> Tensor<4> {
+    /// Applies the function to each position of a map, by Burn's operations. `differences` replaces
+    /// the field of the same name, as tensors on the map's device.
+    pub(super) fn apply(self, map: Tensor<4>, differences: Vec<(Tensor<4>, f64)>) -> Tensor<4> {
         let [_, channels, height, width] = map.dims();
         let mut sum: Option<Tensor<4>> = None;
         let mut add = |part: Tensor<4>| {
@@ -40,7 +40,7 @@ impl Affine {
             let mixed = positions_by_channels(map.clone()).matmul(matrix);
             add(mixed.reshape([1, height, width, channels]));
         }
-        for (target, factor) in pulls {
+        for (target, factor) in differences {
             add((channels_last(map.clone()) - channels_last(target)).mul_scalar(factor));
         }
         if let Some(offset) = self.offset {

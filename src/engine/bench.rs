@@ -1,4 +1,4 @@
-//! A door for the benches to single layers, which the library itself never computes alone.
+//! Single layers for the benches.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use burn::tensor::module::conv_transpose2d;
 use burn::tensor::ops::ConvTransposeOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::burn_ops::{fold, gate, pad};
+use super::burn_ops::{fold, pad, relu_backward};
 use super::cpu::{Cpu, Map};
-use super::layout::{channels_second, map_of};
+use super::layout::{channels_second, map_from_values};
 use super::operation::{ConvolutionShape, LazyParameters, Parameters, Weighted};
 use super::padding::Padding;
 use super::precision::Precision;
@@ -31,7 +31,7 @@ fn layer(channels_in: usize, channels_out: usize) -> ConvolutionShape {
     }
 }
 
-/// Values that are neither flat nor mostly zero.
+/// Values that are neither constant nor mostly zero.
 fn ramp(length: usize) -> Vec<f32> {
     (0..length)
         .map(|i| (i % 251) as f32 / 251.0 - 0.5)
@@ -58,7 +58,7 @@ pub struct LayerBench {
 }
 
 impl LayerBench {
-    /// A layer over a square map; without the Winograd transform if `plain`.
+    /// A layer for a square input, without the Winograd transform if `plain`.
     #[must_use]
     pub fn new(
         channels_in: usize,
@@ -88,7 +88,7 @@ impl LayerBench {
         }
     }
 
-    /// Multiplications and additions of the layer as its definition reads.
+    /// Multiplications and additions of the layer as a direct convolution.
     #[must_use]
     pub fn operations(&self) -> u64 {
         (2 * self.shape.weights() * self.input.height() * self.input.width()) as u64
@@ -102,10 +102,10 @@ impl LayerBench {
 
     /// The gradient at the layer's input.
     pub fn backward(&self) {
-        let lower = self
+        let input_gradient = self
             .engine
             .input_gradient(&self.saved, &self.gradient, None, None);
-        self.engine.recycle(lower);
+        self.engine.recycle(input_gradient);
     }
 }
 
@@ -114,11 +114,11 @@ impl LayerBench {
 pub enum LayerWay {
     /// The crate's own kernels, in single precision.
     Own,
-    /// The same in half precision.
+    /// The crate's own kernels, in half precision.
     OwnHalf,
-    /// Plain sums; on GPUs Burn's convolution, turned for the backward pass.
+    /// Direct convolution; on GPUs Burn's convolution, with rotated filters for the backward pass.
     Plain,
-    /// A product with patches that are written out; in the backward pass Burn's transposed convolution.
+    /// im2col and a matrix product; Burn's transposed convolution for the backward pass.
     Columns,
 }
 
@@ -129,12 +129,12 @@ pub struct DeviceLayerBench {
     columns: Columns,
     input: Tensor<4>,
     gradient: Tensor<4>,
-    /// The features, and what the backward pass needs.
-    computed: OnceCell<(Tensor<4>, Option<Box<dyn Tape>>)>,
+    /// The features, and the state for the backward pass.
+    recorded: OnceCell<(Tensor<4>, Option<Box<dyn Tape>>)>,
 }
 
 impl DeviceLayerBench {
-    /// A layer over a square map.
+    /// A layer for a square input.
     #[must_use]
     pub fn new(
         way: LayerWay,
@@ -152,7 +152,7 @@ impl DeviceLayerBench {
         let parameters = parameters(shape);
         let map = |channels: usize| {
             let values = ramp(side * side * channels);
-            map_of(values, [side, side, channels], device)
+            map_from_values(values, [side, side, channels], device)
         };
         Self {
             way,
@@ -164,11 +164,11 @@ impl DeviceLayerBench {
             ),
             input: map(channels_in),
             gradient: map(channels_out),
-            computed: OnceCell::new(),
+            recorded: OnceCell::new(),
         }
     }
 
-    /// Computes the features this often, and waits for the last.
+    /// Computes the features `times` times, and waits for the last result.
     ///
     /// # Errors
     ///
@@ -181,17 +181,17 @@ impl DeviceLayerBench {
         wait(last)
     }
 
-    /// Computes the gradient at the input this often, and waits for the last.
+    /// Computes the input gradient `times` times, and waits for the last result.
     ///
     /// # Errors
     ///
     /// [`Error::Device`](crate::Error::Device) if the device fails.
     pub fn backward(&self, times: usize) -> Result<()> {
-        let (map, tape) = match self.computed.get() {
-            Some(computed) => computed,
+        let (map, tape) = match self.recorded.get() {
+            Some(recorded) => recorded,
             None => {
-                let computed = self.features(true)?;
-                self.computed.get_or_init(|| computed)
+                let recorded = self.features(true)?;
+                self.recorded.get_or_init(|| recorded)
             }
         };
         let mut last = None;
@@ -199,11 +199,11 @@ impl DeviceLayerBench {
             last = match tape {
                 Some(tape) => {
                     let gradient = || self.gradient.clone().into();
-                    let lower = tape.backward(&mut |_| Ok(Some(gradient())))?;
-                    lower.map(FeatureMap::into_tensor)
+                    let input_gradient = tape.backward(&mut |_| Ok(Some(gradient())))?;
+                    input_gradient.map(FeatureMap::into_tensor)
                 }
                 None => {
-                    let gradient = gate(self.gradient.clone(), map.clone());
+                    let gradient = relu_backward(self.gradient.clone(), map.clone());
                     Some(self.columns.input_gradient(gradient, &self.input))
                 }
             };
@@ -211,16 +211,16 @@ impl DeviceLayerBench {
         wait(last)
     }
 
-    fn features(&self, saves: bool) -> Result<(Tensor<4>, Option<Box<dyn Tape>>)> {
+    fn features(&self, record: bool) -> Result<(Tensor<4>, Option<Box<dyn Tape>>)> {
         if self.way == LayerWay::Columns {
             return Ok((self.columns.forward(&self.input), None));
         }
         let tap = Tap {
-            place: 0,
-            kept: true,
+            index: 0,
+            returned: true,
         };
         let input = self.input.clone().into();
-        let mut forward = Arc::clone(&self.trunk).forward(input, &[tap], saves)?;
+        let mut forward = Arc::clone(&self.trunk).forward(input, &[tap], record)?;
         match forward.features.pop() {
             Some((_, map)) => Ok((map.into_tensor(), forward.tape)),
             None => Err(Error::device("no features")),
@@ -228,7 +228,7 @@ impl DeviceLayerBench {
     }
 }
 
-/// A layer as a product with patches that are written out (im2col).
+/// A layer by im2col: patches are written to a matrix.
 struct Columns {
     /// `[9 channels in, channels out]`.
     matrix: Tensor<2>,
@@ -275,7 +275,7 @@ impl Columns {
     }
 }
 
-/// Waits for a map, by reading one value of it.
+/// Waits for a result by reading one of its values.
 fn wait(map: Option<Tensor<4>>) -> Result<()> {
     if let Some(map) = map {
         read::<f32, 4>(map.slice([0..1, 0..1, 0..1, 0..1]))?;

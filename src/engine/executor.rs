@@ -1,4 +1,4 @@
-//! The walk through the layers of a network: forward to the taps, backward to the image.
+//! Runs a chain of layers: forward to the tapped layers, backward to the image.
 
 use std::sync::Arc;
 
@@ -8,50 +8,54 @@ use super::pooling::{Pool, Pooling};
 use super::{ConvolutionShape, Engine, FeatureMap};
 use crate::error::Result;
 
-/// A layer whose features a forward pass is asked for, or whose gradient its backward pass gets.
+/// A tapped layer. A forward pass can return its features, and a backward pass asks for the gradient
+/// of the losses there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tap {
-    /// The layer, by its place in the network.
-    pub(crate) place: usize,
-    /// Whether the features are handed out.
-    pub(crate) kept: bool,
+    /// The index of the layer in the network.
+    pub(crate) index: usize,
+    /// Whether the forward pass returns the features.
+    pub(crate) returned: bool,
 }
 
-/// What a forward pass gives.
+/// The result of a forward pass.
 pub(crate) struct Forward {
-    /// The features of the kept taps with their places, from the image up.
+    /// The returned features with their layer indices, from the image up.
     pub(crate) features: Vec<(usize, FeatureMap)>,
-    /// What the backward pass needs, if it was asked for.
+    /// The state for the backward pass, if it was recorded.
     pub(crate) tape: Option<Box<dyn Tape>>,
 }
 
 /// The compiled layers of a network.
 pub(crate) trait Trunk: Send + Sync {
-    /// Computes the layers up to the deepest tap, no further. Taps may not be empty.
-    fn forward(self: Arc<Self>, image: FeatureMap, taps: &[Tap], saves: bool) -> Result<Forward>;
+    /// Computes the layers up to the deepest tap. There must be at least one tap. `record` tells
+    /// whether a backward pass follows.
+    fn forward(self: Arc<Self>, image: FeatureMap, taps: &[Tap], record: bool) -> Result<Forward>;
 
-    /// The same weights with other padding and pooling.
+    /// The layers with the same weights and another padding and pooling.
     fn with(&self, padding: Padding, pooling: Pooling) -> Arc<dyn Trunk>;
 
-    /// Frees the memory that was kept for reuse.
+    /// Frees the memory that is kept for reuse.
     fn release(&self);
 }
 
-/// What a forward pass saved. It serves any number of backward passes.
+/// The state that a forward pass saved for backward. It serves any number of backward passes.
 pub(crate) trait Tape: Send + Sync {
-    /// The shape `[1, C, H, W]` of the features of a tap.
-    fn shape(&self, place: usize) -> Option<[usize; 4]>;
+    /// The shape `[1, C, H, W]` of the features of a tapped layer.
+    fn shape(&self, index: usize) -> Option<[usize; 4]>;
 
-    /// The gradient at the image, from the gradients that `arriving` has at the taps; none if it has
-    /// none. It is asked for each tap when the walk gets there, from the deepest on, so that the
-    /// gradients of several layers need not exist at once.
+    /// The gradient at the image, or `None` if no tap has a gradient.
+    ///
+    /// `loss_gradient` returns the gradient of the losses at a tapped layer. It is called when the
+    /// backward pass reaches the layer, from the deepest tap on, so that the gradients of several
+    /// layers need not be in memory at once.
     fn backward(
         &self,
-        arriving: &mut dyn FnMut(usize) -> Result<Option<FeatureMap>>,
+        loss_gradient: &mut dyn FnMut(usize) -> Result<Option<FeatureMap>>,
     ) -> Result<Option<FeatureMap>>;
 }
 
-/// Layers on one engine.
+/// The layers of a network on one engine.
 pub(super) struct Executor<E: Engine> {
     engine: E,
     layers: Vec<Layer<E>>,
@@ -62,17 +66,18 @@ enum Layer<E: Engine> {
     Pool(Pool),
 }
 
-/// What is computed in one go: a layer, or a convolution with the pooling after it.
-struct Unit {
+/// A range of layers that are computed together: one layer, or a convolution with the pooling that
+/// follows.
+struct Step {
     first: usize,
     last: usize,
 }
 
-/// A unit of a forward pass, and what it saved.
+/// A step of a forward pass, and the state that it saved.
 struct Record<E: Engine> {
-    /// The place of its last layer.
-    place: usize,
-    /// Of its output, if that is tapped.
+    /// The index of the step's last layer.
+    layer: usize,
+    /// The shape of the output, if its layer is tapped.
     shape: Option<[usize; 4]>,
     saved: E::Saved,
 }
@@ -91,72 +96,72 @@ impl<E: Engine> Executor<E> {
         })
     }
 
-    /// The unit that begins with a layer, of an input of this height and width. A pooling goes with
-    /// the convolution before it where nobody asks for what is between.
-    fn unit(&self, first: usize, size: [usize; 2], taps: &[Tap], deepest: usize) -> Unit {
-        let alone = Unit { first, last: first };
+    /// The step that starts at layer `first`, for an input of this height and width. A pooling is
+    /// fused with the convolution before it, unless that convolution is tapped.
+    fn step(&self, first: usize, size: [usize; 2], taps: &[Tap], deepest: usize) -> Step {
+        let single = Step { first, last: first };
         let next = first + 1;
-        if next > deepest || taps.iter().any(|tap| tap.place == first) {
-            return alone;
+        if next > deepest || taps.iter().any(|tap| tap.index == first) {
+            return single;
         }
         match (&self.layers[first], &self.layers[next]) {
             (Layer::Convolution(_, convolution), Layer::Pool(pool))
-                if pool.halves() && self.engine.can_pool(convolution, size) =>
+                if pool.is_2x2_average() && self.engine.can_pool(convolution, size) =>
             {
-                Unit { first, last: next }
+                Step { first, last: next }
             }
-            _ => alone,
+            _ => single,
         }
     }
 
-    fn compute(&self, unit: &Unit, input: &E::Map, saves: bool) -> (E::Map, E::Saved) {
-        match &self.layers[unit.first] {
+    fn compute(&self, step: &Step, input: &E::Map, record: bool) -> (E::Map, E::Saved) {
+        match &self.layers[step.first] {
             Layer::Convolution(_, convolution) => {
-                let pooled = unit.last > unit.first;
+                let pooled = step.last > step.first;
                 self.engine.convolve(convolution, input, pooled)
             }
-            Layer::Pool(pool) => self.engine.pool(*pool, input, saves),
+            Layer::Pool(pool) => self.engine.pool(*pool, input, record),
         }
     }
 }
 
 impl<E: Engine> Trunk for Executor<E> {
-    fn forward(self: Arc<Self>, image: FeatureMap, taps: &[Tap], saves: bool) -> Result<Forward> {
+    fn forward(self: Arc<Self>, image: FeatureMap, taps: &[Tap], record: bool) -> Result<Forward> {
         let engine = &self.engine;
-        let deepest = taps.iter().map(|tap| tap.place).max().unwrap_or(0);
-        let kept = |place: usize| taps.iter().any(|tap| tap.place == place && tap.kept);
-        let tapped = |place: usize| taps.iter().any(|tap| tap.place == place);
+        let deepest = taps.iter().map(|tap| tap.index).max().unwrap_or(0);
+        let returned = |layer: usize| taps.iter().any(|tap| tap.index == layer && tap.returned);
+        let tapped = |layer: usize| taps.iter().any(|tap| tap.index == layer);
         let mut features = Vec::new();
         let mut records = Vec::new();
-        let mut map = engine.enter(image)?;
-        // The layer that made `map`.
-        let mut made_by = None;
+        let mut map = engine.import(image)?;
+        // The layer that computed `map`.
+        let mut producer = None;
         let mut first = 0;
         while first <= deepest {
             let [_, _, height, width] = engine.shape(&map);
-            let unit = self.unit(first, [height, width], taps, deepest);
-            let (next, saved) = self.compute(&unit, &map, saves);
-            if saves {
+            let step = self.step(first, [height, width], taps, deepest);
+            let (next, saved) = self.compute(&step, &map, record);
+            if record {
                 records.push(Record::<E> {
-                    place: unit.last,
-                    shape: tapped(unit.last).then(|| engine.shape(&next)),
+                    layer: step.last,
+                    shape: tapped(step.last).then(|| engine.shape(&next)),
                     saved,
                 });
             }
-            // The input is free as soon as the output exists, unless somebody asks for it.
+            // The input's memory is reused as soon as the output exists, unless the input is returned.
             let input = std::mem::replace(&mut map, next);
-            match made_by {
-                Some(place) if kept(place) => features.push((place, engine.leave(input))),
+            match producer {
+                Some(layer) if returned(layer) => features.push((layer, engine.export(input))),
                 _ => engine.recycle(input),
             }
-            made_by = Some(unit.last);
-            first = unit.last + 1;
+            producer = Some(step.last);
+            first = step.last + 1;
         }
-        if kept(deepest) {
-            features.push((deepest, engine.leave(map)));
+        if returned(deepest) {
+            features.push((deepest, engine.export(map)));
         }
-        let tape = saves.then(|| -> Box<dyn Tape> {
-            Box::new(Recorded {
+        let tape = record.then(|| -> Box<dyn Tape> {
+            Box::new(Records {
                 executor: Arc::clone(&self),
                 records,
             })
@@ -187,47 +192,47 @@ impl<E: Engine> Trunk for Executor<E> {
     }
 }
 
-/// The units of a forward pass, from the image up.
-struct Recorded<E: Engine> {
+/// The steps of a forward pass, from the image up.
+struct Records<E: Engine> {
     executor: Arc<Executor<E>>,
     records: Vec<Record<E>>,
 }
 
-impl<E: Engine> Tape for Recorded<E> {
-    fn shape(&self, place: usize) -> Option<[usize; 4]> {
-        let record = self.records.iter().find(|record| record.place == place)?;
+impl<E: Engine> Tape for Records<E> {
+    fn shape(&self, index: usize) -> Option<[usize; 4]> {
+        let record = self.records.iter().find(|record| record.layer == index)?;
         record.shape
     }
 
     fn backward(
         &self,
-        arriving: &mut dyn FnMut(usize) -> Result<Option<FeatureMap>>,
+        loss_gradient: &mut dyn FnMut(usize) -> Result<Option<FeatureMap>>,
     ) -> Result<Option<FeatureMap>> {
         let engine = &self.executor.engine;
-        let mut arriving = |record: &Record<E>| match record.shape {
-            Some(_) => arriving(record.place)?
-                .map(|map| engine.enter(map))
+        let mut loss_gradient = |record: &Record<E>| match record.shape {
+            Some(_) => loss_gradient(record.layer)?
+                .map(|map| engine.import(map))
                 .transpose(),
             None => Ok(None),
         };
         let mut gradient: Option<E::Map> = None;
         for (index, record) in self.records.iter().enumerate().rev() {
-            let above = match gradient.take() {
-                Some(above) => above,
-                // Nothing arrived yet: this may be the deepest gradient.
-                None => match arriving(record)? {
-                    Some(deepest) => engine.start(deepest, &record.saved),
+            let output_gradient = match gradient.take() {
+                Some(gradient) => gradient,
+                // No gradient so far: this layer may have the deepest one.
+                None => match loss_gradient(record)? {
+                    Some(deepest) => engine.start_backward(deepest, &record.saved),
                     None => continue,
                 },
             };
             let below = index.checked_sub(1).map(|below| &self.records[below]);
             let added = match below {
-                Some(below) => arriving(below)?,
+                Some(below) => loss_gradient(below)?,
                 None => None,
             };
-            let below = below.map(|below| &below.saved);
-            gradient = Some(engine.backward(&record.saved, above, added, below));
+            let saved_below = below.map(|below| &below.saved);
+            gradient = Some(engine.backward(&record.saved, output_gradient, added, saved_below));
         }
-        Ok(gradient.map(|gradient| engine.leave(gradient)))
+        Ok(gradient.map(|gradient| engine.export(gradient)))
     }
 }

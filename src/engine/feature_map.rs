@@ -1,4 +1,4 @@
-//! A feature map between the layers of a network and the losses that measure it.
+//! Feature maps that networks compute and losses measure.
 
 use std::borrow::Cow;
 
@@ -11,12 +11,12 @@ use super::moments::Moments;
 use crate::backend::is_in_host_memory;
 use crate::error::{Error, Result};
 
-/// A feature map `[1, C, H, W]`, or a gradient at one, in the form in which its engine computes it.
+/// A feature map `[1, C, H, W]`, or the gradient with respect to one, in the native form of its engine.
 #[derive(Clone, Debug)]
 pub(crate) enum FeatureMap {
-    /// On the CPU engine.
+    /// A map of the CPU engine.
     Host { map: cpu::Map, device: Device },
-    /// Anywhere else.
+    /// A map of any other engine.
     Tensor(Tensor<4>),
 }
 
@@ -26,17 +26,17 @@ impl From<Tensor<4>> for FeatureMap {
     }
 }
 
-/// Whether the kernels of the CPU engine serve a tensor: f32 in host memory, not under autodiff.
-fn suits_cpu(map: &Tensor<4>) -> bool {
+/// Whether the CPU engine supports a tensor: f32 in host memory, not under autodiff.
+fn is_cpu_map(map: &Tensor<4>) -> bool {
     is_in_host_memory(&map.device()) && !map.is_autodiff() && map.dtype() == DType::F32
 }
 
 impl FeatureMap {
-    /// Brings the map into the form that its device computes with. No copy is made where nobody else
-    /// holds the tensor. A map whose device fails to give it out is empty afterwards.
-    pub(crate) fn settle(&mut self) -> Result<()> {
+    /// Converts the map to the native form of its device, without a copy if the tensor is not
+    /// shared. If the device fails, the map is empty afterwards.
+    pub(crate) fn make_native(&mut self) -> Result<()> {
         match self {
-            Self::Tensor(tensor) if suits_cpu(tensor) => {
+            Self::Tensor(tensor) if is_cpu_map(tensor) => {
                 let device = tensor.device();
                 let empty = Self::Host {
                     map: cpu::Map::default(),
@@ -51,9 +51,9 @@ impl FeatureMap {
         Ok(())
     }
 
-    /// The map in the form that its device computes with.
-    pub(crate) fn settled(mut self) -> Result<Self> {
-        self.settle()?;
+    /// The map in the native form of its device.
+    pub(crate) fn into_native(mut self) -> Result<Self> {
+        self.make_native()?;
         Ok(self)
     }
 
@@ -78,7 +78,7 @@ impl FeatureMap {
         }
     }
 
-    /// The map as a tensor, which it is from now on.
+    /// Converts the map to a tensor in place and returns it.
     pub(crate) fn as_tensor(&mut self) -> Tensor<4> {
         let tensor = match self {
             Self::Host { map, device } => std::mem::take(map).into_tensor(device),
@@ -88,11 +88,11 @@ impl FeatureMap {
         tensor
     }
 
-    /// The map on the host, if the CPU engine serves it; a tensor is copied.
+    /// The map in the form of the CPU engine, if that supports it. A tensor is copied.
     fn on_host(&self) -> Result<Option<(Cow<'_, cpu::Map>, Device)>> {
         Ok(match self {
             Self::Host { map, device } => Some((Cow::Borrowed(map), device.clone())),
-            Self::Tensor(map) if suits_cpu(map) => {
+            Self::Tensor(map) if is_cpu_map(map) => {
                 let device = map.device();
                 Some((Cow::Owned(cpu::Map::from_tensor(map.clone())?), device))
             }
@@ -100,12 +100,12 @@ impl FeatureMap {
         })
     }
 
-    /// As a tensor, copied if it is on the host.
+    /// The map as a tensor. A map of the CPU engine is copied.
     fn to_tensor(&self) -> Tensor<4> {
         self.clone().into_tensor()
     }
 
-    /// The means over positions of channels and of their products.
+    /// First and second moments of the channels over positions.
     pub(crate) fn moments(&self) -> Result<Moments> {
         Ok(match self.on_host()? {
             Some((map, device)) => {
@@ -123,22 +123,23 @@ impl FeatureMap {
         })
     }
 
-    /// A function of the channels at each position, in the memory of the map where nobody else holds
-    /// it.
+    /// Applies an affine function to the channels of each position, in place if the memory is not
+    /// shared.
     pub(crate) fn affine(self, affine: Affine) -> Result<Self> {
-        let (mut map, device) = match self.settled()? {
+        let (mut map, device) = match self.into_native()? {
             Self::Host { map, device } => (map, device),
             Self::Tensor(map) => {
-                let pulls = affine.pulls.iter();
-                let pulls = pulls.map(|(target, factor)| (target.to_tensor(), *factor));
-                let pulls = pulls.collect();
-                return Ok(Self::Tensor(affine.apply(map, pulls)));
+                let differences = affine.differences.iter();
+                let differences = differences
+                    .map(|(target, factor)| (target.to_tensor(), *factor))
+                    .collect();
+                return Ok(Self::Tensor(affine.apply(map, differences)));
             }
         };
         let matrix = affine.matrix.map(values).transpose()?;
         let offset = affine.offset.map(values).transpose()?;
         let mut targets = Vec::new();
-        for (target, factor) in &affine.pulls {
+        for (target, factor) in &affine.differences {
             let target = match target.on_host()? {
                 Some((target, _)) => target,
                 None => Cow::Owned(cpu::Map::from_tensor(target.to_tensor())?),
@@ -153,9 +154,9 @@ impl FeatureMap {
         Ok(Self::Host { map, device })
     }
 
-    /// The sum with another map of the same shape.
+    /// The sum of two maps of the same shape.
     pub(crate) fn plus(self, other: Self) -> Result<Self> {
-        match (self.settled()?, other.settled()?) {
+        match (self.into_native()?, other.into_native()?) {
             (Self::Host { mut map, device }, Self::Host { map: added, .. }) => {
                 cpu::add(&mut map, &added);
                 Ok(Self::Host { map, device })
@@ -164,7 +165,7 @@ impl FeatureMap {
         }
     }
 
-    /// `sum (F - F0)^2`, one number on the device, from another map of the same shape.
+    /// `sum (F - F0)^2` for two maps of the same shape, one number on the device.
     pub(crate) fn squared_distance(&self, other: &Self) -> Result<Tensor<1>> {
         if let (Some((a, device)), Some((b, _))) = (self.on_host()?, other.on_host()?) {
             let distance = cpu::squared_distance(&a, &b);
@@ -178,7 +179,7 @@ impl FeatureMap {
     }
 }
 
-/// The values of a small tensor in host memory, where there is nothing to wait for.
+/// The values of a small tensor in host memory, which needs no synchronisation.
 fn values(tensor: Tensor<2>) -> Result<Vec<f32>> {
     tensor.try_into_vec_as().map_err(Error::device)
 }

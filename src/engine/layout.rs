@@ -1,28 +1,28 @@
-//! Tensors `[1, C, H, W]` in the order of their memory, which is channels last (NHWC).
+//! Views of tensors `[1, C, H, W]` in memory order, which is NHWC.
 //!
-//! Burn's operations on the other order make copies, so everything that touches all values of a
-//! feature map goes through here.
+//! Burn's operations on a permuted tensor make copies, so operations on whole feature maps use
+//! these views.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// `[1, H, W, C]`, a view.
+/// From `[1, C, H, W]` to `[1, H, W, C]`, a view.
 pub(crate) fn channels_last(map: Tensor<4>) -> Tensor<4> {
     map.permute([0, 2, 3, 1])
 }
 
-/// `[1, C, H, W]` of `[1, H, W, C]`, a view.
+/// From `[1, H, W, C]` to `[1, C, H, W]`, a view.
 pub(crate) fn channels_second(map: Tensor<4>) -> Tensor<4> {
     map.permute([0, 3, 1, 2])
 }
 
-/// A map as a matrix `[H * W, C]`. No copy where memory is channels last.
+/// A feature map as a matrix `[H * W, C]`, without a copy if its memory is NHWC.
 pub(crate) fn positions_by_channels(map: Tensor<4>) -> Tensor<2> {
     let [_, channels, height, width] = map.dims();
     channels_last(map).reshape([height * width, channels])
 }
 
-/// A map of `[H, W, C]` values.
-pub(crate) fn map_of(
+/// A feature map `[1, C, H, W]` from `[H, W, C]` values.
+pub(crate) fn map_from_values(
     values: Vec<f32>,
     [height, width, channels]: [usize; 3],
     device: &Device,

@@ -1,18 +1,18 @@
-//! How the layers of a network are computed, forward and backward, on one kind of device.
+//! Forward and backward passes of a network's layers, on each kind of device.
 //!
-//! An [`Engine`] computes single layers, an [`Executor`] walks a chain of them. Three engines do the
-//! same work: [`cpu`] on slices of host memory (Flex, NdArray), [`gpu`] by kernels that CubeCL compiles,
-//! and [`burn_ops`] by Burn's own operations, on any device and under autodiff. [`compile`] chooses one
-//! when a network is made.
+//! An [`Engine`] computes single layers. An [`Executor`] runs a chain of layers on an engine. There
+//! are three engines: [`cpu`] works on slices of host memory (Flex, NdArray), [`gpu`] runs CubeCL
+//! kernels, and [`burn_ops`] uses Burn's operations, on any device and under autodiff. [`compile`]
+//! chooses the engine when a network is created.
 //!
 //! ```text
-//! executor ──> Engine: cpu, gpu, burn_ops ──> operation (what a layer computes)
-//!         └──> feature_map (what passes between layers and losses) ──> cpu, layout
+//! executor ──> Engine: cpu, gpu, burn_ops ──> operation (shapes and weights of layers)
+//!         └──> feature_map (features and gradients, for layers and losses) ──> cpu, layout
 //! ```
 //!
-//! Feature maps are channels last (NHWC) in memory on every engine. Weights are frozen, so a backward
-//! pass needs little of the forward pass: which features each ReLU passed, and where the maxima of a
-//! pooling were.
+//! Feature maps are NHWC in memory on every engine. Weights are frozen, so no weight gradients are
+//! computed and little is saved for backward: the mask of each ReLU, and the argmax of each max
+//! pooling.
 
 mod affine;
 mod bench;
@@ -41,7 +41,7 @@ use self::executor::Executor;
 pub(crate) use self::executor::{Forward, Tap, Tape, Trunk};
 pub(crate) use self::feature_map::FeatureMap;
 pub(crate) use self::layout::{
-    add_maps, channels_last, channels_second, map_of, positions_by_channels,
+    add_maps, channels_last, channels_second, map_from_values, positions_by_channels,
 };
 pub(crate) use self::moments::Moments;
 pub(crate) use self::operation::{
@@ -55,46 +55,46 @@ use crate::error::Result;
 
 /// Computes single layers on one kind of device.
 ///
-/// A gradient that is handed from layer to layer has been taken through the layer above, and holds
-/// what the losses at this feature map added.
+/// The gradient that is passed from layer to layer is the sum of the input gradient of the layer
+/// above and the gradient of the losses at this feature map.
 pub(crate) trait Engine: Clone + Send + Sync + 'static {
-    /// A convolution with its weights, packed as the kernels read them, each form when first used.
+    /// A convolution with its weights, packed for the kernels at their first use.
     type Convolution: Send + Sync;
-    /// A feature map between two layers, or the gradient at one.
+    /// A feature map between two layers, or the gradient with respect to one.
     type Map: Send;
-    /// What a layer saves for its backward pass.
+    /// The state that a layer saves for its backward pass.
     type Saved: Send + Sync;
 
-    /// A convolution whose weights are made at its first use.
+    /// A convolution whose weights are drawn or read at its first use.
     fn convolution(
         &self,
         shape: ConvolutionShape,
         parameters: &Arc<LazyParameters>,
     ) -> Self::Convolution;
 
-    /// The same convolution with another padding. It shares the packed weights.
+    /// A convolution with the same packed weights and another padding.
     fn with_padding(&self, convolution: &Self::Convolution, padding: Padding) -> Self::Convolution;
 
-    /// Takes a feature map over.
-    fn enter(&self, map: FeatureMap) -> Result<Self::Map>;
+    /// Converts a feature map to this engine's form.
+    fn import(&self, map: FeatureMap) -> Result<Self::Map>;
 
-    /// Hands a feature map out.
-    fn leave(&self, map: Self::Map) -> FeatureMap;
+    /// Converts a map of this engine to a feature map.
+    fn export(&self, map: Self::Map) -> FeatureMap;
 
-    /// `[1, C, H, W]`.
+    /// The shape `[1, C, H, W]` of a map.
     fn shape(&self, map: &Self::Map) -> [usize; 4];
 
-    /// Takes back the memory of a map that is no longer needed.
+    /// Reuses the memory of a map that is no longer needed.
     fn recycle(&self, _map: Self::Map) {}
 
-    /// Frees the memory that was kept for reuse.
+    /// Frees the memory that is kept for reuse.
     fn release(&self) {}
 
-    /// Whether [`convolve`](Self::convolve) can average 2x2 features of a map of this height and
-    /// width as it writes them.
+    /// Whether [`convolve`](Self::convolve) can fuse 2x2 average pooling for an input of this
+    /// height and width.
     fn can_pool(&self, convolution: &Self::Convolution, size: [usize; 2]) -> bool;
 
-    /// The features of a convolution and its ReLU; averaged over 2x2 positions if `pooled`.
+    /// The features of a convolution and its ReLU, after 2x2 average pooling if `pooled`.
     fn convolve(
         &self,
         convolution: &Arc<Self::Convolution>,
@@ -102,25 +102,26 @@ pub(crate) trait Engine: Clone + Send + Sync + 'static {
         pooled: bool,
     ) -> (Self::Map, Self::Saved);
 
-    /// A pooling layer; `saved` says whether a backward pass will follow.
-    fn pool(&self, pool: Pool, input: &Self::Map, saved: bool) -> (Self::Map, Self::Saved);
+    /// The output of a pooling layer. `record` tells whether a backward pass follows.
+    fn pool(&self, pool: Pool, input: &Self::Map, record: bool) -> (Self::Map, Self::Saved);
 
-    /// Prepares the gradient at the deepest feature map. `saved` is what that map's layer saved.
-    fn start(&self, gradient: Self::Map, saved: &Self::Saved) -> Self::Map;
+    /// Prepares the gradient at the deepest feature map for [`backward`](Self::backward). `saved`
+    /// is the state of the layer that made the map.
+    fn start_backward(&self, gradient: Self::Map, saved: &Self::Saved) -> Self::Map;
 
-    /// Takes a gradient through a layer to the feature map below it and adds `added`, the gradient of
-    /// the losses there. `below` is what the layer that made that map saved; there is none of the
-    /// image.
+    /// The gradient at a layer's input: the input gradient of the layer plus `loss_gradient`, the
+    /// gradient of the losses at the same feature map. `saved_below` is the state of the layer that
+    /// made this map, `None` for the image.
     fn backward(
         &self,
         saved: &Self::Saved,
         gradient: Self::Map,
-        added: Option<Self::Map>,
-        below: Option<&Self::Saved>,
+        loss_gradient: Option<Self::Map>,
+        saved_below: Option<&Self::Saved>,
     ) -> Self::Map;
 }
 
-/// The layers of a network on the engine that suits a device and a precision.
+/// Compiles layers for the engine that serves this device and precision.
 pub(crate) fn compile(
     device: &Device,
     precision: Precision,
@@ -137,12 +138,12 @@ pub(crate) fn compile(
     Executor::compile(burn_ops::BurnOps::new(device), layers)
 }
 
-/// The same layers by operations that Burn's autodiff sees through.
+/// Compiles layers to operations that Burn's autodiff can differentiate.
 pub(crate) fn compile_differentiable(device: &Device, layers: &[Weighted]) -> Arc<dyn Trunk> {
     Executor::compile(burn_ops::BurnOps::new(device.clone().inner()), layers)
 }
 
-/// Whether a device computes in half precision.
+/// Whether a device supports half precision.
 pub(crate) fn has_half(device: &Device) -> bool {
     #[cfg(feature = "cube")]
     {
@@ -156,7 +157,7 @@ pub(crate) fn has_half(device: &Device) -> bool {
     }
 }
 
-/// Whether there are kernels in half precision for a convolution of this shape.
+/// Whether there are half-precision kernels for a convolution of this shape.
 pub(crate) fn has_half_kernel(shape: ConvolutionShape) -> bool {
     #[cfg(feature = "cube")]
     {

@@ -1,20 +1,20 @@
-//! Means of channels over positions: what losses of style compare.
+//! Moments of channels over positions, which style losses compare.
 
 use burn::tensor::Tensor;
 
 use super::layout::positions_by_channels;
 
-/// Means over positions.
+/// First and second moments over positions.
 #[derive(Clone, Debug)]
 pub(crate) struct Moments {
-    /// Of each channel, `[1, N]`.
+    /// The mean of each channel, `[1, N]`.
     pub(crate) mean: Tensor<2>,
-    /// Of each product of two channels, `[N, N]`.
+    /// The mean of each product of two channels, `[N, N]`, not centred.
     pub(crate) second: Tensor<2>,
 }
 
 impl Moments {
-    /// Of a map `[1, N, H, W]`, by Burn's operations.
+    /// The moments of a map `[1, N, H, W]`, by Burn's operations.
     pub(super) fn of_tensor(map: Tensor<4>) -> Self {
         let features = positions_by_channels(map);
         let [positions, _] = features.dims();
@@ -25,10 +25,10 @@ impl Moments {
     }
 }
 
-/// Sums over positions of the products of channels, `F' F`, `[N, N]`, for `F` of `[M, N]`.
+/// `F' F`, `[N, N]`, for features `F`, `[M, N]`.
 ///
-/// Few results of very many terms each would leave most of a GPU idle. So the sum is made of several
-/// products, each over a part of the positions.
+/// A product with few results and many terms would leave most of a GPU idle. The positions are
+/// therefore split into parts (split-K), and the products of the parts are added.
 fn products(features: Tensor<2>) -> Tensor<2> {
     let [positions, channels] = features.dims();
     let parts = parts(positions, channels);
@@ -44,14 +44,15 @@ fn products(features: Tensor<2>) -> Tensor<2> {
         .reshape([channels, channels])
 }
 
-/// Results that a GPU's workgroup computes along each side, and how many workgroups keep it busy.
+/// Side of the block of results that a GPU's workgroup computes.
 const BLOCK: usize = 64;
+/// Workgroups that keep a GPU busy.
 const BLOCKS: usize = 256;
 
-/// Fewer positions than these are not worth a product of their own.
+/// The fewest positions in a part.
 const LEAST_POSITIONS: usize = 256;
 
-/// Into how many equal parts positions are cut.
+/// The number of equal parts that positions are split into.
 fn parts(positions: usize, channels: usize) -> usize {
     let wanted = BLOCKS / channels.div_ceil(BLOCK).pow(2);
     let most = wanted.min(positions / LEAST_POSITIONS);

@@ -1,11 +1,11 @@
-//! What the layers of a network compute: convolutions with their weights, and poolings.
+//! The operations of a network's layers: convolutions with their weights, and poolings.
 
 use std::sync::{Arc, OnceLock};
 
 use super::padding::Padding;
 use super::pooling::Pool;
 
-/// What a layer computes.
+/// The operation of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Convolution(ConvolutionShape),
@@ -22,7 +22,7 @@ impl Operation {
     }
 }
 
-/// A layer with its weights, if it has any.
+/// The operation of a layer, with its weights if it has any.
 #[derive(Clone)]
 pub(crate) enum Weighted {
     Convolution(ConvolutionShape, Arc<LazyParameters>),
@@ -39,7 +39,7 @@ impl Weighted {
     }
 }
 
-/// The geometry of a convolution and whether a ReLU follows.
+/// The geometry of a convolution, and whether a ReLU follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ConvolutionShape {
     pub(crate) channels_in: usize,
@@ -52,7 +52,8 @@ pub(crate) struct ConvolutionShape {
 }
 
 impl ConvolutionShape {
-    /// Height and width of the output for an input of this height and width; 0 where no filter fits.
+    /// Height and width of the output for an input of this height and width, or 0 if the kernel
+    /// does not fit.
     pub(crate) fn output(&self, height: usize, width: usize) -> (usize, usize) {
         let axis = |length: usize| match (length + 2 * self.padding).checked_sub(self.kernel) {
             Some(rest) => rest / self.stride + 1,
@@ -61,12 +62,12 @@ impl ConvolutionShape {
         (axis(height), axis(width))
     }
 
-    /// Number of values of the weight.
+    /// The number of weights, without biases.
     pub(crate) fn weights(&self) -> usize {
         self.channels_out * self.channels_in * self.kernel * self.kernel
     }
 
-    /// Inputs of one output value.
+    /// The number of inputs of one output value.
     pub(crate) fn fan_in(&self) -> usize {
         self.channels_in * self.kernel * self.kernel
     }
@@ -80,14 +81,14 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// One 3x3 filter, in rows.
+    /// A 3x3 filter, row by row.
     pub(super) fn filter(&self, channels_in: usize, output: usize, input: usize) -> [f32; 9] {
         std::array::from_fn(|i| self.weight[(output * channels_in + input) * 9 + i])
     }
 }
 
-/// Parameters that are drawn or read when first needed: the fully connected layers hold 120 of
-/// VGG-19's 140 million values, and few runs get there.
+/// Parameters that are drawn or read at their first use. The fully connected layers hold 120 of
+/// VGG-19's 140 million values, and few runs use them.
 pub(crate) struct LazyParameters {
     source: Box<dyn Fn() -> Arc<Parameters> + Send + Sync>,
     values: OnceLock<Arc<Parameters>>,
@@ -101,12 +102,12 @@ impl LazyParameters {
         })
     }
 
-    /// The parameters, made at the first call.
+    /// The parameters, drawn or read at the first call.
     pub(crate) fn get(&self) -> &Arc<Parameters> {
         self.values.get_or_init(|| (self.source)())
     }
 
-    /// Whether they were made.
+    /// Whether the parameters are in memory.
     pub(crate) fn is_made(&self) -> bool {
         self.values.get().is_some()
     }

@@ -1,4 +1,4 @@
-//! How a convolution extends its input beyond the border.
+//! Padding of a convolution's input.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ use crate::error::{Error, unknown_name};
 /// | [`Replicate`](Padding::Replicate) | `a a b c d d` |
 /// | [`Circular`](Padding::Circular) | `d a b c d a` |
 ///
-/// VGG was published with zero padding. Zeros mark the border for every layer, so that statistics of
-/// features depend on the position. The other three paddings use values of the input only.
+/// VGG was published with zero padding. Zeros mark the border for every layer, so feature
+/// statistics depend on the position. The other three paddings use only values of the input.
 #[derive(
     Clone,
     Copy,
@@ -49,7 +49,7 @@ fn unknown(name: &str) -> Error {
     unknown_name::<Padding>("padding", name)
 }
 
-/// The source of a padded position that holds zero instead of a sample of the input.
+/// The source index of a padded position that is zero.
 pub(crate) const ZERO: i32 = -1;
 
 impl Padding {
@@ -66,8 +66,8 @@ impl Padding {
         }
     }
 
-    /// For an axis of `length` samples padded by `amount` on both sides: the index of the input sample at
-    /// each padded position, or [`ZERO`].
+    /// The index of the input sample at each padded position, or [`ZERO`], for an axis of `length`
+    /// samples padded by `amount` on both sides.
     pub(crate) fn sources(self, length: usize, amount: usize) -> Vec<i32> {
         let n = length as i32;
         (-(amount as i32)..n + amount as i32)
@@ -83,7 +83,7 @@ impl Padding {
     }
 }
 
-/// The sources of an axis of `length` samples with `amount` zeros on both sides.
+/// The source indices of an axis of `length` samples with `amount` zeros on both sides.
 pub(crate) fn zero_sources(length: usize, amount: usize) -> Vec<i32> {
     Padding::Zero.sources(length, amount)
 }

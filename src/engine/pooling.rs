@@ -1,4 +1,4 @@
-//! Pooling layers, which halve feature maps between blocks of convolutions.
+//! Pooling layers.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +6,8 @@ use crate::error::{Error, unknown_name};
 
 /// The operation of a pooling layer on its window.
 ///
-/// The method calls for averages; VGG was published with maxima. Averages pass a gradient to every
-/// pixel. Images made through them are smoother, and losses fall further.
+/// He, Wang and Hopcroft use average pooling; VGG was published with max pooling. With average
+/// pooling every pixel has a gradient, images are smoother, and losses fall further.
 #[derive(
     Clone,
     Copy,
@@ -36,7 +36,7 @@ fn unknown(name: &str) -> Error {
     unknown_name::<Pooling>("pooling", name)
 }
 
-/// The geometry of a pooling layer. A window that reaches beyond the input gives no output.
+/// The geometry of a pooling layer. Windows that extend beyond the input are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pool {
     pub(crate) pooling: Pooling,
@@ -54,8 +54,8 @@ impl Pool {
         (axis(height), axis(width))
     }
 
-    /// Whether this is average pooling over 2x2 pixels with stride 2.
-    pub(super) fn halves(&self) -> bool {
+    /// Whether this is 2x2 average pooling with stride 2.
+    pub(super) fn is_2x2_average(&self) -> bool {
         self.pooling == Pooling::Average && self.kernel == 2 && self.stride == 2
     }
 }

@@ -23,16 +23,16 @@ use crate::error::{Error, unknown_name};
 #[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Precision {
     /// f32. 3x3 layers with many channels use the Winograd transform. It takes a quarter of the
-    /// multiplications and rounds a little more (figures in `docs/ACCURACY.md`). Its matrix products are
-    /// Burn's, which round their factors to TF32 on CUDA devices.
+    /// multiplications and rounds a little more (figures in `docs/ACCURACY.md`). On GPUs it uses
+    /// Burn's matrix products, which round their operands to TF32 on CUDA devices.
     #[default]
     Single,
-    /// f32. Each output is a sum of products, as in the definition of a convolution. Several times slower.
+    /// f32 without the Winograd transform: direct convolution. Several times slower.
     Plain,
-    /// As `Single`, but feature maps between layers are stored in f16, in half the memory, on GPUs that
-    /// have this format. Sums, products and losses stay in f32. Gradients are scaled into the range of f16
-    /// at every layer with a loss. All layers must have 3x3 filters, and images at most four channels or an
-    /// even number of them.
+    /// As `Single`, but feature maps are stored in f16, which takes half the memory. Only for GPUs
+    /// that support f16. Sums, products and losses stay in f32. Gradients are scaled to the range
+    /// of f16 at each layer with a loss. All layers must have 3x3 filters. Images must have at most
+    /// four channels or an even number of channels.
     Half,
 }
 

@@ -1,10 +1,9 @@
-//! Convolutions in f64, written as the definition reads: what kernels are tested against, and devices
-//! checked.
+//! Direct convolution in f64, the reference for tests of kernels and checks of devices.
 
 use super::operation::{ConvolutionShape, Parameters};
 use super::padding::{Padding, ZERO};
 
-/// Values without a pattern, in -1..1.
+/// Pseudo-random values in -1..1.
 #[cfg(test)]
 pub(super) fn noise(length: usize, seed: usize) -> Vec<f32> {
     let mut state = seed as u32 * 2_654_435_761 + 12345;
@@ -16,7 +15,7 @@ pub(super) fn noise(length: usize, seed: usize) -> Vec<f32> {
         .collect()
 }
 
-/// A convolution of maps of one size, as its definition reads.
+/// A convolution of inputs of one size.
 pub(crate) struct Case {
     pub(crate) shape: ConvolutionShape,
     pub(crate) size: (usize, usize),
@@ -31,14 +30,15 @@ impl Case {
         }
     }
 
-    /// The same parameters, as a network gives them.
+    /// The parameters in the form of a network's.
     #[cfg(test)]
     pub(super) fn lazy_parameters(&self) -> std::sync::Arc<super::LazyParameters> {
         let parameters = std::sync::Arc::new(self.parameters());
         super::LazyParameters::new(move || std::sync::Arc::clone(&parameters))
     }
 
-    /// Each term of the sum, as (output pixel, output channel, input pixel, input channel, weight).
+    /// Calls `term` for each term of the convolution: output pixel, output channel, input pixel,
+    /// input channel, weight.
     fn terms(
         &self,
         parameters: &Parameters,
@@ -59,8 +59,8 @@ impl Case {
                 let source = row as usize * self.size.1 + column as usize;
                 for output in 0..shape.channels_out {
                     for input in 0..shape.channels_in {
-                        let place = (output * shape.channels_in + input) * taps + tap;
-                        let weight = f64::from(parameters.weight[place]);
+                        let index = (output * shape.channels_in + input) * taps + tap;
+                        let weight = f64::from(parameters.weight[index]);
                         term(pixel, output, source, input, weight);
                     }
                 }
@@ -68,7 +68,7 @@ impl Case {
         }
     }
 
-    /// Sums with the bias, before the ReLU, of a map `[height, width, channels]`.
+    /// The convolution of an input `[height, width, channels]` with bias, before the ReLU.
     pub(crate) fn forward<T>(&self, parameters: &Parameters, input: &[T]) -> Vec<f64>
     where
         T: Copy + Into<f64>,
@@ -86,19 +86,19 @@ impl Case {
         sums
     }
 
-    /// The gradient at the input from that at the sums.
-    pub(crate) fn gradient(&self, parameters: &Parameters, above: &[f64]) -> Vec<f64> {
+    /// The input gradient from the gradient before the ReLU.
+    pub(crate) fn gradient(&self, parameters: &Parameters, output_gradient: &[f64]) -> Vec<f64> {
         let channels = self.shape.channels_in;
         let mut sums = vec![0.0; self.size.0 * self.size.1 * channels];
         self.terms(parameters, |pixel, output, source, channel, weight| {
-            let value = above[pixel * self.shape.channels_out + output];
+            let value = output_gradient[pixel * self.shape.channels_out + output];
             sums[source * channels + channel] += weight * value;
         });
         sums
     }
 
-    /// For each feature that 2x2 averages cover: its place, and that of the average.
-    fn quarters(&self) -> impl Iterator<Item = (usize, usize)> {
+    /// For each feature in a 2x2 window: its index, and the index of its window.
+    fn window_indices(&self) -> impl Iterator<Item = (usize, usize)> {
         let (height, width) = self.shape.output(self.size.0, self.size.1);
         let (rows, columns) = (height / 2, width / 2);
         let channels = self.shape.channels_out;
@@ -111,27 +111,27 @@ impl Case {
         })
     }
 
-    /// Averages of 2x2 features.
+    /// The features after 2x2 average pooling.
     pub(crate) fn averages(&self, features: &[f64]) -> Vec<f64> {
         let (height, width) = self.shape.output(self.size.0, self.size.1);
         let mut averages = vec![0.0; (height / 2) * (width / 2) * self.shape.channels_out];
-        for (high, low) in self.quarters() {
+        for (high, low) in self.window_indices() {
             averages[low] += features[high] / 4.0;
         }
         averages
     }
 
-    /// The gradient at features from that at their averages.
+    /// The gradient before 2x2 average pooling from the gradient after it.
     pub(crate) fn spread(&self, gradient: &[f64]) -> Vec<f64> {
         let (height, width) = self.shape.output(self.size.0, self.size.1);
         let mut spread = vec![0.0; height * width * self.shape.channels_out];
-        for (high, low) in self.quarters() {
+        for (high, low) in self.window_indices() {
             spread[high] = gradient[low] / 4.0;
         }
         spread
     }
 
-    /// A 3x3 layer with a ReLU.
+    /// A 3x3 convolution with ReLU.
     pub(crate) fn with_relu(channels: (usize, usize), mode: Padding, size: (usize, usize)) -> Self {
         Self {
             shape: ConvolutionShape {
@@ -148,15 +148,15 @@ impl Case {
     }
 }
 
-/// A gradient where the ReLU passed features, zero elsewhere.
-pub(crate) fn gate(gradient: impl IntoIterator<Item = f64>, features: &[f64]) -> Vec<f64> {
+/// The gradient before a ReLU from the gradient after it.
+pub(crate) fn relu_backward(gradient: impl IntoIterator<Item = f64>, features: &[f64]) -> Vec<f64> {
     let pairs = gradient.into_iter().zip(features);
     pairs
         .map(|(value, feature)| if *feature > 0.0 { value } else { 0.0 })
         .collect()
 }
 
-/// Compares, as a share of the largest value.
+/// Asserts that errors are below `tolerance`, relative to the largest value.
 #[cfg(test)]
 pub(crate) fn assert_near(what: &str, tolerance: f64, found: &[f32], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}");
@@ -170,7 +170,7 @@ pub(crate) fn assert_near(what: &str, tolerance: f64, found: &[f32], expected: &
     }
 }
 
-/// Numbers of `tests/golden/resampled.py`.
+/// The numbers that `tests/golden/resampled.py` computed.
 #[cfg(test)]
 pub(crate) fn golden(part: &str, name: &str) -> Vec<f64> {
     let text = include_str!("../../tests/golden/resampled.json");

@@ -1,4 +1,4 @@
-//! Winograd's minimal filtering F(4x4, 3x3): the matrices, and the transform of filters.
+//! Winograd's minimal filtering F(4x4, 3x3): the matrices and the filter transform.
 //!
 //! With the matrices `A`, `B`, `G` of Lavin and Gray ("Fast Algorithms for Convolutional Neural
 //! Networks", CVPR 2016, section 4.3)
@@ -7,21 +7,21 @@
 //! Y = A' [ (G g G') . (B' d B) ] A          g filter 3x3, d input tile 6x6, Y output tile 4x4
 //! ```
 //!
-//! where `.` multiplies element by element. The polynomials are evaluated at 0, 1, -1, 1/2, -2 and
+//! where `.` is the elementwise product. The polynomials are evaluated at 0, 1, -1, 1/2, -2 and
 //! infinity, which rounds a third less than 0, 1, -1, 2, -2 and infinity (Barabasz et al., "Error
 //! analysis and improving the accuracy of Winograd convolution for deep neural networks", ACM
 //! Transactions on Mathematical Software 46, 2020).
 
-/// Rows and columns of an input tile.
+/// Side of an input tile.
 pub(super) const WINDOW: usize = 6;
 
-/// Rows and columns of an output tile.
+/// Side of an output tile.
 pub(super) const TILE: usize = 4;
 
-/// The elements of a transformed tile.
+/// Elements of a transformed tile.
 pub(super) const ELEMENTS: usize = WINDOW * WINDOW;
 
-/// Eighths of `B'`. The CPU engine writes its sums out.
+/// `8 B'`. The CPU engine has its sums written out.
 #[cfg(any(feature = "cube", test))]
 pub(super) const INPUT: [[i32; WINDOW]; WINDOW] = [
     [8, -12, -16, 12, 8, 0],
@@ -32,7 +32,7 @@ pub(super) const INPUT: [[i32; WINDOW]; WINDOW] = [
     [0, 8, -12, -16, 12, 8],
 ];
 
-/// Eighths of `A'`.
+/// `8 A'`.
 #[cfg(any(feature = "cube", test))]
 pub(super) const OUTPUT: [[i32; WINDOW]; TILE] = [
     [8, 8, 8, 8, 8, 0],
@@ -41,9 +41,9 @@ pub(super) const OUTPUT: [[i32; WINDOW]; TILE] = [
     [0, 8, -8, 1, -64, 8],
 ];
 
-/// `G g G'` of a filter in rows.
+/// `G g G'` for a filter, row by row.
 pub(super) fn transform_filter(filter: &[f32; 9]) -> [f32; ELEMENTS] {
-    // In f64, since it happens once for each network and its error would stay in every result.
+    // In f64: this runs once for each network, and its rounding would affect every result.
     let column = |g: [f64; 3]| {
         [
             g[0],
@@ -70,15 +70,14 @@ pub(super) fn transform_filter(filter: &[f32; 9]) -> [f32; ELEMENTS] {
 mod tests {
     use super::*;
 
-    /// The transforms compute the correlation of six inputs with three taps, exactly in rationals
-    /// of small numerators, which f64 holds.
+    /// The transforms compute the correlation of six inputs with three taps. f64 holds these rationals
+    /// exactly.
     #[test]
     fn the_matrices_compute_a_correlation() {
         let filter = [3.0, -5.0, 7.0];
         let input = [2.0, -3.0, 5.0, 11.0, -13.0, 4.0];
         let mut nine = [0.0; 9];
         nine[..3].copy_from_slice(&filter.map(|tap| tap as f32));
-        // A filter of one row: its transform's first row is the filter's own transform.
         let transformed = transform_filter(&nine);
         for output in 0..TILE {
             let sum: f64 = (0..WINDOW)
@@ -99,8 +98,8 @@ mod tests {
         assert!(transformed.iter().all(|value| value.is_finite()));
     }
 
-    /// `G` in one dimension: the transform of a filter whose only column is this tap's, in its
-    /// first column, where `G` is one.
+    /// An entry of `G`. A filter with a single 1 in its first column has this column of `G` as the
+    /// first column of its transform.
     fn one_dimension(tap: usize, element: usize) -> f32 {
         let mut filter = [0.0; 9];
         filter[tap * 3] = 1.0;

@@ -1,4 +1,4 @@
-//! Decoded images as tensors, and tensors as images.
+//! Conversions between decoded images and tensors.
 
 use burn::tensor::{Device, Tensor};
 use image::{DynamicImage, ImageBuffer, Rgb, Rgb32FImage};
@@ -7,7 +7,7 @@ use super::Raster;
 use super::format::{Depth, encoded};
 use crate::error::{Error, Result, all_finite};
 
-/// An image of any pixel type as sRGB values in 0..=1, transparency composited over white.
+/// Converts an image of any pixel type to sRGB values in 0..=1. Transparency is composited over white.
 #[must_use]
 pub fn flatten(image: &DynamicImage) -> Rgb32FImage {
     if !image.color().has_alpha() {
@@ -20,14 +20,15 @@ pub fn flatten(image: &DynamicImage) -> Rgb32FImage {
     })
 }
 
-/// An image of any pixel type as a tensor `[1, 3, H, W]`, transparency over white.
+/// Converts an image of any pixel type to a tensor `[1, 3, H, W]`. Transparency is composited over
+/// white.
 #[must_use]
 pub fn from_image(image: &DynamicImage, device: &Device) -> Tensor<4> {
     Raster::from(flatten(image)).to_tensor(device)
 }
 
-/// A tensor `[1, C, H, W]` of one to four channels as an image of 8 bits a channel: values beyond
-/// 0..=1 are clipped, others rounded to the nearest step.
+/// Converts a tensor `[1, C, H, W]` of one to four channels to an image with 8 bits for each
+/// channel. Values are clipped to 0..=1 and rounded to the nearest step.
 ///
 /// # Errors
 ///
@@ -37,7 +38,7 @@ pub fn to_image8(tensor: Tensor<4>) -> Result<DynamicImage> {
     finite(tensor).map(|raster| encoded(&raster, Depth::Eight))
 }
 
-/// As [`to_image8`] with 16 bits a channel.
+/// As [`to_image8`], with 16 bits for each channel.
 ///
 /// # Errors
 ///
@@ -46,6 +47,7 @@ pub fn to_image16(tensor: Tensor<4>) -> Result<DynamicImage> {
     finite(tensor).map(|raster| encoded(&raster, Depth::Sixteen))
 }
 
+/// Reads an image of finite values.
 fn finite(tensor: Tensor<4>) -> Result<Raster> {
     let shape = tensor.dims();
     if shape[0] != 1 || !(1..=4).contains(&shape[1]) {

@@ -1,17 +1,17 @@
-//! Pixel types of files: how many channels, of how many bits.
+//! Pixel types of image files: channels and bits.
 
 use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
 
 use super::{Raster, Size};
 
-/// The pixel type of an image or map in a file.
+/// The pixel type of an image file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) channels: usize,
     pub(crate) depth: Depth,
 }
 
-/// Bits of a channel.
+/// Bits for each channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
     Eight,
@@ -29,8 +29,7 @@ impl Format {
     }
 }
 
-/// A raster of one to four channels as an image: a grey, a grey with transparency, colours, colours
-/// with transparency.
+/// Converts a raster of one to four channels to an image: grey, grey with alpha, RGB, or RGBA.
 pub(crate) fn encoded(raster: &Raster, depth: Depth) -> DynamicImage {
     match depth {
         Depth::Eight => {
@@ -70,6 +69,6 @@ where
         3 => ImageBuffer::<Rgb<T>, _>::from_raw(width, height, values).map(Into::into),
         _ => ImageBuffer::<Rgba<T>, _>::from_raw(width, height, values).map(Into::into),
     };
-    // A raster has as many values as its size and channels ask for.
+    // `from_raw` succeeds: the number of values is that of the size and the channels.
     image.unwrap_or_default()
 }

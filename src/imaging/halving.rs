@@ -1,16 +1,15 @@
-//! Halving of images on a device, and its adjoint. Each is two small matrix products.
+//! Halving of images on a device, and its adjoint, as matrix products.
 //!
-//! Burn's own interpolation does not prevent aliasing and is not differentiable on every device. Means of four
-//! pixels are no alternative: images that are optimised through them show squares.
+//! Burn's interpolation does not prevent aliasing and is not differentiable on every device. Means
+//! of 2x2 pixels are no alternative: images that are optimised through them show squares.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::resampling::{AxisWeights, Border};
 use crate::error::{Error, Result};
 
-/// Shrinks images `[1, C, H, W]` of one size to half the size. Odd sides are rounded down.
-///
-/// The weights are those of [`AxisWeights`]. Images that wrap have a periodic border.
+/// Resamples images `[1, C, H, W]` of one size to half the size, rounded down, with the weights of
+/// [`AxisWeights`].
 #[derive(Clone, Debug)]
 pub(crate) struct Halving {
     /// `[1, 1, H / 2, H]`.
@@ -20,7 +19,8 @@ pub(crate) struct Halving {
 }
 
 impl Halving {
-    /// A halving of images of this size. Each side has at least two pixels.
+    /// A halving for images of this size, with a periodic border if the image `wraps`. Each side
+    /// has at least two pixels.
     pub(crate) fn new([height, width]: [usize; 2], wraps: bool, device: &Device) -> Self {
         Self {
             rows: matrix(height, wraps, device),
@@ -28,12 +28,12 @@ impl Halving {
         }
     }
 
-    /// Height and width of the images.
+    /// Height and width of the input.
     pub(crate) fn input(&self) -> [usize; 2] {
         [self.rows.dims()[3], self.columns.dims()[2]]
     }
 
-    /// The image `[1, C, H / 2, W / 2]`.
+    /// The halved image, `[1, C, H / 2, W / 2]`.
     pub(crate) fn apply(&self, image: Tensor<4>) -> Tensor<4> {
         self.rows.clone().matmul(image).matmul(self.columns.clone())
     }
@@ -46,7 +46,7 @@ impl Halving {
     }
 }
 
-/// The weights of an axis, `[1, 1, length / 2, length]`.
+/// The matrix of weights of an axis, `[1, 1, length / 2, length]`.
 fn matrix(length: usize, wraps: bool, device: &Device) -> Tensor<4> {
     let half = length / 2;
     let weights = AxisWeights::new(length, half, Border::new(wraps));
@@ -54,7 +54,7 @@ fn matrix(length: usize, wraps: bool, device: &Device) -> Tensor<4> {
     Tensor::from_data(data, device)
 }
 
-/// An image `[1, 3, H, W]` at half its size, odd sizes rounded down, by Lanczos' kernel.
+/// Resamples an image `[1, 3, H, W]` to half its size, rounded down, with a Lanczos kernel.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ pub fn halve(image: Tensor<4>) -> Result<Tensor<4>> {
     Ok(halving_of(&image, false)?.apply(image))
 }
 
-/// What halves images of the size of `image`.
+/// The halving for images of the size of `image`.
 pub(crate) fn halving_of(image: &Tensor<4>, wraps: bool) -> Result<Halving> {
     let [.., height, width] = image.dims();
     if height.min(width) < 2 {
@@ -94,7 +94,7 @@ mod tests {
         let ramp = Tensor::from_data(TensorData::new(ramp, [1, 1, 9, 40]), &Device::flex());
         let half = halving.apply(ramp).to_data().try_into_vec::<f32>().unwrap();
         assert_eq!(half.len(), 4 * 20);
-        // Away from the border a halved ramp has the means of samples 2 i and 2 i + 1.
+        // Away from the border, sample i of a halved ramp is the mean of samples 2 i and 2 i + 1.
         for (i, value) in half[..20].iter().enumerate().skip(3).take(14) {
             assert!(
                 (value - (2.0 * i as f32 + 0.5)).abs() < 1e-4,

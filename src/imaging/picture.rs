@@ -1,4 +1,4 @@
-//! A picture given to a task: a decoded image, a tensor, or a stack of maps.
+//! Input pictures of tasks: decoded images, tensors and stacks of maps.
 
 use burn::tensor::Tensor;
 use image::{DynamicImage, GrayImage, Rgb32FImage, RgbImage};
@@ -8,15 +8,16 @@ use super::format::{Depth, Format};
 use super::{Raster, Size, is_white};
 use crate::error::{Error, Result, all_finite};
 
-/// A picture given to a task: a decoded image or a tensor, by `From`, or a stack of maps.
+/// The input picture of a task. Decoded images and tensors convert by `From`; [`Picture::maps`]
+/// makes a stack of maps.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Picture {
-    /// A decoded image of any pixel type; transparency is composited over white.
+    /// A decoded image of any pixel type. Transparency is composited over white.
     Image(DynamicImage),
-    /// A tensor `[1, C, H, W]` of values in 0..=1: sRGB where `C` is 3.
+    /// A tensor `[1, C, H, W]` of values in 0..=1, sRGB if `C` is 3.
     Tensor(Tensor<4>),
-    /// Maps of one surface, of one size, which lie upon one another: see [`Picture::maps`].
+    /// Registered maps of one surface, of one size: see [`Picture::maps`].
     Maps(Vec<DynamicImage>),
 }
 
@@ -38,7 +39,8 @@ impl From<RgbImage> for Picture {
     }
 }
 
-/// Values outside of 0..=1, as [`Outcome::picture`](crate::Outcome::picture) may have them, stay as they are.
+/// Values outside of 0..=1, which [`Outcome::picture`](crate::Outcome::picture) may contain, are
+/// not clipped.
 impl From<Rgb32FImage> for Picture {
     fn from(image: Rgb32FImage) -> Self {
         Self::Image(image.into())
@@ -64,12 +66,12 @@ impl From<&Tensor<4>> for Picture {
 }
 
 impl Picture {
-    /// Several maps of one surface, for example its albedo, normals and height. They are made together
-    /// and stay registered: their channels are stacked to one picture. The network must read as many
-    /// channels ([`RandomVgg::with_channels`](crate::RandomVgg::with_channels)).
+    /// Several maps of one surface, for example albedo, normals and height. Their channels are
+    /// stacked to one picture, so they are synthesized together and stay registered. The network
+    /// must have as many channels ([`RandomVgg::with_channels`](crate::RandomVgg::with_channels)).
     ///
-    /// A grey map has one channel, a colour map three, transparency adds one. Values are taken as they
-    /// are.
+    /// A grey map has one channel and a colour map three. Transparency is one more channel. Values
+    /// are used without conversion.
     ///
     /// ```
     /// # #[cfg(feature = "flex")] {
@@ -94,7 +96,7 @@ impl Picture {
         Self::Maps(maps.into_iter().collect())
     }
 
-    /// Its width and height in pixels.
+    /// Width and height in pixels.
     #[must_use]
     pub fn size(&self) -> Size {
         match self {
@@ -107,13 +109,13 @@ impl Picture {
         }
     }
 
-    /// How many channels a network needs to read it.
+    /// The number of channels that a network for this picture has.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.formats().iter().map(|format| format.channels).sum()
     }
 
-    /// The files that could hold it.
+    /// The pixel types of the files that can store this picture.
     pub(crate) fn formats(&self) -> Vec<Format> {
         let eight = |channels| Format {
             channels,
@@ -132,7 +134,7 @@ impl Picture {
         }
     }
 
-    /// The picture on the host, for a network that reads `channels`; `what` names it in messages.
+    /// The picture in host memory, for a network with `channels` channels. Messages call it `what`.
     pub(crate) fn read(&self, what: &str, channels: usize) -> Result<Raster> {
         let found = self.channels();
         let raster = match self {
@@ -168,14 +170,14 @@ impl Picture {
         Ok(raster)
     }
 
-    /// The picture as a mask on the host: one channel, 1 where it is white.
+    /// The picture as a mask in host memory: one channel, the mean of all channels.
     pub(crate) fn read_mask(&self, what: &str) -> Result<Raster> {
         let channels = self.channels();
         let raster = self.read(what, channels)?;
         Ok(raster.mapped(|pixel| [pixel.iter().sum::<f32>() / channels as f32]))
     }
 
-    /// As [`read_mask`](Self::read_mask), of a mask that leaves something.
+    /// As [`read_mask`](Self::read_mask), with an error for a mask that is nowhere white.
     pub(crate) fn read_region(&self, what: &str) -> Result<Raster> {
         let mask = self.read_mask(what)?;
         if mask.values().iter().any(|value| is_white(*value)) {
@@ -190,7 +192,7 @@ fn size_of(image: &DynamicImage) -> Size {
     Size::new(image.width() as usize, image.height() as usize)
 }
 
-/// All channels of `maps`, one after another.
+/// The channels of all maps, concatenated.
 fn stacked(what: &str, maps: &[DynamicImage]) -> Result<Raster> {
     let mut rasters: Vec<Raster> = Vec::new();
     for map in maps {
@@ -209,15 +211,16 @@ fn stacked(what: &str, maps: &[DynamicImage]) -> Result<Raster> {
         }
         let source = map.to_rgba32f();
         let values = source.as_raw();
-        // Of a grey all colours are equal; transparency comes last.
-        let places: &[usize] = match format.channels {
+        // A grey image has equal colours. Transparency is the last channel.
+        let channels: &[usize] = match format.channels {
             1 => &[0],
             2 => &[0, 3],
             3 => &[0, 1, 2],
             _ => &[0, 1, 2, 3],
         };
         rasters.push(Raster::from_pixels(size, |pixel| {
-            places.iter().map(move |place| values[4 * pixel + place])
+            let channels = channels.iter();
+            channels.map(move |channel| values[4 * pixel + channel])
         }));
     }
     Ok(Raster::stacked(&rasters))

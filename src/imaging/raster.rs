@@ -16,7 +16,7 @@ pub(crate) struct Raster {
     values: Vec<f32>,
 }
 
-/// Whether a mask is white at a pixel with this value.
+/// Whether this value of a mask counts as white.
 pub(crate) fn is_white(value: f32) -> bool {
     value >= 0.5
 }
@@ -32,7 +32,7 @@ impl Raster {
         }
     }
 
-    /// The picture whose channels at pixel number `i`, counted row by row, are `pixel(i)`.
+    /// The picture with the channels `pixel(i)` at the pixel with row-major index `i`.
     pub(crate) fn from_pixels<P: IntoIterator<Item = f32>>(
         size: Size,
         pixel: impl FnMut(usize) -> P,
@@ -93,7 +93,7 @@ impl Raster {
             .chunks_exact_mut(self.channels * self.size.width)
     }
 
-    /// The root of the variance of all channels together, each about its own mean.
+    /// The standard deviation of all values, each about the mean of its channel.
     pub(crate) fn deviation(&self) -> f64 {
         let mean = self.mean();
         let squares = self.pixels().flat_map(|pixel| {
@@ -128,13 +128,13 @@ impl Raster {
         sums.into_iter().map(|sum| (sum / count) as f32).collect()
     }
 
-    /// `count` channels from channel `first` on.
+    /// The `count` channels from channel `first` on.
     pub(crate) fn narrow(&self, first: usize, count: usize) -> Self {
         let values = self.pixels().flat_map(|pixel| &pixel[first..first + count]);
         Self::new(self.size, count, values.copied().collect())
     }
 
-    /// A picture of the channels of several pictures of one size.
+    /// Concatenates the channels of pictures of one size.
     pub(crate) fn stacked(rasters: &[Self]) -> Self {
         let size = rasters.first().map_or(Size::square(0), Self::size);
         Self::from_pixels(size, |pixel| {
@@ -147,7 +147,7 @@ impl Raster {
         })
     }
 
-    /// A rectangle of the picture. Beyond the border it repeats the nearest pixels.
+    /// The rectangle of this size at `(left, top)`. Beyond the border it repeats the nearest pixels.
     pub(crate) fn window(&self, (left, top): (isize, isize), size: Size) -> Self {
         let nearest = |index: isize, length: usize| index.clamp(0, length as isize - 1) as usize;
         Self::from_pixels(size, |pixel| {
@@ -171,14 +171,14 @@ impl Raster {
         self.window((margin as isize, margin as isize), inner)
     }
 
-    /// Resamples by Lanczos' kernel with three lobes, which is widened when shrinking to prevent aliasing.
-    /// The kernel overshoots at edges, so the result is clipped to 0..=1.
+    /// Resamples with a Lanczos kernel of three lobes (see [`AxisWeights`]). The kernel overshoots
+    /// at edges, so the result is clipped to 0..=1.
     pub(crate) fn resized(&self, size: Size) -> Self {
         self.resampled(size, Border::Renormalised)
     }
 
-    /// Resamples as [`resized`](Self::resized) does, but as a periodic image. If the picture tiles without a
-    /// seam, so does the result.
+    /// As [`resized`](Self::resized), for a periodic picture. If the picture tiles without a seam,
+    /// so does the result.
     pub(crate) fn resized_periodic(&self, size: Size) -> Self {
         self.resampled(size, Border::Periodic)
     }
@@ -196,7 +196,7 @@ impl Raster {
         Self::new(size, self.channels, values)
     }
 
-    /// The first three channels as colours. With fewer channels the first one becomes a grey.
+    /// The first three channels as an RGB image. With fewer channels the first one becomes grey.
     pub(crate) fn to_rgb(&self) -> Rgb32FImage {
         let colours = self.pixels().flat_map(|pixel| match *pixel {
             [red, green, blue, ..] => [red, green, blue],

@@ -1,18 +1,18 @@
-//! Resampling by Lanczos' kernel: the weights of an axis, and pictures in host memory.
+//! Separable resampling with a Lanczos kernel: the weights of an axis, and resampling in host memory.
 
 use std::f64::consts::PI;
 
 use rayon::prelude::*;
 
-/// Lobes of Lanczos' kernel on each side.
+/// Lobes of the Lanczos kernel on each side.
 const LOBES: f64 = 3.0;
 
 /// The border condition of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Border {
-    /// There are no samples outside. The weights of those inside are divided by their sum.
+    /// Samples outside have weight zero, and the other weights are divided by their sum.
     Renormalised,
-    /// The signal repeats without end.
+    /// The signal is periodic.
     Periodic,
 }
 
@@ -35,8 +35,8 @@ impl Border {
 /// L(t) = sinc(t) sinc(t / 3) for |t| < 3, else 0        sinc(t) = sin(pi t) / (pi t)
 /// ```
 ///
-/// `s` widens the kernel of an axis that shrinks, which prevents aliasing. `FilterType::Lanczos3` of the crate
-/// `image` has the same definition, computed in f32.
+/// When an axis shrinks, `s` widens the kernel to prevent aliasing. `FilterType::Lanczos3` of the
+/// crate `image` has the same definition, in f32.
 #[derive(Clone, Debug)]
 pub(super) struct AxisWeights {
     from: usize,
@@ -46,10 +46,10 @@ pub(super) struct AxisWeights {
 /// The weights of one output sample.
 #[derive(Clone, Debug)]
 struct OutputWeights {
-    /// The index of the input sample with the first weight. On a periodic axis it can be negative.
+    /// The index of the first input sample. On a periodic axis it can be negative.
     first: isize,
-    /// Weights of consecutive input samples. On a periodic axis they can go beyond the end, and several times
-    /// around a period that is shorter than the kernel.
+    /// Weights of consecutive input samples. On a periodic axis they can extend beyond the end, and
+    /// wrap around a short axis several times.
     weights: Vec<f32>,
 }
 
@@ -91,12 +91,12 @@ impl AxisWeights {
         matrix
     }
 
-    /// The index inside the axis of the sample `input` of a periodic signal.
+    /// The index modulo the length of the axis.
     fn wrapped(&self, input: isize) -> usize {
         input.rem_euclid(self.from as isize) as usize
     }
 
-    /// How many samples the weights extend before the first sample and after the last one.
+    /// The number of samples by which the weights extend before and after the axis.
     fn overhang(&self) -> [usize; 2] {
         let before = self.outputs.iter().map(|output| -output.first);
         let after = self.outputs.iter().map(|output| {
@@ -136,8 +136,8 @@ pub(super) fn resample(
     if values.is_empty() || resampled.is_empty() {
         return resampled;
     }
-    // A row after the vertical pass. Before and after it are copies of the other side, for weights that extend
-    // beyond it.
+    // A row after the vertical pass, with periodic copies before and after it for weights that
+    // extend beyond the axis.
     let [before, after] = columns.overhang();
     let scratch = || vec![0.0; (before + columns.from + after) * channels];
     resampled
@@ -161,18 +161,18 @@ pub(super) fn resample(
             for (pixel, output) in resampled.chunks_exact_mut(channels).zip(&columns.outputs) {
                 let first = (output.first + before as isize) as usize;
                 let window = &scratch[first * channels..];
-                weigh(window, &output.weights, pixel);
+                weighted_sum(window, &output.weights, pixel);
             }
         });
     resampled
 }
 
-/// Writes the weighted sum of consecutive pixels to `sums`, which are zero.
-fn weigh(pixels: &[f32], weights: &[f32], sums: &mut [f32]) {
+/// Writes the weighted sum of consecutive pixels to `sums`, which must be zero.
+fn weighted_sum(pixels: &[f32], weights: &[f32], sums: &mut [f32]) {
     match sums.len() {
         1 => sums[0] = pixels.iter().zip(weights).map(|(p, w)| p * w).sum(),
         // With a constant number of channels the compiler keeps the sums in registers.
-        3 => sums.copy_from_slice(&weighed::<3>(pixels, weights)),
+        3 => sums.copy_from_slice(&weighted_sum_of::<3>(pixels, weights)),
         channels => {
             for (pixel, weight) in pixels.chunks_exact(channels).zip(weights) {
                 for (sum, value) in sums.iter_mut().zip(pixel) {
@@ -183,8 +183,8 @@ fn weigh(pixels: &[f32], weights: &[f32], sums: &mut [f32]) {
     }
 }
 
-/// The weighted sum of consecutive pixels.
-fn weighed<const CHANNELS: usize>(pixels: &[f32], weights: &[f32]) -> [f32; CHANNELS] {
+/// The weighted sum of consecutive pixels with a constant number of channels.
+fn weighted_sum_of<const CHANNELS: usize>(pixels: &[f32], weights: &[f32]) -> [f32; CHANNELS] {
     let mut sums = [0.0; CHANNELS];
     for (pixel, weight) in pixels.as_chunks::<CHANNELS>().0.iter().zip(weights) {
         for (sum, value) in sums.iter_mut().zip(pixel) {
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_are_those_of_the_crate_image() {
+    fn results_equal_those_of_the_crate_image() {
         let sizes = [
             ([37, 29], [53, 61]),
             ([61, 53], [17, 22]),
@@ -212,7 +212,7 @@ mod tests {
             ([64, 64], [32, 128]),
         ];
         for ([width, height], [to_width, to_height]) in sizes {
-            // The crate clips floats to 0..=1, so the values keep away from both ends.
+            // The crate clips floats to 0..=1, so the values stay away from both ends.
             let values: Vec<f32> = (0..width * height * 3)
                 .map(|i| 0.5 + 0.2 * (i as f32 * 0.61).sin())
                 .collect();

@@ -1,4 +1,4 @@
-//! The sizes a run goes through, coarse to fine.
+//! The sizes of a coarse-to-fine run.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ impl Size {
         Self { width, height }
     }
 
-    /// A square.
+    /// A square size.
     #[must_use]
     pub const fn square(side: usize) -> Self {
         Self::new(side, side)
@@ -32,31 +32,31 @@ impl Size {
         self.width.min(self.height)
     }
 
-    /// Number of pixels.
+    /// The number of pixels.
     #[must_use]
     pub fn pixels(self) -> usize {
         self.width * self.height
     }
 
-    /// This size halved so many times, odd pixels left out as [`halve`](crate::imaging::halve) does, at
-    /// least one pixel.
+    /// The size after this number of halvings, each rounded down as in
+    /// [`halve`](crate::imaging::halve), at least one pixel.
     pub(crate) fn halved(self, octaves: usize) -> Self {
         let side = |side: usize| (side >> octaves).max(1);
         Self::new(side(self.width), side(self.height))
     }
 
-    /// Both sides times a factor, rounded, at least one pixel.
+    /// Both sides times a factor, rounded to the nearest pixel, at least one pixel.
     pub(crate) fn scaled(self, factor: f64) -> Self {
         let side = |side: usize| ((side as f64 * factor).round() as usize).max(1);
         Self::new(side(self.width), side(self.height))
     }
 
-    /// So many pixels more on every side.
+    /// The size with `margin` more pixels on each side.
     pub(crate) fn with_margin(self, margin: usize) -> Self {
         Self::new(self.width + 2 * margin, self.height + 2 * margin)
     }
 
-    /// The sizes of a run that halves this one so many times, coarse to fine.
+    /// The sizes of a run with this number of halvings, coarse to fine.
     pub(crate) fn octaves(self, halvings: usize) -> Vec<Self> {
         (0..=halvings)
             .rev()
@@ -76,34 +76,35 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// Through which sizes a run goes.
+/// The sizes of a coarse-to-fine run.
 ///
-/// A run goes from coarse to fine, and each scale starts from the enlarged result of the one before.
-/// Coarse scales settle large shapes, fine scales add grain. More octaves give larger coherent
-/// structures; too small a first octave copies the exemplar's layout.
+/// Each scale starts from the enlarged result of the previous one. Coarse scales determine large
+/// shapes, fine scales add grain. More octaves give larger coherent structures. If the first octave
+/// is too small, the result copies the exemplar's layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Scales {
-    /// Chosen by what is made: for statistics of a network, octaves from 48 pixels up, at most four;
-    /// with resampled filters, finer steps, from 25 pixels up for textures and from 48 for styles.
+    /// Scales that depend on the statistics and the task. Statistics of a network: octaves from 48
+    /// pixels on, at most four. Resampled filters: finer steps, from 25 pixels on for textures and
+    /// from 48 pixels on for styles.
     #[default]
     Auto,
-    /// As many octaves, up to this number, as keep the first at least this many pixels on its
-    /// shorter side and as large as the deepest layer needs.
+    /// Octaves. Their number is the largest, up to `most`, for which the shorter side of the first
+    /// octave has at least `smallest` pixels and the size that the deepest layer needs.
     Octaves {
-        /// Most octaves; 1 is the final size alone.
+        /// The most octaves. 1 gives only the final size.
         most: usize,
-        /// Fewest pixels of the first octave's shorter side.
+        /// The fewest pixels of the first octave's shorter side.
         smallest: usize,
     },
-    /// The final size alone.
+    /// Only the final size.
     Single,
 }
 
-/// The octaves of [`Scales::Auto`] for statistics of a network.
+/// `most` and `smallest` of [`Scales::Auto`] for statistics of a network.
 const OCTAVES: (usize, usize) = (4, 48);
 
-/// From one size to the next, at most, with resampled filters.
+/// The approximate ratio of consecutive sizes with resampled filters.
 const RATIO: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
 impl Scales {
@@ -117,8 +118,9 @@ impl Scales {
         }
     }
 
-    /// Factors of a run through sizes that lie closer than octaves, coarse to fine, the last one 1;
-    /// `shorter` is the shortest side of all pictures, `smallest` what [`Scales::Auto`] begins with.
+    /// The size factors of a run with steps finer than octaves, coarse to fine, ending with 1.
+    /// `shorter` is the shortest side of all pictures, `smallest` the first side of
+    /// [`Scales::Auto`].
     pub(crate) fn factors(self, shorter: usize, smallest: f64) -> Vec<f64> {
         let side = shorter as f64;
         let first = match self {
@@ -138,7 +140,7 @@ impl Scales {
         (0..=steps).map(factor).collect()
     }
 
-    /// How often every one of `sizes` can be halved, at most, when none may fall below `minimum`.
+    /// The number of halvings for which the shorter sides of all `sizes` stay at least `minimum`.
     pub(crate) fn halvings(self, sizes: &[Size], minimum: usize) -> usize {
         let (most, smallest) = match self {
             Self::Octaves { most, smallest } => (most, smallest),

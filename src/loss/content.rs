@@ -1,4 +1,4 @@
-//! The content loss: distance of features from given features.
+//! The content loss: the squared distance of feature maps.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::{Gradient, Loss, Measured, Observation};
 use crate::engine::FeatureMap;
 use crate::error::{Error, Result};
 
-/// Distance of a map from a target map, position by position.
+/// The squared distance of a feature map from a target map, position by position.
 ///
 /// With `N` channels and `M` positions
 ///
@@ -21,13 +21,13 @@ pub struct Content {
 }
 
 impl Content {
-    /// The distance from a map `[1, N, H, W]`.
+    /// The loss with the target map `map`, `[1, N, H, W]`.
     ///
     /// # Errors
     ///
     /// [`Error::Device`] if the map cannot be read.
     pub fn of(map: impl Into<Observation>) -> Result<Self> {
-        let target = map.into().into_feature_map().settled()?;
+        let target = map.into().into_feature_map().into_native()?;
         Ok(Self {
             target: Arc::new(target),
         })
@@ -48,7 +48,7 @@ impl Loss for Content {
         let squares = observation.feature_map().squared_distance(&self.target)?;
         Ok(Measured {
             value: squares.mul_scalar(weight / (2.0 * count)),
-            gradient: Gradient::pull(Arc::clone(&self.target), weight / count),
+            gradient: Gradient::difference(Arc::clone(&self.target), weight / count),
         })
     }
 }

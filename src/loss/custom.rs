@@ -1,14 +1,13 @@
-//! A user's own loss: a closure, differentiated by Burn's autodiff.
+//! A loss given as a closure, which Burn's autodiff differentiates.
 
 use burn::tensor::Tensor;
 
 use super::{Gradient, Loss, Measured, Observation};
 use crate::error::{Error, Result};
 
-/// A loss given as a function of a map, `[1, C, H, W]`, to one number.
+/// A loss given as a function from a feature map, `[1, C, H, W]`, to one number.
 ///
-/// Only the closure itself goes through autodiff, not the network below it, so it costs what its
-/// own operations cost.
+/// Autodiff differentiates only the closure, not the network below it.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -27,7 +26,7 @@ pub struct Custom<F> {
 }
 
 impl<F: Fn(Tensor<4>) -> Tensor<1> + Send> Custom<F> {
-    /// A loss whose value at a map is `function(map)`. Its target, if any, is captured by it.
+    /// The loss `function(map)`. The closure captures its target, if it has one.
     pub fn new(function: F) -> Self {
         Self { function }
     }
@@ -37,8 +36,8 @@ impl<F: Fn(Tensor<4>) -> Tensor<1> + Send> Loss for Custom<F> {
     fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
         let map = observation.map();
         let shape = map.dims();
-        let watched = map.autodiff().require_grad();
-        let value = (self.function)(watched.clone()).mul_scalar(weight);
+        let tracked = map.autodiff().require_grad();
+        let value = (self.function)(tracked.clone()).mul_scalar(weight);
         if value.dims() != [1] {
             return Err(Error::Shape {
                 what: "the value of a custom loss".into(),
@@ -47,13 +46,13 @@ impl<F: Fn(Tensor<4>) -> Tensor<1> + Send> Loss for Custom<F> {
             });
         }
         let gradient = if value.is_tracked() {
-            watched.grad(&value.backward())
+            tracked.grad(&value.backward())
         } else {
             None
         };
-        // A closure may ignore its argument; its gradient is zero then.
+        // The gradient of a closure that ignores its argument is zero.
         let gradient = gradient
-            .unwrap_or_else(|| watched.clone().inner().zeros_like())
+            .unwrap_or_else(|| tracked.clone().inner().zeros_like())
             .reshape(shape);
         Ok(Measured {
             value: value.inner(),

@@ -1,4 +1,4 @@
-//! Gradients with respect to features, kept small where they are a function of the features.
+//! Gradients with respect to features, stored as affine functions of the features where possible.
 
 use std::sync::Arc;
 
@@ -8,42 +8,44 @@ use super::Observation;
 use crate::engine::{Affine, FeatureMap, add_maps};
 use crate::error::Result;
 
-/// The gradient of a loss with respect to a map `F`, `[1, N, H, W]`: the sum of up to four parts,
+/// The gradient of a loss with respect to a feature map `F`, `[1, N, H, W]`, as a sum of up to four
+/// parts,
 ///
 /// ```text
 /// D + F A + b + c (F - F0)
 /// ```
 ///
-/// with `D` as large as the map, `A` an `N x N` matrix that mixes the channels of each position,
-/// `b` a row of `N` values that every position gets, and `F0` the map of a content.
+/// with a map `D` of the shape of `F`, an `N x N` matrix `A` that is applied to the channels of
+/// each position, a row `b` of `N` values that is added to each position, and the target map `F0`
+/// of a content loss.
 ///
-/// The statistics of a style have gradients of the second and third kind only. Kept in that form
-/// they take no memory to speak of, those of several losses at a layer add up before they are
-/// multiplied out, and that can be done in the memory of the features themselves.
+/// Gradients of style statistics consist of `F A` and `b`. In this form they take little memory.
+/// The gradients of several losses at a layer are added before they are evaluated, and the
+/// evaluation can reuse the memory of the features.
 #[derive(Clone, Debug, Default)]
 pub struct Gradient {
     map: Option<Tensor<4>>,
-    rest: Option<Affine>,
+    affine: Option<Affine>,
 }
 
 impl Gradient {
-    /// A gradient given in full, `[1, N, H, W]`.
+    /// The gradient `D`, `[1, N, H, W]`.
     #[must_use]
     pub fn map(map: Tensor<4>) -> Self {
         Self {
             map: Some(map),
-            rest: None,
+            affine: None,
         }
     }
 
     fn affine(affine: Affine) -> Self {
         Self {
             map: None,
-            rest: Some(affine),
+            affine: Some(affine),
         }
     }
 
-    /// `F A` for a matrix `[N, N]`: column `j` says how much of each channel goes to channel `j`.
+    /// The gradient `F A` for a matrix `A`, `[N, N]`, with `F` as a matrix `[positions, N]`.
     #[must_use]
     pub fn matrix(matrix: Tensor<2>) -> Self {
         Self::affine(Affine {
@@ -52,7 +54,7 @@ impl Gradient {
         })
     }
 
-    /// The same row `[1, N]` at every position.
+    /// The gradient `b`: the row `[1, N]` at each position.
     #[must_use]
     pub fn offset(offset: Tensor<2>) -> Self {
         Self::affine(Affine {
@@ -61,10 +63,10 @@ impl Gradient {
         })
     }
 
-    /// `factor (F - target)`.
-    pub(super) fn pull(target: Arc<FeatureMap>, factor: f64) -> Self {
+    /// The gradient `factor (F - target)`.
+    pub(super) fn difference(target: Arc<FeatureMap>, factor: f64) -> Self {
         Self::affine(Affine {
-            pulls: vec![(target, factor)],
+            differences: vec![(target, factor)],
             ..Affine::default()
         })
     }
@@ -74,38 +76,38 @@ impl Gradient {
     pub fn plus(self, other: Self) -> Self {
         Self {
             map: sum(self.map, other.map, add_maps),
-            rest: sum(self.rest, other.rest, |mut a, b| {
-                a.pulls.extend(b.pulls);
+            affine: sum(self.affine, other.affine, |mut a, b| {
+                a.differences.extend(b.differences);
                 Affine {
                     matrix: sum(a.matrix, b.matrix, |a, b| a + b),
                     offset: sum(a.offset, b.offset, |a, b| a + b),
-                    pulls: a.pulls,
+                    differences: a.differences,
                 }
             }),
         }
     }
 
-    /// The gradient in full, `[1, N, H, W]`, at what was measured; in the memory of the map where
-    /// nobody else holds it.
+    /// The gradient as a tensor, `[1, N, H, W]`, evaluated at `observation`. The evaluation reuses
+    /// the memory of the observed map if it is not shared.
     ///
     /// # Errors
     ///
     /// [`Error::Device`](crate::Error::Device) if the device fails.
     pub fn at(self, observation: Observation) -> Result<Tensor<4>> {
-        Ok(self.multiplied_out(observation)?.into_tensor())
+        Ok(self.evaluate(observation)?.into_tensor())
     }
 
-    /// The same in the form in which the engine computes it.
-    pub(crate) fn multiplied_out(self, observation: Observation) -> Result<FeatureMap> {
-        match (self.map, self.rest) {
+    /// As [`at`](Self::at), in the native form of the engine.
+    pub(crate) fn evaluate(self, observation: Observation) -> Result<FeatureMap> {
+        match (self.map, self.affine) {
             (Some(map), None) => Ok(map.into()),
-            (None, rest) => {
+            (None, affine) => {
                 let map = observation.into_feature_map();
-                map.affine(rest.unwrap_or_default())
+                map.affine(affine.unwrap_or_default())
             }
-            (Some(map), Some(rest)) => {
-                let mixed = observation.into_feature_map().affine(rest)?;
-                mixed.plus(map.into())
+            (Some(map), Some(affine)) => {
+                let evaluated = observation.into_feature_map().affine(affine)?;
+                evaluated.plus(map.into())
             }
         }
     }

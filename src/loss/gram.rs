@@ -1,11 +1,11 @@
-//! Gram matrices of features, and the style loss between them.
+//! Gram matrices of features, and their style loss.
 
 use burn::tensor::Tensor;
 
 use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
 use crate::error::Result;
 
-/// The Gram matrix of a map: how strongly channels respond together, wherever they do.
+/// The Gram matrix of a feature map: the mean over positions of each product of two channels.
 ///
 /// For features `F` of `N` channels at `M` positions
 ///
@@ -13,9 +13,9 @@ use crate::error::Result;
 /// G = F F' / M                              F in R^(N x M), G in R^(N x N)
 /// ```
 ///
-/// Divided by the number of positions, it does not depend on the map's size, so that an exemplar
-/// and a result may differ in theirs (the paper leaves this factor to the loss). As a [`Loss`] it
-/// measures the distance of a map's Gram matrix from this one:
+/// It is divided by the number of positions, so exemplar and result may differ in size (the paper
+/// has this factor in the loss). As a [`Loss`] it is the squared distance of a map's Gram matrix
+/// from this one:
 ///
 /// ```text
 /// L = 1 / (4 N^2) * sum (G(F) - G)^2        dL/dF = (G(F) - G) F / (N^2 M)
@@ -54,7 +54,7 @@ impl Gram {
         Ok(Self { matrix })
     }
 
-    /// The Gram matrix of several maps side by side, each with its share of the area.
+    /// The weighted mean of the Gram matrices of several maps. The weights are the `share`s.
     ///
     /// # Errors
     ///

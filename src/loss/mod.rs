@@ -1,4 +1,4 @@
-//! Losses: a fixed target in, a value and its gradient out. They know no layers and no networks.
+//! Losses of feature maps and images, with their gradients. They do not depend on networks.
 
 mod content;
 mod custom;
@@ -26,23 +26,23 @@ pub use self::total_variation::TotalVariation;
 pub use self::wasserstein::Wasserstein;
 use crate::error::{Error, Result};
 
-/// A loss and its gradient, both on the device of what was measured.
+/// The value and the gradient of a loss, on the device of the observation.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// The value, one number.
+    /// The value, `[1]`.
     pub value: Tensor<1>,
-    /// Its gradient with respect to what was measured.
+    /// The gradient with respect to the observed map.
     pub gradient: Gradient,
 }
 
-/// A loss of a map `[1, C, H, W]`: of a layer's features, or of the image itself.
+/// A loss of a map `[1, C, H, W]`: a layer's features, or the image.
 ///
-/// Value and gradient come from one call, since they share their work.
+/// Value and gradient share their work, so one call computes both.
 pub trait Loss: Send {
-    /// Measures a map; value and gradient are `weight` times those of the loss.
+    /// The value and the gradient of the loss, both multiplied by `weight`.
     ///
-    /// The weight goes in, since losses apply it where it is cheap: to a small matrix instead of to
-    /// a gradient as large as the map.
+    /// A loss applies the weight where it is cheap: to a small matrix instead of a gradient of the
+    /// map's size.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Loss for Box<dyn Loss> {
     }
 }
 
-/// Refuses a map that has not as many channels as the target it is compared with.
+/// Checks that a map has as many channels as the target.
 fn check_channels(observation: &Observation, target: &str, expected: usize) -> Result<()> {
     if observation.dims()[1] == expected {
         return Ok(());
@@ -68,7 +68,7 @@ fn check_channels(observation: &Observation, target: &str, expected: usize) -> R
     })
 }
 
-/// What a mixture of nothing is answered with.
+/// The error for a mixture of no maps.
 fn no_maps() -> Error {
     Error::option("maps of a mixture", 0, "at least one")
 }

@@ -1,15 +1,15 @@
-//! Mean and covariance of features, matched separately.
+//! Losses of the mean and the covariance of features.
 //!
-//! Features behind a ReLU are all positive, so a Gram matrix is mostly the outer product of their means
-//! with itself, and what distinguishes a wall from gravel, how features vary together, counts for
-//! little in it. Apart, each gets its own weight.
+//! Features after a ReLU are not negative, so the outer product of their mean dominates a Gram
+//! matrix. Their covariance, which distinguishes a wall from gravel, counts for little in it. As
+//! two losses, mean and covariance have weights of their own.
 
 use burn::tensor::Tensor;
 
 use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps, whitening};
 use crate::error::{Error, Result};
 
-/// Distance of the mean of a map's features from that of another.
+/// The squared distance of the mean of a map's features from a target mean.
 ///
 /// For features `F` of `N` channels at `M` positions, `m = sum over positions of F / M`,
 ///
@@ -22,7 +22,7 @@ pub struct Mean {
     target: Tensor<2>,
 }
 
-/// Distance of the covariance of a map's features from that of another.
+/// The squared distance of the covariance of a map's features from a target covariance.
 ///
 /// With `m` as in [`Mean`] and `S = (F - m) (F - m)' / M`,
 ///
@@ -30,28 +30,29 @@ pub struct Mean {
 /// L = 1 / (4 N^2) * sum (S - S0)^2          dL/dF = (S - S0) (F - m) / (N^2 M)
 /// ```
 ///
-/// Some directions of feature space vary a thousand times as much as others, and this distance sees
-/// little but those: light and dark. Edges live in the weak ones;
-/// [`partially_whitened`](Self::partially_whitened) makes them count.
+/// The variance along some directions of feature space, such as brightness, is a thousand times
+/// that along others, and dominates this distance. Edges are in the directions of low variance.
+/// [`partially_whitened`](Self::partially_whitened) gives these more weight.
 #[derive(Clone, Debug)]
 pub struct Covariance {
     /// `[N, N]`.
     target: Tensor<2>,
-    /// Positions that it was measured over.
+    /// The number of positions in the target.
     positions: usize,
-    /// `W`, `[N, N]`, where distances are measured in another metric.
+    /// `W`, `[N, N]`, if the distance is whitened.
     metric: Option<Tensor<2>>,
 }
 
-/// Variance that is added to that of each direction before whitening, in units of their mean: ...
+/// The variance that is added to each direction before whitening, relative to the mean variance.
 const FLOOR: f64 = 0.01;
 
-/// ... and for each channel per position. Of `M` samples in `N` dimensions the smallest variances
-/// are an accident of the samples, the more so the larger `N / M`: to match them is to copy.
+/// The further relative variance that is added, times `N / M`. The smallest variances of `M`
+/// samples in `N` dimensions are sampling noise, and the more so the larger `N / M`. To match them
+/// is to copy the exemplar.
 const FLOOR_PER_SAMPLING: f64 = 3.0;
 
 impl Mean {
-    /// The mean over the positions of a map `[1, N, H, W]`.
+    /// The loss with the mean of `map`, `[1, N, H, W]`, as the target.
     ///
     /// # Errors
     ///
@@ -63,7 +64,7 @@ impl Mean {
 }
 
 impl Covariance {
-    /// The covariance over the positions of a map `[1, N, H, W]`.
+    /// The loss with the covariance of `map`, `[1, N, H, W]`, as the target.
     ///
     /// # Errors
     ///
@@ -73,17 +74,18 @@ impl Covariance {
         Ok(covariance)
     }
 
-    /// The same with distances measured where directions that vary little count as well:
+    /// The loss in a partially whitened metric, in which directions of low variance count as well:
     ///
     /// ```text
     /// L = 1 / (4 N^2) * sum (W (S - S0) W)^2        W = (S0 / s + f I)^(-exponent / 2)
     /// ```
     ///
-    /// with `s` the mean variance of a direction and `f = 0.01 + 3 N / M` for a target of `M`
-    /// positions. An exponent of 0 is the plain distance, 1 nearly one that no linear map of the
-    /// features changes. Halfway the component between two directions of variances `a` and `b`
-    /// counts by about `1 / sqrt(a b)`; close to the target, the Wasserstein distance of normal
-    /// distributions with these covariances counts it by `1 / (a + b)`.
+    /// with the mean variance `s` of a direction and `f = 0.01 + 3 N / M` for a target of `M`
+    /// positions. An exponent of 0 gives the plain distance. An exponent of 1 gives full whitening:
+    /// the distance is then nearly invariant under linear transforms of the features. With an
+    /// exponent of 1/2 the entry between two directions of variances `a` and `b` has a weight of
+    /// about `1 / sqrt(a b)`. In the Wasserstein distance of normal distributions with these
+    /// covariances it is `1 / (a + b)`, close to the target.
     ///
     /// # Errors
     ///
@@ -99,14 +101,14 @@ impl Covariance {
         Ok(self)
     }
 
-    /// The matrix, `[N, N]`.
+    /// The target covariance, `[N, N]`.
     #[must_use]
     pub fn matrix(&self) -> &Tensor<2> {
         &self.target
     }
 }
 
-/// Mean and covariance of several maps side by side, each with its share of the area:
+/// The mean and the covariance of a mixture of maps with weights `share`:
 ///
 /// ```text
 /// m = sum over maps of share m_i            S = sum over maps of share (S_i + m_i m_i') - m m'
@@ -175,7 +177,7 @@ impl Loss for Covariance {
             .sum()
             .mul_scalar(weight / (4.0 * squares));
         let scaled = in_metric(difference).mul_scalar(weight / (squares * (height * width) as f64));
-        // (F - m) D without the centred features.
+        // (F - m) D = F D - m D, without a centred copy of the features.
         let offset = observation.mean()?.matmul(scaled.clone()).neg();
         Ok(Measured {
             value,

@@ -1,16 +1,15 @@
-//! A feature map as losses see it.
+//! An observed feature map and its moments, which losses share.
 
 use burn::tensor::Tensor;
 
 use crate::engine::{FeatureMap, Moments};
 use crate::error::Result;
 
-/// A feature map `[1, N, H, W]` to be measured, and what several losses share of it: the means of its
-/// channels and of their products over positions, computed when first asked for.
+/// A feature map `[1, N, H, W]` with its first and second moments over positions, which are
+/// computed at their first use.
 ///
-/// Losses of style differ in what they do with these moments, which cost far more than the losses
-/// themselves. The map stays in the form in which the network computed it until a loss asks for the
-/// [tensor](Self::map).
+/// Several style losses share these moments, which cost far more than the losses themselves. The
+/// map stays in the native form of the engine until a loss asks for the [tensor](Self::map).
 #[derive(Clone, Debug)]
 pub struct Observation {
     map: FeatureMap,
@@ -30,7 +29,7 @@ impl From<FeatureMap> for Observation {
 }
 
 impl Observation {
-    /// The map itself.
+    /// The map as a tensor.
     #[must_use]
     pub fn map(&mut self) -> Tensor<4> {
         self.map.as_tensor()
@@ -70,13 +69,13 @@ impl Observation {
         Ok(second - mean.clone().transpose().matmul(mean))
     }
 
-    /// Gives the map back.
+    /// The map as a tensor, without the moments.
     #[must_use]
     pub fn into_map(self) -> Tensor<4> {
         self.map.into_tensor()
     }
 
-    /// Gives the map back as it is.
+    /// The map in its current form.
     pub(crate) fn into_feature_map(self) -> FeatureMap {
         self.map
     }
@@ -89,7 +88,7 @@ impl Observation {
         let moments = match self.moments.take() {
             Some(moments) => moments,
             None => {
-                self.map.settle()?;
+                self.map.make_native()?;
                 self.map.moments()?
             }
         };

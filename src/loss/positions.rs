@@ -1,10 +1,10 @@
-//! A region of a feature map: gathering the features at some positions, and scattering them back.
+//! A set of positions of a feature map: gather and scatter.
 
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
 use crate::engine::{channels_second, positions_by_channels};
 
-/// Positions of feature maps of one size. There is at least one.
+/// A non-empty set of positions of feature maps of one size.
 #[derive(Clone, Debug)]
 pub(crate) struct Positions {
     /// Row-major indices.
@@ -14,8 +14,8 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// The positions that are true in `chosen`, row by row, for maps of `size`: height and width. Returns
-    /// nothing if there is none.
+    /// The positions that are true in `chosen`, in row-major order, for maps of `size`: height and
+    /// width. `None` if there are none.
     pub(crate) fn of(chosen: &[bool], size: [usize; 2], device: &Device) -> Option<Self> {
         let indices: Vec<i32> = (0..)
             .zip(chosen)
@@ -46,7 +46,8 @@ impl Positions {
         channels_second(chosen.reshape([1, 1, self.count, channels]))
     }
 
-    /// A map `[1, N, H, W]` with the features `[1, N, 1, count]` at these positions and zero elsewhere.
+    /// A map `[1, N, H, W]` with the features `[1, N, 1, count]` at these positions, and zero
+    /// elsewhere.
     pub(crate) fn scatter(&self, values: Tensor<4>) -> Tensor<4> {
         let channels = values.dims()[1];
         let [height, width] = self.size;

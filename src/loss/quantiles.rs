@@ -1,5 +1,5 @@
-//! Sliced Wasserstein distances of feature maps: projections on directions, and differences of quantiles.
-//! Values are sorted on the host for every device.
+//! Projections of features on directions, and differences from quantiles, for the sliced
+//! Wasserstein distance. Sorting happens on the host.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
@@ -8,15 +8,15 @@ use crate::backend::read;
 use crate::engine::positions_by_channels;
 use crate::error::Result;
 
-/// Projects the features at all positions of a map `[1, N, H, W]` on the columns of `directions`, `[N, K]`.
-/// The result is `[K, H W]`: all projections on the first direction, then those on the second, and so on.
-pub(crate) fn along(map: Tensor<4>, directions: &Tensor<2>) -> Result<Vec<f32>> {
+/// Projects the features of a map `[1, N, H, W]` on the columns of `directions`, `[N, K]`. The
+/// result is `[K, H W]`.
+pub(crate) fn project(map: Tensor<4>, directions: &Tensor<2>) -> Result<Vec<f32>> {
     let projections = positions_by_channels(map).matmul(directions.clone());
     read(projections.transpose())
 }
 
-/// Subtracts from each projection the quantile of the same rank of its direction's target, a sorted list.
-/// Returns the sum of squared differences. `values` come from [`along`].
+/// Subtracts the target quantile of the same rank from each projection, and returns the sum of squared
+/// differences. `values` come from [`project`]; `targets` are sorted, one for each direction.
 pub(crate) fn subtract_quantiles(values: &mut [f32], targets: &[Vec<f32>]) -> f64 {
     let positions = values.len() / targets.len();
     let squares: Vec<f64> = values
@@ -27,10 +27,10 @@ pub(crate) fn subtract_quantiles(values: &mut [f32], targets: &[Vec<f32>]) -> f6
     squares.iter().sum()
 }
 
-/// A value and its index in one word, because integers sort several times faster than pairs.
+/// A value and its index in one integer. Integers sort several times faster than pairs.
 ///
-/// This is a type of its own for speed: for a common type the compiler reuses the sort that a dependency
-/// has already instantiated, and dependencies are compiled with less optimisation.
+/// This is a type of its own for speed: for a common type the compiler reuses the sort that a
+/// dependency has already instantiated, and dependencies are compiled with less optimisation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u64);
 

@@ -1,4 +1,4 @@
-//! Losses of a part of a map: positions that a mask chooses.
+//! Losses of the positions of a feature map that a mask selects.
 
 use burn::tensor::{Device, Tensor};
 
@@ -9,7 +9,7 @@ use crate::engine::FeatureMap;
 use crate::error::{Error, Result};
 use crate::imaging::is_white;
 
-/// A part of maps of one size: the positions that a mask chooses.
+/// The positions of feature maps of one size that a mask selects.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -38,8 +38,8 @@ impl Region {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for a mask that chooses none, [`Error::Device`] if it cannot be
-    /// read.
+    /// [`Error::InvalidOption`] for a mask that selects no position, [`Error::Device`] if it cannot
+    /// be read.
     pub fn of(mask: Tensor<2>) -> Result<Self> {
         let (size, device) = (mask.dims(), mask.device());
         let values: Vec<f32> = read(mask)?;
@@ -47,21 +47,21 @@ impl Region {
             .ok_or_else(|| Error::option("the positions of a region", 0, "at least one"))
     }
 
-    /// The same of a mask on the host, row by row; none if it chooses no position.
+    /// As [`of`](Self::of), for a mask in host memory, row by row. `None` if it selects no position.
     pub(crate) fn of_values(values: &[f32], size: [usize; 2], device: &Device) -> Option<Self> {
         let chosen: Vec<bool> = values.iter().map(|value| is_white(*value)).collect();
         let positions = Positions::of(&chosen, size, device)?;
         Some(Self { positions })
     }
 
-    /// Its share of the map, above 0 and at most 1.
+    /// The fraction of all positions that the region has, above 0 and at most 1.
     #[must_use]
     pub fn share(&self) -> f64 {
         let [height, width] = self.positions.size();
         self.positions.count() as f64 / (height * width) as f64
     }
 
-    /// The map's values at its positions, `[1, N, 1, M]`, from which targets are made.
+    /// The features of a map at these positions, `[1, N, 1, M]`, for example to make a target.
     ///
     /// # Errors
     ///
@@ -79,8 +79,8 @@ impl Region {
         Ok(self.positions.gather(map))
     }
 
-    /// The loss of these positions alone. To it they lie in one row, so it must not depend on
-    /// where they are: statistics do not.
+    /// The loss restricted to these positions. The loss sees them as a map of one row, so it must
+    /// not depend on the arrangement of positions. Losses of statistics do not.
     pub fn restrict<L: Loss>(&self, loss: L) -> Restricted<L> {
         Restricted {
             region: self.clone(),
@@ -89,7 +89,7 @@ impl Region {
     }
 }
 
-/// A loss of the positions of a [`Region`].
+/// A loss that is restricted to a [`Region`].
 #[derive(Clone, Debug)]
 pub struct Restricted<L> {
     region: Region,
@@ -99,7 +99,7 @@ pub struct Restricted<L> {
 impl<L: Loss> Loss for Restricted<L> {
     fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
         let gathered = FeatureMap::from(self.region.gather(observation.map())?);
-        let mut gathered = Observation::from(gathered.settled()?);
+        let mut gathered = Observation::from(gathered.into_native()?);
         let Measured { value, gradient } = self.loss.measure(&mut gathered, weight)?;
         let gradient = self.region.positions.scatter(gradient.at(gathered)?);
         Ok(Measured {

@@ -1,4 +1,4 @@
-//! Total variation: how much neighbouring pixels differ.
+//! Total variation.
 
 use burn::tensor::Tensor;
 
@@ -11,8 +11,8 @@ use crate::error::Result;
 /// R = sum (x[i, j+1] - x[i, j])^2 + (x[i+1, j] - x[i, j])^2
 /// ```
 ///
-/// (He, Wang and Hopcroft, NIPS 2016, section 3.3.) Pixels at the border have no neighbour beyond
-/// it. Added with a small weight it removes the fine noise that representations hardly see.
+/// (He, Wang and Hopcroft, NIPS 2016, section 3.3.) The sum runs over pairs of pixels inside the
+/// image. With a small weight it removes fine noise to which deep features hardly respond.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TotalVariation;
 
@@ -28,7 +28,7 @@ impl Loss for TotalVariation {
     }
 }
 
-/// Value and gradient of the differences along one axis, times `weight`.
+/// The value and the gradient of the differences along one axis, times `weight`.
 fn along(map: &Tensor<4>, axis: usize, weight: f64) -> (Tensor<1>, Tensor<4>) {
     let length = map.dims()[axis];
     if length < 2 {
@@ -37,7 +37,7 @@ fn along(map: &Tensor<4>, axis: usize, weight: f64) -> (Tensor<1>, Tensor<4>) {
     let next = map.clone().narrow(axis, 1, length - 1);
     let difference = next - map.clone().narrow(axis, 0, length - 1);
     let edge = map.clone().narrow(axis, 0, 1).zeros_like();
-    // Each difference pulls its later pixel up and its earlier one down.
+    // d/dx of (x[i+1] - x[i])^2: plus the difference at i + 1, minus the difference at i.
     let later = Tensor::cat(vec![edge.clone(), difference.clone()], axis);
     let earlier = Tensor::cat(vec![difference.clone(), edge], axis);
     let gradient = (later - earlier).mul_scalar(2.0 * weight);

@@ -1,33 +1,33 @@
-//! The sliced Wasserstein distance of features: whole distributions, not only their moments.
+//! The sliced Wasserstein distance of feature distributions.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::quantiles::{along, subtract_quantiles};
+use super::quantiles::{project, subtract_quantiles};
 use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
 use crate::engine::channels_second;
 use crate::error::{Result, at_least_one};
 use crate::random::{self, Purpose};
 
-/// Distance of the distribution of a map's features over positions from that of another.
+/// The sliced Wasserstein distance of the distribution of a map's features from a target distribution.
 ///
-/// Along a direction `d` two distributions are compared value by value in sorted order, which is
-/// their squared Wasserstein distance in one dimension; it is averaged over `K` fixed directions:
+/// The features are projected on a direction `d`. The squared Wasserstein distance of two
+/// distributions in one dimension is the mean squared difference of their sorted values. The loss
+/// is its mean over `K` fixed directions:
 ///
 /// ```text
 /// L = 1 / (2 K M) * sum over d, i of (d' F_(i) - q_d(i))^2
 /// dL/dF_(i) = 1 / (K M) * sum over d of (d' F_(i) - q_d(i)) d
 /// ```
 ///
-/// with `F_(i)` the position whose value along `d` is the `i`-th smallest, and `q_d(i)` the
-/// quantile `(i + 1/2) / M` of the target along `d`. Moments say how far features spread; this says
-/// how: two colours side by side, or every shade between them. (Rabin, Peyré, Delon and Bernot,
-/// "Wasserstein Barycenter and its Application to Texture Mixing", SSVM 2011, section 3; on the
-/// features of a network: Heitz, Vanhoey, Chambon and Belcour, "A Sliced Wasserstein Loss for
-/// Neural Texture Synthesis", CVPR 2021, eq. 9.) The directions are always the same ones, so that a
-/// line search sees one function.
+/// where `F_(i)` has the `i`-th smallest projection, and `q_d(i)` is the quantile `(i + 1/2) / M`
+/// of the target's projections. Moments do not distinguish two colours side by side from all shades
+/// between them; this loss does. (Rabin, Peyré, Delon and Bernot, "Wasserstein Barycenter and its
+/// Application to Texture Mixing", SSVM 2011, section 3; on the features of a network: Heitz,
+/// Vanhoey, Chambon and Belcour, "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR
+/// 2021, eq. 9.) The directions are fixed, so that a line search minimises one function.
 ///
-/// Sorting happens on the host: on a GPU each measurement reads `K M` values and writes them back.
+/// Sorting happens on the host: on a GPU each evaluation reads `K M` values and writes them back.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -36,7 +36,7 @@ use crate::random::{self, Purpose};
 ///
 /// let row = |values: [f32; 2]| Tensor::<4>::from_floats([[[values]]], &Device::flex());
 /// let target = Wasserstein::of(row([0.0, 1.0]), 4)?;
-/// // In whatever order they come: (1 - 0)^2 + (3 - 1)^2, over 2 M.
+/// // The order of positions does not matter: ((1 - 0)^2 + (3 - 1)^2) / (2 M).
 /// let measured = target.measure(&mut row([3.0, 1.0]).into(), 1.0)?;
 /// assert_eq!(measured.value.into_scalar::<f32>(), 1.25);
 /// # }
@@ -46,12 +46,12 @@ use crate::random::{self, Purpose};
 pub struct Wasserstein {
     /// `[N, K]`, unit columns.
     directions: Tensor<2>,
-    /// For each direction the target's values along it, in order.
+    /// The sorted projections of the target, for each direction.
     sorted: Vec<Vec<f32>>,
 }
 
 impl Wasserstein {
-    /// The distribution of the features of a map `[1, N, H, W]` along `directions` directions.
+    /// The loss with the features of `map`, `[1, N, H, W]`, as the target, for `directions` directions.
     ///
     /// # Errors
     ///
@@ -61,8 +61,8 @@ impl Wasserstein {
         Self::of_mixture([(map, 1.0)], directions)
     }
 
-    /// The distribution of several maps side by side, each with its share of the area; shares count
-    /// in proportion to their sum.
+    /// The loss with a mixture of maps as the target. The weights of the maps are the `share`s,
+    /// divided by their sum.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Wasserstein {
                 unit_columns(channels, directions, &map.device(), map.dtype())
             });
             check_channels(&observation, "a mixture", columns.dims()[0])?;
-            let values = along(observation.into_map(), columns)?;
+            let values = project(observation.into_map(), columns)?;
             for (row, values) in rows.iter_mut().zip(values.chunks(height * width)) {
                 row.push((values.to_vec(), share));
             }
@@ -95,7 +95,7 @@ impl Wasserstein {
         })
     }
 
-    /// The directions, `[N, K]`: unit columns.
+    /// The directions as unit columns, `[N, K]`.
     #[must_use]
     pub fn directions(&self) -> &Tensor<2> {
         &self.directions
@@ -108,7 +108,7 @@ impl Loss for Wasserstein {
         check_channels(observation, "a distribution", channels)?;
         let [_, _, height, width] = observation.dims();
         let positions = height * width;
-        let mut values = along(observation.map(), &self.directions)?;
+        let mut values = project(observation.map(), &self.directions)?;
         let squares = subtract_quantiles(&mut values, &self.sorted);
         let factor = weight / (count * positions) as f64;
         let options = (&self.directions.device(), self.directions.dtype());
@@ -139,11 +139,11 @@ fn unit_columns(channels: usize, count: usize, device: &Device, dtype: DType) ->
     Tensor::from_data(TensorData::new(columns, [channels, count]), (device, dtype))
 }
 
-/// The values of one map along a direction, and the map's share.
+/// The projections of one map on a direction, and the map's share.
 type Part = (Vec<f32>, f64);
 
-/// The values of a mixture in order: of one map those themselves, of several as many quantiles as
-/// the largest has values.
+/// The sorted values of a mixture. One map gives its own values. Several maps give as many
+/// quantiles as the largest of them has values.
 fn merged(mut parts: Vec<Part>) -> Vec<f32> {
     if let [(values, _)] = &mut parts[..] {
         values.sort_unstable_by(f32::total_cmp);
@@ -158,15 +158,15 @@ fn merged(mut parts: Vec<Part>) -> Vec<f32> {
         weighted.extend(values.into_iter().map(|value| (value, weight)));
     }
     weighted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut place, mut below) = (0, weighted[0].1);
+    let (mut index, mut cumulative) = (0, weighted[0].1);
     (0..count)
         .map(|i| {
             let wanted = (i as f64 + 0.5) / count as f64;
-            while below < wanted && place + 1 < weighted.len() {
-                place += 1;
-                below += weighted[place].1;
+            while cumulative < wanted && index + 1 < weighted.len() {
+                index += 1;
+                cumulative += weighted[index].1;
             }
-            weighted[place].0
+            weighted[index].0
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! Powers of covariances: metrics in which weak directions count.
+//! Powers of covariance matrices, for whitening.
 
 use burn::tensor::{Tensor, TensorData};
 use nalgebra::DMatrix;
@@ -7,8 +7,8 @@ use crate::backend::read;
 use crate::error::Result;
 use crate::linear_algebra::symmetric_power;
 
-/// `(S / s + floor I)^exponent` for a covariance `S`, `[N, N]`, whose eigenvalues are `s` in the
-/// mean; nothing for one without any variance.
+/// `(S / s + floor I)^exponent` for a covariance `S`, `[N, N]`, with mean eigenvalue `s`. `None` if
+/// `s` is not positive.
 pub(super) fn power(
     covariance: &Tensor<2>,
     floor: f64,
@@ -21,10 +21,10 @@ pub(super) fn power(
     if mean <= 0.0 {
         return Ok(None);
     }
-    // The floor goes in first: of a matrix with many rows of zeros, those of channels that nothing
-    // excites, the decomposition can come back with NaN.
+    // The floor is added before the decomposition. Channels that are always inactive give rows of
+    // zeros, and the decomposition of a matrix with many of them can return NaN.
     let metric = own / mean + DMatrix::identity(count, count) * floor;
-    // Rounding leaves some eigenvalues that should be the floor a little below it.
+    // Rounding can make an eigenvalue slightly smaller than the floor.
     let matrix = symmetric_power(metric, floor, exponent);
     let values: Vec<f32> = matrix.iter().map(|value| *value as f32).collect();
     let data = TensorData::new(values, [count, count]);
@@ -37,8 +37,8 @@ mod tests {
     use super::*;
     use burn::tensor::Device;
 
-    /// Covariances of few positions, most of whose channels are zero everywhere: as of a trained
-    /// network on a small octave.
+    /// Covariances of few positions, with most channels zero everywhere, as in a trained network on
+    /// a small octave.
     #[test]
     fn dead_channels_do_not_spoil_the_metric() {
         const CHANNELS: usize = 192;

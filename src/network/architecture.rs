@@ -1,4 +1,4 @@
-//! VGG-16, VGG-19 and AlexNet: which layers they have, and what those see of an image.
+//! VGG-16, VGG-19 and AlexNet: their layers, receptive fields and strides.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::engine::{Operation, Padding, Pooling};
 use crate::error::{Error, ImageReason, Result, unknown_name};
 use crate::imaging::Size;
 
-/// Which layers a network has, and in which order.
+/// The layers of a network and their order.
 ///
 /// The VGG networks are those of Simonyan and Zisserman, "Very Deep Convolutional Networks for
 /// Large-Scale Image Recognition" (ICLR 2015), table 1, columns D and E. AlexNet is that of
@@ -42,18 +42,19 @@ pub enum Architecture {
     AlexNet,
 }
 
-/// The side of the only image that the fully connected layers take.
-const CLASSIFIED_SIDE: usize = 224;
-/// Channels of an image, unless it is a stack of maps.
+/// The side of the image that the fully connected layers require.
+const CLASSIFIER_SIDE: usize = 224;
+/// Channels of a colour image. The geometry of layers does not depend on them.
 const COLOURS: usize = 3;
 
-/// Receptive field, stride and channels of a layer, and the smallest image it can be computed from.
+/// Receptive field, stride and channels of a layer, and the smallest image that it can be computed
+/// from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LayerGeometry {
-    /// Side of the square of image pixels that one value of the layer depends on.
+    /// Side of the receptive field: the square of image pixels that one value of the layer depends on.
     pub receptive_field: usize,
-    /// Distance in image pixels between neighbouring values of the layer.
+    /// Distance between neighbouring values of the layer, in image pixels.
     pub stride: usize,
     /// The shortest image side that the layer can be computed from.
     pub smallest_image: usize,
@@ -62,10 +63,10 @@ pub struct LayerGeometry {
 }
 
 impl Architecture {
-    /// All of them.
+    /// All architectures.
     pub const ALL: [Self; 3] = [Self::Vgg16, Self::Vgg19, Self::AlexNet];
 
-    /// All layers from the image up.
+    /// All layers, from the image up.
     #[must_use]
     pub fn layers(self) -> Vec<Layer> {
         let stages = stages(self, COLOURS, Pooling::default(), Padding::default());
@@ -108,8 +109,8 @@ impl Architecture {
         self.layer(&layer.to_string()).map(|_| ())
     }
 
-    /// The receptive field, stride and channels of `layer`, and the smallest image it takes. `padding` is
-    /// that of the convolutions.
+    /// The receptive field, stride and channels of `layer`, and the smallest image for it, with
+    /// this padding of the convolutions.
     ///
     /// # Errors
     ///
@@ -129,7 +130,7 @@ impl Architecture {
             stride *= step;
         }
         let smallest_image = match layer {
-            Layer::FullyConnected { .. } => CLASSIFIED_SIDE,
+            Layer::FullyConnected { .. } => CLASSIFIER_SIDE,
             _ => (1..).find(|&side| fits(&stages, side)).unwrap_or(1),
         };
         Ok(LayerGeometry {
@@ -145,11 +146,11 @@ impl Architecture {
         self.check(layer)?;
         let mut stages = stages(self, COLOURS, Pooling::default(), padding);
         let depth = stages.iter().position(|stage| stage.layer == layer);
-        stages.truncate(depth.map_or(0, |place| place + 1));
+        stages.truncate(depth.map_or(0, |index| index + 1));
         Ok(stages)
     }
 
-    /// The size of a layer's map of an image of `size`.
+    /// The size of a layer's feature map for an image of `size`.
     pub(crate) fn map_size(self, layer: Layer, size: Size, padding: Padding) -> Result<Size> {
         let (mut height, mut width) = (size.height, size.width);
         for stage in self.stages_up_to(layer, padding)? {
@@ -158,7 +159,7 @@ impl Architecture {
         Ok(Size::new(width, height))
     }
 
-    /// The convolutions of a block, from 1 to 5. In AlexNet each convolution is a block.
+    /// The convolutions of a block, from 1 to 5. Each convolution of AlexNet counts as a block.
     pub(crate) fn block(self, number: usize) -> Vec<Layer> {
         let mut layers = self.layers();
         layers.retain(|layer| match layer {
@@ -169,7 +170,7 @@ impl Architecture {
         layers
     }
 
-    /// Refuses an image that `layer` cannot be computed from; `what` names it.
+    /// Checks that `layer` can be computed from an image of this size. Messages call the image `what`.
     pub(crate) fn check_image(
         self,
         what: &str,
@@ -195,7 +196,7 @@ fn unknown(name: &str) -> Error {
     unknown_name::<Architecture>("network", name)
 }
 
-/// Whether every stage has an input it can be computed from, starting at an image of `side`.
+/// Whether all stages can be computed from an image of `side` x `side`.
 fn fits(stages: &[Stage], side: usize) -> bool {
     let mut side = side;
     for stage in stages {
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn receptive_fields_are_those_counted_by_hand() {
+    fn receptive_fields_equal_those_by_hand() {
         // conv1_1: 3. conv1_2: 3 + 2 = 5. pool1: 6. conv2_1: 6 + 2*2 = 10. conv2_2: 14.
         // pool2: 16. conv3_1: 16 + 2*4 = 24. conv5_1: 156, then three times 2*16, pool5 16: 268.
         // fc6: 268 + 6*32 = 460.
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn alexnet_is_counted_by_hand() {
+    fn alexnet_equals_the_geometry_by_hand() {
         // conv1: 11. pool1: 11 + 2*4 = 19. conv2: 19 + 4*8 = 51. pool2: 51 + 2*8 = 67. conv3: 67 +
         // 2*16 = 99, conv4 131, conv5 163. pool5: 163 + 2*16 = 195. fc6: 195 + 5*32 = 355.
         let expected = [
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_are_as_large_as_counted_by_hand() {
+    fn map_sizes_equal_those_by_hand() {
         let size = |architecture: Architecture, name: &str, side| {
             let layer = architecture.layer(name).unwrap();
             let size = architecture.map_size(layer, Size::square(side), Padding::Reflect);

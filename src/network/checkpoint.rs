@@ -1,4 +1,4 @@
-//! Tensors by name in a file: safetensors, or what `torch.save` writes.
+//! Files of named tensors: safetensors, and the format of `torch.save`.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,15 +11,15 @@ use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::error::{Error, FileUse, Result, TensorReason};
 
-/// The tensors of a file, read when asked for.
+/// The tensors of a file, which are read on demand.
 pub(super) enum Checkpoint<'a> {
     Safetensors(SafeTensors<'a>),
     PyTorch(HashMap<String, pytorch_reader::Tensor>),
 }
 
 impl<'a> Checkpoint<'a> {
-    /// Whether the file at `path` begins as safetensors do: the length of a header in eight bytes,
-    /// and the header, an object of JSON.
+    /// Whether the file at `path` looks like safetensors: eight bytes with the length of the
+    /// header, then the header, a JSON object.
     pub(super) fn is_safetensors(path: &Path) -> Result<bool> {
         let reading = |source| Error::file(FileUse::Read, path, source);
         let mut start = Vec::new();
@@ -54,7 +54,7 @@ impl<'a> Checkpoint<'a> {
         }
     }
 
-    /// Shape and values of a tensor of floats.
+    /// The shape and the values of a float tensor.
     pub(super) fn values(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>)> {
         let missing = || Error::missing_tensor(name);
         let refused = |found: String| Error::Tensor {

@@ -1,13 +1,13 @@
-//! The description of a network: its architecture, its options, and where its weights come from.
+//! The description of a network: architecture, options and source of the weights.
 
 use super::vgg::Plan;
 use super::{Architecture, Preprocessing};
 use crate::engine::{Padding, Pooling, Precision};
 
-/// A network that is described but not made yet; `W` says where its weights come from.
+/// The description of a network. `W` is the source of its weights.
 ///
 /// [`RandomVgg`](crate::RandomVgg) draws the weights and [`WeightFile`](crate::WeightFile) reads them.
-/// Both make a [`Vgg`](crate::Vgg).
+/// Both create a [`Vgg`](crate::Vgg).
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkConfig<W> {
     pub(super) architecture: Architecture,
@@ -18,8 +18,8 @@ pub struct NetworkConfig<W> {
 }
 
 impl<W: Default> NetworkConfig<W> {
-    /// A network of this architecture, all options at their defaults: average pooling, reflection,
-    /// ImageNet's mean subtracted.
+    /// A network of this architecture with default options: average pooling, reflection padding,
+    /// and ImageNet's mean subtracted.
     #[must_use]
     pub fn new(architecture: Architecture) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl<W: Default> NetworkConfig<W> {
         }
     }
 
-    /// VGG-19, the network of the method.
+    /// VGG-19, the network of He, Wang and Hopcroft (NIPS 2016).
     #[must_use]
     pub fn vgg19() -> Self {
         Self::new(Architecture::Vgg19)
@@ -43,7 +43,7 @@ impl<W: Default> NetworkConfig<W> {
         Self::new(Architecture::Vgg16)
     }
 
-    /// AlexNet, which the method was compared with.
+    /// AlexNet.
     #[must_use]
     pub fn alexnet() -> Self {
         Self::new(Architecture::AlexNet)
@@ -58,60 +58,60 @@ impl<W: Default> Default for NetworkConfig<W> {
 }
 
 impl<W> NetworkConfig<W> {
-    /// How pooling layers summarise. Default: average.
+    /// The operation of pooling layers. Default: average.
     #[must_use]
     pub fn with_pooling(mut self, pooling: Pooling) -> Self {
         self.pooling = pooling;
         self
     }
 
-    /// How convolutions continue their input. Default: reflect.
+    /// The padding of convolutions. Default: reflect.
     #[must_use]
     pub fn with_padding(mut self, padding: Padding) -> Self {
         self.padding = padding;
         self
     }
 
-    /// What is done to colours before the first layer. Default: ImageNet's mean is subtracted.
+    /// The preprocessing of images. Default: ImageNet's mean is subtracted.
     #[must_use]
     pub fn with_preprocessing(mut self, preprocessing: Preprocessing) -> Self {
         self.preprocessing = preprocessing;
         self
     }
 
-    /// Reads images of so many channels, for example stacks of maps
-    /// ([`Picture::maps`](crate::Picture::maps)) or greys. Sets the preprocessing to
+    /// The number of channels of images, for example for grey images or stacks of maps
+    /// ([`Picture::maps`](crate::Picture::maps)). Sets the preprocessing to
     /// [`Preprocessing::of_channels`].
     #[must_use]
     pub fn with_channels(self, channels: usize) -> Self {
         self.with_preprocessing(Preprocessing::of_channels(channels))
     }
 
-    /// The network's layers and their order.
+    /// The architecture.
     #[must_use]
     pub fn architecture(&self) -> Architecture {
         self.architecture
     }
 
-    /// How pooling layers summarise.
+    /// The operation of pooling layers.
     #[must_use]
     pub fn pooling(&self) -> Pooling {
         self.pooling
     }
 
-    /// How convolutions continue their input.
+    /// The padding of convolutions.
     #[must_use]
     pub fn padding(&self) -> Padding {
         self.padding
     }
 
-    /// What is done to colours before the first layer.
+    /// The preprocessing of images.
     #[must_use]
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
     }
 
-    /// Everything but the weights.
+    /// The options of the network, without its weights.
     pub(super) fn plan(&self) -> Plan {
         Plan {
             architecture: self.architecture,

@@ -12,7 +12,7 @@ use crate::file::{self, IfExists};
 impl Vgg {
     /// The weights of all layers up to `deepest` as a safetensors file with torchvision's keys.
     ///
-    /// Weights of layers that were not used yet are drawn first.
+    /// Weights that were not used yet are drawn.
     ///
     /// # Errors
     ///
@@ -46,13 +46,13 @@ impl Vgg {
         safetensors::serialize(views.map_err(refused)?, None).map_err(refused)
     }
 
-    /// Writes [`to_safetensors`](Self::to_safetensors) to `path`, whole or not at all.
+    /// Writes [`to_safetensors`](Self::to_safetensors) to `path` atomically.
     ///
     /// # Errors
     ///
-    /// Those of [`to_safetensors`](Self::to_safetensors); [`Error::Output`] for a folder
-    /// that does not exist, or a file that does with [`IfExists::Refuse`]; [`Error::File`] if it cannot
-    /// be written.
+    /// Those of [`to_safetensors`](Self::to_safetensors); [`Error::Output`] if the folder does not
+    /// exist, or if the file exists and `if_exists` is [`IfExists::Refuse`]; [`Error::File`] if it
+    /// cannot be written.
     pub fn save_safetensors(
         &self,
         deepest: Layer,

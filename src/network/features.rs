@@ -21,12 +21,12 @@ impl Features {
             .map(|(_, map)| map)
     }
 
-    /// Layers and maps, in the order they were asked for.
+    /// Layers and maps, in the order in which they were requested.
     pub fn iter(&self) -> impl Iterator<Item = (Layer, &Tensor<4>)> {
         self.maps.iter().map(|(layer, map)| (*layer, map))
     }
 
-    /// Adds to the map of a layer, which is zero where none was given.
+    /// Adds `map` to the map of a layer. A layer without a map gets `map`.
     pub fn add(&mut self, layer: Layer, map: Tensor<4>) {
         match self
             .maps
@@ -40,19 +40,19 @@ impl Features {
         }
     }
 
-    /// Puts the maps into the order of `layers`.
+    /// Sorts the maps into the order of `layers`.
     pub(super) fn arrange(&mut self, layers: &[Layer]) {
         self.maps
             .sort_by_key(|(layer, _)| layers.iter().position(|wanted| wanted == layer));
     }
 
-    /// Takes the map of a layer out, whose memory can then be reused.
+    /// Removes and returns the map of a layer. Its memory can then be reused.
     pub fn take(&mut self, layer: Layer) -> Option<Tensor<4>> {
-        let place = self
+        let index = self
             .maps
             .iter()
             .position(|(candidate, _)| *candidate == layer)?;
-        Some(self.maps.swap_remove(place).1)
+        Some(self.maps.swap_remove(index).1)
     }
 }
 

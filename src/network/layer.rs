@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::Architecture;
 use crate::error::Error;
 
-/// A layer of a network, by the name the field gives it.
+/// A layer of a network, by its usual name.
 ///
-/// `conv{block}_{index}`, AlexNet's `conv{number}` and `fc{number}` stand for the
-/// activation (fc8, the last, has no ReLU); `relu3_1` is read as `conv3_1`. Parses from and
-/// prints as that name.
+/// `conv{block}_{index}`, AlexNet's `conv{number}` and `fc{number}` name the activation after the
+/// ReLU (fc8, the last layer, has none). `relu3_1` is parsed as `conv3_1`. A layer parses from its
+/// name and prints as its name.
 ///
 /// ```
 /// use ranvgg::Layer;
@@ -50,7 +50,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// Whether it has weights, as convolutions and fully connected layers do.
+    /// Whether the layer has weights. Convolutions and fully connected layers do.
     #[must_use]
     pub fn has_weights(self) -> bool {
         !matches!(self, Self::Pool { .. })
@@ -85,7 +85,7 @@ impl TryFrom<String> for Layer {
 impl FromStr for Layer {
     type Err = Error;
 
-    /// Reads a name that some network has; the network it is used with checks again.
+    /// Parses the name of a layer of VGG-19 or AlexNet. Networks check that they have the layer.
     fn from_str(name: &str) -> Result<Self, Error> {
         let networks = [Architecture::Vgg19, Architecture::AlexNet];
         let [of_vgg, of_alexnet] = networks.map(|network| network.layer(name));
@@ -93,7 +93,7 @@ impl FromStr for Layer {
     }
 }
 
-/// Reads a name without asking whether a network has such a layer.
+/// Parses a name, without a check that a network has such a layer.
 pub(super) fn parse(name: &str) -> Option<Layer> {
     let name = name.trim().to_lowercase();
     let conv = name

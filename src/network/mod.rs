@@ -1,7 +1,7 @@
-//! Parts of networks: features, traces, preprocessing, the extent of layers, and layer weights.
+//! Parts of networks: features, traces, preprocessing, the geometry of layers, and layer weights.
 //!
-//! The networks themselves, [`RandomVgg`], [`WeightFile`](crate::WeightFile) and
-//! [`Vgg`], are at the root of the crate.
+//! The networks, [`RandomVgg`], [`WeightFile`](crate::WeightFile) and [`Vgg`], are at the root of
+//! the crate.
 
 // random_vgg, recipe, weight_file ──> config ──> vgg ──> stages ──> architecture ──> layer
 // normalizer, rescaling, export ────> vgg
@@ -31,6 +31,7 @@ pub(crate) use self::config::NetworkConfig;
 pub use self::features::Features;
 pub(crate) use self::layer::Layer;
 pub use self::normalizer::LayerNormalizer;
+pub(crate) use self::passes::LayerTap;
 pub use self::preprocessing::Preprocessing;
 pub(crate) use self::random_vgg::RandomVgg;
 pub use self::random_vgg::RandomWeights;

@@ -1,36 +1,36 @@
-//! Layer weights from gradients, so that options mean the same at every depth and size.
+//! Layer weights from gradients, so that options do not depend on depth and image size.
 
 use burn::tensor::Tensor;
 
-use super::{Layer, Vgg};
+use super::{Layer, LayerTap, Vgg};
 use crate::backend::read;
 use crate::error::Result;
 use crate::loss::{Loss, Observation};
 
-/// The weights that make losses at different layers pull equally hard on the image.
+/// Weights with which losses at different layers have image gradients of equal size.
 ///
-/// A loss at `conv5_1` and one at `conv1_1` differ by orders of magnitude in their gradient at the
-/// image, and so do losses of different kinds. Each gets the weight
+/// The image gradients of losses at `conv5_1` and at `conv1_1` differ by orders of magnitude, and
+/// so do those of different losses. The weight of a loss `L` is
 ///
 /// ```text
 /// w = 1 / sum |dL/dx|                       over the pixels and channels of an image x
 /// ```
 ///
-/// measured once, at noise. Changing every colour by one millionth, each in the direction that
-/// raises a loss, then raises every loss by a millionth, whatever the size of the image. (He, Wang
-/// and Hopcroft, NIPS 2016, eq. 4, take the gradient where all features are zero; there the gradient
-/// of a Gram loss is exactly zero, so it cannot be meant literally.) Values of options do not depend
-/// on image size, depth or the scale of the weights then.
+/// measured once, at noise. A change of each value by one millionth, in the direction that raises
+/// the loss, then raises each weighted loss by one millionth. (He, Wang and Hopcroft, NIPS 2016,
+/// eq. 4, take the gradient where all features are zero. The gradient of a Gram loss is exactly
+/// zero there, so this cannot be meant literally.) With these weights, options do not depend on
+/// image size, depth or the scale of the network's weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerNormalizer {
     weights: Vec<f64>,
 }
 
 impl LayerNormalizer {
-    /// Measures each of `losses`, at features of its layer, at `image`, `[1, 3, H, W]`.
+    /// Measures the gradients of `losses`, each at its layer, at `image`, `[1, 3, H, W]`.
     ///
     /// The cost is a forward and a backward pass for each loss, and one read from the device. The features
-    /// of one layer are in memory at a time. A loss whose gradient vanishes gets weight 1.
+    /// of one layer are in memory at a time. A loss with a zero gradient gets weight 1.
     ///
     /// # Errors
     ///
@@ -39,11 +39,12 @@ impl LayerNormalizer {
     pub fn measure(vgg: &Vgg, image: Tensor<4>, losses: &[(Layer, &dyn Loss)]) -> Result<Self> {
         let mut sums = Vec::new();
         for (layer, loss) in losses {
-            let (features, trace) = vgg.forward_maps(image.clone(), &[(*layer, true)])?;
+            let (features, trace) =
+                vgg.forward_maps(image.clone(), &[LayerTap::returned(*layer)])?;
             for (_, map) in features {
                 let mut observation = Observation::from(map);
                 let gradient = loss.measure(&mut observation, 1.0)?.gradient;
-                let mut gradient = Some(gradient.multiplied_out(observation)?);
+                let mut gradient = Some(gradient.evaluate(observation)?);
                 let gradient = vgg.backward_from(&trace, |_| Ok(gradient.take()))?;
                 sums.push(gradient.abs().sum());
             }
@@ -51,7 +52,7 @@ impl LayerNormalizer {
         Self::from_sums(sums)
     }
 
-    /// Weights from sums of absolute gradients that lie on a device.
+    /// The weights for these sums of absolute gradients, which are on a device.
     pub(crate) fn from_sums(sums: Vec<Tensor<1>>) -> Result<Self> {
         if sums.is_empty() {
             return Ok(Self {

@@ -1,4 +1,4 @@
-//! From colours to what the first layer reads.
+//! Preprocessing: from an image to the input of the first layer.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use derive_setters::Setters;
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, all_finite, positive};
 
-/// How an image becomes a network's input: `(x - mean) / scale`, channel by channel.
+/// The input of a network: `(x - mean) / scale`, channel by channel.
 ///
-/// Colours are sRGB values in 0..=1. Without it all inputs would be positive, and the filters, which
-/// are as often negative as positive, would mostly answer to brightness. It has as many channels as
-/// the images that the network reads.
+/// Images are sRGB values in 0..=1. Without a mean to subtract, all inputs would be positive, and
+/// random filters would mostly respond to brightness. `mean` and `scale` have one value for each
+/// channel of an image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
 #[setters(prefix = "with_")]
 #[non_exhaustive]
@@ -18,17 +18,17 @@ pub struct Preprocessing {
     /// Subtracted from each channel.
     #[setters(into)]
     pub mean: Vec<f32>,
-    /// Divides what is left.
+    /// Divides the difference.
     #[setters(into)]
     pub scale: Vec<f32>,
-    /// Whether the network reads the channels in reverse: blue, green, red. The mean and the scale
-    /// are in the image's own order all the same.
+    /// Whether the network reads the channels in reverse order: blue, green, red. `mean` and
+    /// `scale` are in the order of the image.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reversed: bool,
 }
 
 impl Default for Preprocessing {
-    /// The mean colour of ImageNet, unscaled: what the method subtracts.
+    /// The mean colour of ImageNet, with a scale of 1.
     fn default() -> Self {
         Self {
             mean: vec![0.485, 0.456, 0.406],
@@ -39,7 +39,7 @@ impl Default for Preprocessing {
 }
 
 impl Preprocessing {
-    /// Mean and standard deviation of ImageNet: what torchvision's weights were trained with.
+    /// The preprocessing of torchvision's weights: mean and standard deviation of ImageNet.
     #[must_use]
     pub fn torchvision() -> Self {
         Self {
@@ -49,8 +49,8 @@ impl Preprocessing {
         }
     }
 
-    /// What Caffe's weights were trained with, and Gatys' made from them: colours of 0..=255, blue
-    /// first, less the mean colour of ImageNet.
+    /// The preprocessing of Caffe's weights and of Gatys' normalised weights: colours of 0..=255 in
+    /// the order blue, green, red, minus the mean colour of ImageNet.
     #[must_use]
     pub fn caffe() -> Self {
         Self {
@@ -60,8 +60,9 @@ impl Preprocessing {
         }
     }
 
-    /// For stacks of maps with so many channels. The middle of the range, 0.5, is subtracted from
-    /// each channel. Three channels are taken as colours: the mean colour is subtracted.
+    /// The preprocessing for pictures with `channels` channels, such as stacks of maps. It
+    /// subtracts 0.5 from each channel. Three channels are treated as a colour image: the mean
+    /// colour of ImageNet is subtracted.
     #[must_use]
     pub fn of_channels(channels: usize) -> Self {
         if channels == 3 {
@@ -74,7 +75,7 @@ impl Preprocessing {
         }
     }
 
-    /// How many channels it takes.
+    /// The number of channels.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.mean.len()
@@ -106,15 +107,16 @@ impl Preprocessing {
         self.ordered(gradient) / row(&self.scale, device)
     }
 
-    /// Channels of the image in the network's order, or those in the image's.
+    /// Reverses the channels if the network reads them in reverse order.
     fn ordered(&self, map: Tensor<4>) -> Tensor<4> {
         if self.reversed { map.flip([1]) } else { map }
     }
 }
 
-/// More channels than any stack of maps; beyond them a mistake is likelier.
+/// The most channels of an image. More are probably a mistake.
 const MOST_CHANNELS: usize = 64;
 
+/// One value for each channel, `[1, C, 1, 1]`.
 fn row(values: &[f32], device: &Device) -> Tensor<4> {
     let data = TensorData::new(values.to_vec(), [1, values.len(), 1, 1]);
     Tensor::from_data(data, device)

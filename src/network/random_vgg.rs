@@ -1,4 +1,4 @@
-//! A network drawn at random: architecture, seed and law of its weights.
+//! Networks with random weights.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use burn::tensor::Device;
 
 use super::stages::stages;
 use super::{Layer, NetworkConfig, Vgg};
-use crate::engine::{ConvolutionShape, LazyParameters, Operation, Parameters};
+use crate::engine::{ConvolutionShape, LazyParameters, Operation, Parameters, Weighted};
 use crate::error::{Error, Result, not_negative, positive};
 use crate::random::{self, Purpose};
 
-/// The description of a VGG network with random weights. It takes a few bytes, and the same network
-/// comes of it anywhere.
+/// The description of a network with random weights. It takes a few bytes and gives the same network
+/// everywhere.
 ///
-/// Weights are independent draws from `N(0, sigma)`. Without biases, sigma only scales the features of
-/// a network of ReLUs. The network is therefore computed with the standard deviation `sqrt(2 / fan in)`
-/// (He et al., ICCV 2015, eq. 10), which keeps features at the scale of the image;
+/// Weights are independent samples of `N(0, sigma)`. In a ReLU network without biases, sigma only
+/// scales the features. The network is therefore computed with the standard deviation `sqrt(2 / fan
+/// in)` (He et al., ICCV 2015, eq. 10), which keeps features at the scale of the image.
 /// [`gain`](NetworkConfig::gain) is the factor between the two. At the published sigma of 0.015,
 /// features of conv5_1 would be 10^-5 of the image and losses 10^-21. No result depends on sigma.
 ///
@@ -34,7 +34,7 @@ use crate::random::{self, Purpose};
 /// ```
 pub type RandomVgg = NetworkConfig<RandomWeights>;
 
-/// Weights that are drawn: seeds, and the law of weights and biases.
+/// The seeds and the distributions of random weights and biases.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RandomWeights {
     pub(super) seed: u64,
@@ -56,43 +56,44 @@ impl Default for RandomWeights {
 }
 
 impl RandomVgg {
-    /// The standard deviation the method was published with.
+    /// The standard deviation of He, Wang and Hopcroft (NIPS 2016).
     pub const PUBLISHED_SIGMA: f64 = 0.015;
 
-    /// Seeds every layer. Default: 0.
+    /// The seed of all layers. Default: 0.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.weights.seed = seed;
         self
     }
 
-    /// Seeds one layer differently from the others.
+    /// The seed of one layer, instead of the seed of all layers.
     #[must_use]
     pub fn with_layer_seed(mut self, layer: Layer, seed: u64) -> Self {
         self.weights.layer_seeds.insert(layer, seed);
         self
     }
 
-    /// Standard deviation of the weights; changes [`gain`](Self::gain) and nothing else.
-    /// Default: 0.015.
+    /// The standard deviation of the weights. It changes only [`gain`](Self::gain). Default: 0.015.
     #[must_use]
     pub fn with_sigma(mut self, sigma: f64) -> Self {
         self.weights.sigma = sigma;
         self
     }
 
-    /// Draws biases from `N(0, sigma)` too, in units of the activations that they are added to;
-    /// 0 for none. About 1 brings more of a picture back from deep layers (`docs/EVIDENCE.md`); far
-    /// larger values make features respond less to the image. Default: 0.
+    /// The standard deviation of the biases, in units of the activations that they are added to. 0
+    /// gives no biases. With about 1, inversions of deep layers recover more of a picture
+    /// (`docs/EVIDENCE.md`). With far larger values, features respond less to the image. Default:
+    /// 0.
     #[must_use]
     pub fn with_bias_sigma(mut self, sigma: f64) -> Self {
         self.weights.bias_sigma = sigma;
         self
     }
 
-    /// Draws the biases with which most of a picture comes back from `layer`. From a stride of eight
-    /// pixels on (`pool3`) their deviation is 1, worth 1 to 5 dB. Shallower layers get none; they
-    /// would cost 2 dB there (`docs/QUALITY.md`, "Inversion").
+    /// Sets the standard deviation of the biases that is best for inversions of `layer`. It is 1
+    /// for layers with a stride of at least eight pixels (`pool3` and deeper), which gains 1 to 5
+    /// dB. It is 0 for shallower layers, where biases would cost 2 dB (`docs/QUALITY.md`,
+    /// "Inversion").
     ///
     /// # Errors
     ///
@@ -102,19 +103,19 @@ impl RandomVgg {
         Ok(self.with_bias_sigma(if stride >= 8 { 1.0 } else { 0.0 }))
     }
 
-    /// The seed of the layers that have none of their own.
+    /// The seed of all layers without a seed of their own.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.weights.seed
     }
 
-    /// The standard deviation of its biases.
+    /// The standard deviation of the biases.
     #[must_use]
     pub fn bias_sigma(&self) -> f64 {
         self.weights.bias_sigma
     }
 
-    /// The network on a device. Weights are drawn layer by layer, when first used.
+    /// The network on a device. The weights of a layer are drawn at their first use.
     ///
     /// # Errors
     ///
@@ -134,31 +135,34 @@ impl RandomVgg {
                 ));
             }
         }
-        let mut index = 0;
+        let plan = self.plan();
         let bias_sigma = self.weights.bias_sigma as f32;
-        Ok(Vgg::new(
-            self.plan(),
-            device,
-            Some(self.clone()),
-            usize::MAX,
-            |layer, shape| {
-                let seed = self
-                    .weights
-                    .layer_seeds
-                    .get(&layer)
-                    .copied()
-                    .unwrap_or(self.weights.seed);
-                let stream = index;
-                index += 1;
-                LazyParameters::new(move || Arc::new(draw(shape, seed, stream, bias_sigma)))
-            },
-        ))
+        let mut next_stream = 0;
+        let mut random = |layer: Layer, shape: ConvolutionShape| {
+            let seeds = &self.weights.layer_seeds;
+            let seed = seeds.get(&layer).copied().unwrap_or(self.weights.seed);
+            let stream = next_stream;
+            next_stream += 1;
+            LazyParameters::new(move || Arc::new(draw(shape, seed, stream, bias_sigma)))
+        };
+        let layers = plan.stages().into_iter().map(|stage| {
+            let weighted = match stage.operation {
+                Operation::Pool(pool) => Weighted::Pool(pool),
+                Operation::Convolution(shape) => {
+                    Weighted::Convolution(shape, random(stage.layer, shape))
+                }
+            };
+            (stage.layer, weighted)
+        });
+        let layers = layers.collect();
+        Ok(Vgg::new(plan, device, Some(self.clone()), layers))
     }
 
-    /// The factor from the activations computed here to those of weights drawn from `N(0, sigma)`:
-    /// the product over layers up to `layer` of `sigma / sqrt(2 / fan in)`.
+    /// The factor between the activations of weights from `N(0, sigma)` and the activations
+    /// computed here: the product of `sigma / sqrt(2 / fan in)` over all layers up to `layer`.
     ///
-    /// A content loss in published units is this squared times ours, a Gram loss its fourth power.
+    /// A content loss in the units of the paper is the loss here times the square of the gain. A Gram
+    /// loss is the loss here times its fourth power.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Recipes: a random network as JSON, out and in.
+//! Recipes: random networks as JSON.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use crate::engine::{Padding, Pooling};
 use crate::error::{Error, FileUse, Result};
 use crate::file::{self, IfExists};
 
-/// What a recipe holds. Its fields are flat and in this order; others are refused.
+/// The fields of a recipe, in this order. Unknown fields are an error.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Recipe<'a> {
@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for RandomVgg {
 }
 
 impl RandomVgg {
-    /// This network's recipe, JSON of a few hundred bytes.
+    /// The recipe of this network: JSON of a few hundred bytes.
     ///
     /// ```
     /// let recipe = ranvgg::RandomVgg::vgg19().with_seed(3).to_recipe();
@@ -74,7 +74,7 @@ impl RandomVgg {
     /// ```
     #[must_use]
     pub fn to_recipe(&self) -> String {
-        // Numbers, names and maps keyed by names: nothing in it that JSON cannot hold.
+        // Numbers, strings and maps with string keys always serialise.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
@@ -82,17 +82,17 @@ impl RandomVgg {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if it is not JSON, lacks a field, has one that is not known or names a
-    /// layer that does not exist. Numbers are checked by [`init`](Self::init).
+    /// [`Error::File`] if it is not JSON, lacks a field, has an unknown field or names a layer that
+    /// does not exist. [`init`](Self::init) checks the numbers.
     pub fn from_recipe(recipe: &str) -> Result<Self> {
         serde_json::from_str(recipe).map_err(|source| Error::content(FileUse::Recipe, source))
     }
 
-    /// Writes [`to_recipe`](Self::to_recipe) to `path`, whole or not at all.
+    /// Writes [`to_recipe`](Self::to_recipe) to `path` atomically.
     ///
     /// # Errors
     ///
-    /// [`Error::Output`] for a folder that does not exist, or a file that does with
+    /// [`Error::Output`] if the folder does not exist, or if the file exists and `if_exists` is
     /// [`IfExists::Refuse`]; [`Error::File`] if it cannot be written.
     pub fn save_recipe(&self, path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
         file::write(path.as_ref(), self.to_recipe().as_bytes(), if_exists)
@@ -102,7 +102,7 @@ impl RandomVgg {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if it cannot be read, and as [`from_recipe`](Self::from_recipe).
+    /// [`Error::File`] if it cannot be read, and those of [`from_recipe`](Self::from_recipe).
     pub fn load_recipe(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = file::read(path)?;

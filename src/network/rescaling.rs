@@ -1,4 +1,4 @@
-//! Weights rescaled so that every feature is 1 on average.
+//! Rescaling of weights to a mean activation of 1 in every channel.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use crate::engine::{ConvolutionShape, LazyParameters, Parameters};
 use crate::error::{Error, Result, all_finite};
 
 impl Vgg {
-    /// The same network with the weights of all layers up to `deepest` rescaled so that the mean of
-    /// each channel over all positions of `images`, `[1, 3, H, W]` each, is 1.
+    /// The network with the weights of all layers up to `deepest` rescaled so that the mean
+    /// activation of each channel over all positions of `images`, `[1, 3, H, W]` each, is 1.
     ///
     /// ```text
     /// w'[o, i] = w[o, i] m[i] / m[o],   b'[o] = b[o] / m[o]
     /// ```
     ///
-    /// with `m` the means of the layer's outputs and of the layer below. ReLUs and pooling
-    /// commute with positive factors, so every channel computes what it computed before, divided by
-    /// its mean. Channels that no image excites keep their scale. The first layer beyond `deepest`
-    /// takes the factors back, and those above it compute what they did. (Gatys, Ecker and Bethge,
-    /// "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016, section 2.)
+    /// with the means `m` of the layer's outputs and inputs. ReLU and pooling commute with positive
+    /// factors, so the features of each channel are divided by its mean and otherwise unchanged.
+    /// Channels that are zero in all images keep their scale. The first layer after `deepest`
+    /// undoes the scaling, so deeper features are unchanged. (Gatys, Ecker and Bethge, "Image Style
+    /// Transfer Using Convolutional Neural Networks", CVPR 2016, section 2.)
     ///
     /// The result has no recipe: its weights depend on the images.
     ///
@@ -44,8 +44,8 @@ impl Vgg {
         }))
     }
 
-    /// The mean of each channel over all positions of all images, for every convolution up to
-    /// `deepest`; 1 where it is zero.
+    /// The mean of each channel over all positions of all images, for each convolution up to
+    /// `deepest`. A mean of zero is replaced by 1.
     fn means(&self, images: &[Tensor<4>], deepest: Layer) -> Result<HashMap<Layer, Vec<f32>>> {
         let within = self.architecture().up_to(deepest)?;
         if images.is_empty() {
@@ -88,8 +88,8 @@ impl Vgg {
     }
 }
 
-/// Parameters whose inputs were divided by `inputs` and whose outputs are to be divided by
-/// `outputs`.
+/// The parameters for inputs that are divided by the means `inputs` and outputs that are divided by
+/// the means `outputs`.
 fn rescaled(
     own: &Parameters,
     shape: ConvolutionShape,

@@ -1,19 +1,19 @@
-//! What the layers of each architecture do, and what their weights are called in files.
+//! The operations of each architecture's layers, and the keys of their weights in files.
 
 use super::{Architecture, Layer};
 use crate::engine::{ConvolutionShape, Operation, Padding, Pool, Pooling};
 
-/// A layer and what it does.
+/// A layer and its operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stage {
     pub(crate) layer: Layer,
     pub(crate) operation: Operation,
-    /// Its place among the modules of torchvision's `features` or `classifier`.
+    /// The index of its module in torchvision's `features` or `classifier`.
     module: usize,
 }
 
 impl Stage {
-    /// The key of its weights in torchvision's files, without `.weight` or `.bias`.
+    /// The key of its parameters in torchvision's files, without `.weight` or `.bias`.
     pub(super) fn key(&self) -> String {
         let part = match self.layer {
             Layer::FullyConnected { .. } => "classifier",
@@ -23,11 +23,12 @@ impl Stage {
     }
 }
 
-/// Channels of each block of a VGG network.
+/// Output channels of the convolutions in each block of a VGG network.
 const VGG_WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
-/// Outputs of fc6, fc7 and fc8.
+/// Output channels of fc6, fc7 and fc8.
 const FULLY_CONNECTED: [usize; 3] = [4096, 4096, 1000];
-/// Channels, kernel, stride and padding of AlexNet's convolutions, and whether a pooling follows.
+/// Output channels, kernel size, stride and padding of AlexNet's convolutions, and whether a
+/// pooling follows.
 const ALEXNET: [(usize, usize, usize, usize, bool); 5] = [
     (64, 11, 4, 2, true),
     (192, 5, 1, 2, true),
@@ -36,18 +37,18 @@ const ALEXNET: [(usize, usize, usize, usize, bool); 5] = [
     (256, 3, 1, 1, true),
 ];
 
-/// A chain under construction.
+/// The stages of a network under construction.
 struct Chain {
     stages: Vec<Stage>,
-    /// Channels of the last map.
+    /// Output channels of the last stage.
     channels: usize,
     pooling: Pooling,
     mode: Padding,
-    /// How many modules torchvision's `features` has so far.
+    /// The number of modules in torchvision's `features` so far.
     modules: usize,
 }
 
-/// The chain of operations on images of so many channels.
+/// The stages of an architecture for images with `channels` channels, from the image up.
 pub(crate) fn stages(
     architecture: Architecture,
     channels: usize,
@@ -70,9 +71,9 @@ pub(crate) fn stages(
 }
 
 impl Chain {
-    /// Blocks of so many convolutions, and the fully connected layers.
-    fn vgg(&mut self, plan: [usize; 5]) {
-        for (block, (count, width)) in (1..).zip(plan.into_iter().zip(VGG_WIDTHS)) {
+    /// Five blocks with these numbers of convolutions, and the fully connected layers.
+    fn vgg(&mut self, convolutions: [usize; 5]) {
+        for (block, (count, width)) in (1..).zip(convolutions.into_iter().zip(VGG_WIDTHS)) {
             for index in 1..=count {
                 self.convolution(Layer::Convolution { block, index }, width, (3, 1, 1));
             }
@@ -121,11 +122,11 @@ impl Chain {
             relu: true,
         };
         self.push(layer, Operation::Convolution(shape), self.modules);
-        // Its ReLU is a module too.
+        // The ReLU is a module of its own.
         self.modules += 2;
     }
 
-    /// A pooling of windows of `kernel` pixels, two apart.
+    /// A pooling with this kernel size and stride 2.
     fn pool(&mut self, block: usize, kernel: usize) {
         let pool = Pool {
             pooling: self.pooling,
@@ -136,8 +137,8 @@ impl Chain {
         self.modules += 1;
     }
 
-    /// The last three layers: convolutions, the first of whose kernels covers its whole input, a
-    /// map of `side`. The first of them is module `first` of torchvision's `classifier`.
+    /// The three fully connected layers, as convolutions. The kernel of the first one covers its
+    /// whole input, a map of `side` x `side`. Its module in torchvision's `classifier` is `first`.
     fn fully_connected(&mut self, side: usize, first: usize) {
         for (i, channels_out) in FULLY_CONNECTED.into_iter().enumerate() {
             let shape = ConvolutionShape {
@@ -163,7 +164,7 @@ mod tests {
 
     #[test]
     fn keys_are_those_of_torchvision() {
-        // torchvision.models.vgg19().state_dict().keys(), and the same of vgg16 and alexnet
+        // torchvision.models.vgg19().state_dict().keys(), likewise vgg16 and alexnet
         let key = |architecture: Architecture, name: &str| {
             let layer = architecture.layer(name).unwrap();
             let stages = stages(architecture, 3, Pooling::Max, Padding::Zero);

@@ -1,4 +1,4 @@
-//! What a forward pass leaves for the backward pass.
+//! The state that a forward pass saves for backward.
 
 use std::sync::{Arc, Weak};
 
@@ -7,11 +7,12 @@ use super::vgg::Inner;
 use crate::engine::Tape;
 use crate::error::{Error, Result};
 
-/// What [`Vgg::backward`](super::Vgg::backward) needs of a forward pass: which features each ReLU
-/// passed, and where maxima were. Good for any number of backward passes of the same network.
+/// The state that a forward pass saves for [`Vgg::backward`](super::Vgg::backward): the mask of
+/// each ReLU and the argmax of each max pooling. It serves any number of backward passes of the
+/// same network.
 pub struct Trace {
     network: Weak<Inner>,
-    /// There is none of an image that Burn's autodiff watched.
+    /// `None` if the image was tracked by Burn's autodiff.
     tape: Option<Box<dyn Tape>>,
 }
 
@@ -23,7 +24,7 @@ impl Trace {
         }
     }
 
-    /// What the forward pass saved, if it was one of this network.
+    /// The tape, if the forward pass was one of this network.
     pub(super) fn tape(&self, network: &Arc<Inner>) -> Result<&dyn Tape> {
         let refused = |found: &str, allowed: &str| Err(Error::option("trace", found, allowed));
         if !std::ptr::eq(self.network.as_ptr(), Arc::as_ptr(network)) {
@@ -42,14 +43,14 @@ impl Trace {
     }
 }
 
-/// Refuses a gradient that has not the shape of the features at a tap.
+/// Checks that a gradient has the shape of the features at a tapped layer.
 pub(super) fn check_gradient(
     tape: &dyn Tape,
     layer: Layer,
-    place: usize,
+    index: usize,
     dims: [usize; 4],
 ) -> Result<()> {
-    let expected = tape.shape(place);
+    let expected = tape.shape(index);
     if expected == Some(dims) {
         return Ok(());
     }

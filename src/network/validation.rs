@@ -1,4 +1,4 @@
-//! What a network refuses, before its device gets any work.
+//! Checks of images and layers, before the device gets any work.
 
 use burn::tensor::{Device, Tensor};
 
@@ -9,7 +9,7 @@ use crate::engine::{ConvolutionShape, Precision, Weighted, has_half_kernel};
 use crate::error::{Error, ImageReason, Result};
 
 impl Vgg {
-    /// Refuses an image, called `what` in messages, that a layer cannot be computed from.
+    /// Checks that a layer can be computed from an image of this size. Messages call the image `what`.
     ///
     /// # Errors
     ///
@@ -17,13 +17,13 @@ impl Vgg {
     /// [`Error::UnknownLayer`], and [`Error::InvalidOption`] for [`Precision::Half`] at a layer
     /// without kernels for it.
     pub fn check_image(&self, what: &str, width: usize, height: usize, layer: Layer) -> Result<()> {
-        let place = self.place(layer)?;
+        let index = self.index_of(layer)?;
         self.architecture()
             .check_image(what, width, height, layer, self.padding())?;
-        self.check_stages(what, [width, height], place)
+        self.check_stages(what, [width, height], index)
     }
 
-    /// Refuses what the device has no kernels or no memory for, up to a stage.
+    /// Checks that the device has kernels and memory for all layers up to index `deepest`.
     fn check_stages(&self, what: &str, size: [usize; 2], deepest: usize) -> Result<()> {
         if self.precision() == Precision::Half {
             self.check_half(deepest)?;
@@ -31,7 +31,7 @@ impl Vgg {
         self.check_memory(what, size, deepest)
     }
 
-    /// Refuses an image or layers that a forward pass cannot take.
+    /// Checks the image and the tapped layers of a forward pass.
     pub(super) fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<()> {
         let [batch, channels, height, width] = image.dims();
         if batch != 1 || channels != self.channels() {
@@ -44,7 +44,7 @@ impl Vgg {
         self.check_device(|| "the image".into(), &image.device())?;
         let mut deepest = None;
         for &tap in taps {
-            deepest = deepest.max(Some(self.place(tap)?));
+            deepest = deepest.max(Some(self.index_of(tap)?));
             self.architecture()
                 .check_image("the image", width, height, tap, self.padding())?;
         }
@@ -65,7 +65,7 @@ impl Vgg {
         })
     }
 
-    /// Refuses an image with a map that no buffer of the device holds.
+    /// Checks that each feature map fits into a buffer of the device.
     fn check_memory(&self, what: &str, [width, height]: [usize; 2], deepest: usize) -> Result<()> {
         let Some(largest) = largest_buffer(self.device()) else {
             return Ok(());
@@ -76,22 +76,25 @@ impl Vgg {
             let Weighted::Convolution(shape, _) = weighted else {
                 continue;
             };
-            // In half precision too: gradients that meet at a layer are added in f32.
+            // f32 also in half precision: the gradients at a layer are added in f32.
             let values = shape.channels_out as u64 * rows as u64 * columns as u64;
-            let map = 4 * values;
-            if map > largest {
+            let bytes = 4 * values;
+            if bytes > largest {
                 return Err(Error::image_size(
                     what,
                     [width, height],
                     layer,
-                    ImageReason::TooLarge { map, largest },
+                    ImageReason::TooLarge {
+                        map: bytes,
+                        largest,
+                    },
                 ));
             }
         }
         Ok(())
     }
 
-    /// Refuses layers that have no kernels in half precision.
+    /// Checks that all layers have half-precision kernels.
     fn check_half(&self, deepest: usize) -> Result<()> {
         for (layer, weighted) in &self.inner.layers[..=deepest] {
             match weighted {

@@ -1,4 +1,4 @@
-//! A network with weights, on a device, and others of the same weights.
+//! A network on a device, and its variants with other padding, pooling or precision.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -9,16 +9,16 @@ use super::stages::{Stage, stages};
 use super::{Architecture, Layer, Preprocessing, RandomVgg};
 use crate::device::{check_half, name_of};
 use crate::engine::{
-    ConvolutionShape, LazyParameters, Operation, Padding, Pool, Pooling, Precision, Trunk,
-    Weighted, compile, compile_differentiable, has_half,
+    ConvolutionShape, LazyParameters, Padding, Pool, Pooling, Precision, Trunk, Weighted, compile,
+    compile_differentiable, has_half,
 };
 use crate::error::{Error, Result};
 
-/// A VGG network, or AlexNet, on a device. Cloning shares it.
+/// A VGG network, or AlexNet, on a device. Clones share the network.
 ///
-/// It comes from [`RandomVgg`] or from a [`WeightFile`](crate::WeightFile). Images are tensors
-/// `[1, 3, H, W]` of sRGB values in 0..=1, or stacks of maps of as many channels as it was made for;
-/// features are `[1, C, h, w]`, channels last in memory.
+/// [`RandomVgg`] and [`WeightFile`](crate::WeightFile) create it. Images are tensors `[1, 3, H, W]`
+/// of sRGB values in 0..=1, or stacks of maps with the number of channels that the network was
+/// created for. Features are `[1, C, h, w]`, NHWC in memory.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -50,7 +50,7 @@ pub(super) struct Inner {
     pub(super) plan: Plan,
     pub(super) layers: Vec<(Layer, Weighted)>,
     pub(super) trunk: Arc<dyn Trunk>,
-    /// The same layers for images that autodiff watches.
+    /// The layers for images that autodiff tracks, compiled at their first use.
     differentiable: OnceLock<Arc<dyn Trunk>>,
     device: Device,
     recipe: Option<RandomVgg>,
@@ -74,7 +74,7 @@ fn weighted(layers: &[(Layer, Weighted)]) -> Vec<Weighted> {
         .collect()
 }
 
-/// What a network is apart from its weights.
+/// The options of a network, without its weights.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     pub(super) architecture: Architecture,
@@ -92,32 +92,19 @@ impl Plan {
 }
 
 impl Vgg {
-    /// A network whose convolutions get their parameters from `source`.
-    ///
-    /// `depth` limits the stages that have weights; deeper layers are refused.
+    /// A network of these layers, from the first one on. Deeper layers of the architecture are
+    /// unavailable.
     pub(super) fn new(
         plan: Plan,
         device: &Device,
         recipe: Option<RandomVgg>,
-        depth: usize,
-        mut source: impl FnMut(Layer, ConvolutionShape) -> Arc<LazyParameters>,
+        layers: Vec<(Layer, Weighted)>,
     ) -> Self {
-        let stages = plan.stages().into_iter().take(depth);
-        let layers = stages.map(|stage| {
-            let weighted = match stage.operation {
-                Operation::Pool(pool) => Weighted::Pool(pool),
-                Operation::Convolution(shape) => {
-                    Weighted::Convolution(shape, source(stage.layer, shape))
-                }
-            };
-            (stage.layer, weighted)
-        });
-        let layers: Vec<_> = layers.collect();
         let trunk = compile(device, plan.precision, &weighted(&layers));
-        Self::of(plan, layers, trunk, device.clone().inner(), recipe)
+        Self::from_parts(plan, layers, trunk, device.clone().inner(), recipe)
     }
 
-    fn of(
+    fn from_parts(
         plan: Plan,
         layers: Vec<(Layer, Weighted)>,
         trunk: Arc<dyn Trunk>,
@@ -136,12 +123,12 @@ impl Vgg {
         }
     }
 
-    /// The same network computing in another [`Precision`].
+    /// The network with another [`Precision`].
     ///
     /// # Errors
     ///
     /// [`Error::InvalidOption`] for [`Precision::Half`] on a device without it, and
-    /// [`Error::DeviceUnavailable`] on one that does not compute right in it
+    /// [`Error::DeviceUnavailable`] on a device whose results in it are wrong
     /// ([checked](crate::device::check) once).
     pub fn with_precision(&self, precision: Precision) -> Result<Self> {
         if precision == Precision::Half {
@@ -161,13 +148,19 @@ impl Vgg {
         };
         let trunk = compile(&inner.device, precision, &inner.weighted());
         let (layers, device) = (inner.layers.clone(), inner.device.clone());
-        Ok(Self::of(plan, layers, trunk, device, inner.recipe.clone()))
+        Ok(Self::from_parts(
+            plan,
+            layers,
+            trunk,
+            device,
+            inner.recipe.clone(),
+        ))
     }
 
-    /// The same network with convolutions that continue their input in another way.
+    /// The network with another padding of its convolutions.
     ///
-    /// An exemplar that does not tile, for instance, is read by a network that reflects, while its
-    /// texture is made through one that wraps.
+    /// For example, the statistics of an exemplar that does not tile are measured with reflection,
+    /// and a texture that tiles is optimised with circular padding.
     #[must_use]
     pub fn with_padding(&self, padding: Padding) -> Self {
         let recipe = self.inner.recipe.clone();
@@ -175,7 +168,7 @@ impl Vgg {
         self.with_geometry(padding, self.pooling(), recipe)
     }
 
-    /// The same network with pooling that summarises in another way.
+    /// The network with another pooling.
     #[must_use]
     pub fn with_pooling(&self, pooling: Pooling) -> Self {
         let recipe = self.inner.recipe.clone();
@@ -183,7 +176,7 @@ impl Vgg {
         self.with_geometry(self.padding(), pooling, recipe)
     }
 
-    /// The same weights, as they are packed, with other padding and pooling.
+    /// The network with the same packed weights and another padding and pooling.
     fn with_geometry(&self, padding: Padding, pooling: Pooling, recipe: Option<RandomVgg>) -> Self {
         let inner = &self.inner;
         let plan = Plan {
@@ -205,53 +198,53 @@ impl Vgg {
             (*layer, weighted)
         });
         let trunk = inner.trunk.with(padding, pooling);
-        Self::of(plan, layers.collect(), trunk, inner.device.clone(), recipe)
+        Self::from_parts(plan, layers.collect(), trunk, inner.device.clone(), recipe)
     }
 
-    /// The network's plan.
+    /// The architecture.
     #[must_use]
     pub fn architecture(&self) -> Architecture {
         self.inner.plan.architecture
     }
 
-    /// How its convolutions continue their input.
+    /// The padding of its convolutions.
     #[must_use]
     pub fn padding(&self) -> Padding {
         self.inner.plan.padding
     }
 
-    /// How its pooling layers summarise.
+    /// The operation of its pooling layers.
     #[must_use]
     pub fn pooling(&self) -> Pooling {
         self.inner.plan.pooling
     }
 
-    /// How its convolutions compute.
+    /// The precision of its convolutions.
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.inner.plan.precision
     }
 
-    /// What is done to colours before the first layer.
+    /// The preprocessing of its images.
     #[must_use]
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.inner.plan.preprocessing
     }
 
-    /// How many channels the images have that it reads: 3, of colours, unless it was
-    /// [made for others](RandomVgg::with_channels).
+    /// The number of channels of its images: 3, unless it was created
+    /// [for another number](RandomVgg::with_channels).
     #[must_use]
     pub fn channels(&self) -> usize {
         self.inner.plan.preprocessing.channels()
     }
 
-    /// Where it computes.
+    /// The device that it runs on.
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.inner.device
     }
 
-    /// How it was drawn, if it was: the same recipe yields the same network anywhere.
+    /// The recipe of a random network. The same recipe gives the same network everywhere.
     #[must_use]
     pub fn recipe(&self) -> Option<&RandomVgg> {
         self.inner.recipe.as_ref()
@@ -266,12 +259,12 @@ impl Vgg {
         self.architecture().layer(name)
     }
 
-    /// Frees the buffers that evaluations reuse.
+    /// Frees the buffers that are kept for the next evaluation.
     pub fn release_buffers(&self) {
         self.inner.trunk.release();
     }
 
-    /// The same layers with parameters made from their own.
+    /// The network with other parameters. `make` returns them from the present ones.
     pub(super) fn with_parameters(
         &self,
         mut make: impl FnMut(Layer, ConvolutionShape, &Arc<LazyParameters>) -> Arc<LazyParameters>,
@@ -289,7 +282,7 @@ impl Vgg {
         let layers: Vec<_> = layers.collect();
         let trunk = compile(&inner.device, inner.plan.precision, &weighted(&layers));
         let (plan, device) = (inner.plan.clone(), inner.device.clone());
-        Self::of(plan, layers, trunk, device, None)
+        Self::from_parts(plan, layers, trunk, device, None)
     }
 
     /// The key of a layer's weights in torchvision's files.
@@ -312,17 +305,18 @@ impl Vgg {
             })
     }
 
-    pub(super) fn place(&self, layer: Layer) -> Result<usize> {
+    /// The index of a layer.
+    pub(super) fn index_of(&self, layer: Layer) -> Result<usize> {
         self.architecture().check(layer)?;
-        let place = self
+        let index = self
             .inner
             .layers
             .iter()
             .position(|(candidate, _)| *candidate == layer);
-        place.ok_or_else(|| Error::missing_tensor(self.key(layer)))
+        index.ok_or_else(|| Error::missing_tensor(self.key(layer)))
     }
 
-    /// How many of the network's values were drawn or read so far.
+    /// The number of weights and biases that have been drawn or read so far.
     #[must_use]
     pub fn parameters_in_memory(&self) -> usize {
         self.convolutions()

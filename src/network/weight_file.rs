@@ -1,6 +1,5 @@
-//! Networks whose weights lie in a file: torchvision's, Gatys', our own.
+//! Networks with weights from a file.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,17 +8,19 @@ use burn::tensor::Device;
 use super::checkpoint::Checkpoint;
 use super::stages::Stage;
 use super::{Architecture, Layer, NetworkConfig, Preprocessing, Vgg};
-use crate::engine::{ConvolutionShape, LazyParameters, Operation, Padding, Parameters, Pooling};
+use crate::engine::{
+    ConvolutionShape, LazyParameters, Operation, Padding, Parameters, Pooling, Weighted,
+};
 use crate::error::{Error, Result, all_finite};
 use crate::file;
 
-/// A network whose weights lie in a file, safetensors or PyTorch's.
+/// The description of a network with weights from a safetensors or PyTorch file.
 ///
 /// The file holds a weight and a bias for each layer, named as torchvision names them
-/// (`features.0.weight`, `classifier.0.bias`) or by the layer (`conv1_1.weight`, `fc6.bias`), with or
-/// without a prefix (`module.features.0.weight`). Deep layers may be missing. Pooling, padding and
-/// preprocessing are not in the file and are said here: [`torchvision`](NetworkConfig::torchvision)
-/// and [`caffe`](NetworkConfig::caffe) have those that such weights were trained with.
+/// (`features.0.weight`, `classifier.0.bias`) or by layer (`conv1_1.weight`, `fc6.bias`), with or
+/// without a prefix (`module.features.0.weight`). Deep layers may be missing. The file does not
+/// contain pooling, padding and preprocessing. [`torchvision`](NetworkConfig::torchvision) and
+/// [`caffe`](NetworkConfig::caffe) set those that the weights were trained with.
 ///
 /// ```no_run
 /// # fn main() -> ranvgg::Result<()> {
@@ -32,15 +33,15 @@ use crate::file;
 /// ```
 pub type WeightFile = NetworkConfig<FileWeights>;
 
-/// Weights that a file holds.
+/// Weights from a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileWeights {
     deepest: Option<Layer>,
 }
 
 impl WeightFile {
-    /// Weights trained by torchvision: maximum pooling, zero padding, ImageNet's mean subtracted and
-    /// divided by its standard deviation.
+    /// Weights from torchvision: max pooling, zero padding, and normalisation by the mean and the
+    /// standard deviation of ImageNet.
     #[must_use]
     pub fn torchvision(architecture: Architecture) -> Self {
         Self::new(architecture)
@@ -49,9 +50,9 @@ impl WeightFile {
             .with_preprocessing(Preprocessing::torchvision())
     }
 
-    /// Weights trained by Caffe, among them VGG's own and the normalised ones of Gatys, Ecker and
-    /// Bethge: maximum pooling, zero padding, colours of 0..=255 in the order blue, green, red, from
-    /// which the mean is subtracted.
+    /// Weights from Caffe, such as the original VGG weights and the normalised weights of Gatys,
+    /// Ecker and Bethge: max pooling, zero padding, and colours of 0..=255 in the order blue,
+    /// green, red, minus the mean colour.
     #[must_use]
     pub fn caffe(architecture: Architecture) -> Self {
         Self::new(architecture)
@@ -60,19 +61,19 @@ impl WeightFile {
             .with_preprocessing(Preprocessing::caffe())
     }
 
-    /// Reads no layer beyond `deepest`: the fully connected ones hold nine tenths of a file.
-    /// Default: all that the file has.
+    /// Reads only layers up to `deepest`. The fully connected layers are nine tenths of a file.
+    /// Default: all layers in the file.
     #[must_use]
     pub fn up_to(mut self, deepest: Layer) -> Self {
         self.weights.deepest = Some(deepest);
         self
     }
 
-    /// Reads the file at `path`: safetensors, or any layout that `torch.save` has written.
+    /// Reads the file at `path`: safetensors, or any format of `torch.save`.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] for a file that cannot be read or is of neither kind, and those of
+    /// [`Error::File`] for a file that cannot be read or has neither format, and those of
     /// [`read`](Self::read).
     pub fn load(&self, path: impl AsRef<Path>, device: &Device) -> Result<Vgg> {
         let path = path.as_ref();
@@ -88,10 +89,9 @@ impl WeightFile {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] for another format, [`Error::Tensor`] and [`Error::Shape`] for a tensor that is
-    /// missing or not as the architecture wants it,
-    /// [`Error::NotFinite`] for NaN or infinite weights, [`Error::UnknownLayer`] for a deepest layer
-    /// that the architecture does not have.
+    /// [`Error::File`] for another format, [`Error::Tensor`] and [`Error::Shape`] for a tensor that
+    /// is missing or does not fit the architecture, [`Error::NotFinite`] for NaN or infinite
+    /// weights, [`Error::UnknownLayer`] for a deepest layer that the architecture does not have.
     pub fn read(&self, bytes: &[u8], device: &Device) -> Result<Vgg> {
         self.network(&Checkpoint::safetensors(bytes)?, device)
     }
@@ -100,42 +100,38 @@ impl WeightFile {
         self.preprocessing.check()?;
         let stages = self.wanted()?;
         let names = Names::of(checkpoint, &stages)?;
-        let mut parameters = HashMap::new();
-        let mut depth = 0;
+        let mut layers = Vec::new();
+        // The first tensor that the file lacks. The network ends below it.
         let mut absent = None;
-        for (place, stage) in stages.iter().enumerate() {
-            let Operation::Convolution(shape) = stage.operation else {
-                if absent.is_none() {
-                    depth = place + 1;
+        for stage in &stages {
+            let shape = match stage.operation {
+                Operation::Convolution(shape) => shape,
+                Operation::Pool(pool) => {
+                    if absent.is_none() {
+                        layers.push((stage.layer, Weighted::Pool(pool)));
+                    }
+                    continue;
                 }
-                continue;
             };
             let key = names.key(stage);
             let name = format!("{key}.weight");
             match (checkpoint.has(&name), &absent) {
                 (true, None) => {
-                    let read = read_layer(checkpoint, &key, stage.layer, shape)?;
-                    parameters.insert(stage.layer, Arc::new(read));
-                    depth = place + 1;
+                    let read = Arc::new(read_layer(checkpoint, &key, stage.layer, shape)?);
+                    let parameters = LazyParameters::new(move || Arc::clone(&read));
+                    layers.push((stage.layer, Weighted::Convolution(shape, parameters)));
                 }
-                // A layer is there above one that is not.
+                // The file has a deeper layer than the one that it lacks.
                 (true, Some(missing)) => {
-                    let name = String::clone(missing);
-                    return Err(Error::missing_tensor(name));
+                    return Err(Error::missing_tensor(String::clone(missing)));
                 }
                 (false, _) => absent = absent.or(Some(name)),
             }
         }
-        let plan = self.plan();
-        Ok(Vgg::new(plan, device, None, depth, |layer, _| {
-            let Some(read) = parameters.remove(&layer) else {
-                unreachable!("the network ends below the first absent layer");
-            };
-            LazyParameters::new(move || Arc::clone(&read))
-        }))
+        Ok(Vgg::new(self.plan(), device, None, layers))
     }
 
-    /// The stages that are read if the file has them.
+    /// The stages to read, if the file has them.
     fn wanted(&self) -> Result<Vec<Stage>> {
         let mut stages = self.plan().stages();
         if let Some(deepest) = self.weights.deepest {
@@ -146,15 +142,15 @@ impl WeightFile {
     }
 }
 
-/// How a file names its tensors.
+/// The naming scheme of a file's tensors.
 struct Names {
     prefix: String,
-    /// By torchvision's modules, or by layers.
+    /// Whether tensors are named by torchvision's modules, not by layers.
     by_module: bool,
 }
 
 impl Names {
-    /// Finds the first layer's weight.
+    /// Finds the naming scheme from the name of the first layer's weight.
     fn of(checkpoint: &Checkpoint<'_>, stages: &[Stage]) -> Result<Self> {
         let first = &stages[0];
         for (by_module, key) in [(true, first.key()), (false, first.layer.to_string())] {
@@ -165,7 +161,7 @@ impl Names {
                 .filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
                 .map(str::to_owned)
                 .collect();
-            // Of several networks in one file, the one without a prefix, else none is meant.
+            // A file with several networks is ambiguous, unless one of them has no prefix.
             prefixes.sort_unstable();
             let plain = prefixes.first().is_some_and(String::is_empty);
             if let Some(prefix) = prefixes.pop().filter(|_| plain || prefixes.is_empty()) {
@@ -185,8 +181,8 @@ impl Names {
     }
 }
 
-/// The shape in torchvision's files: fully connected layers are matrices there. Their columns run
-/// over channels, rows and columns of the map below, as our kernels do.
+/// The shape of a weight in torchvision's files. Fully connected layers are matrices, whose columns
+/// have the order of a convolution's filter: channel, row, column.
 pub(super) fn weight_shape(layer: Layer, shape: ConvolutionShape) -> Vec<usize> {
     match layer {
         Layer::FullyConnected { .. } => vec![shape.channels_out, shape.fan_in()],

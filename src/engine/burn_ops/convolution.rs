@@ -1,4 +1,4 @@
-//! A convolution and its input gradient from Burn's own operations.
+//! A convolution and its input gradient by Burn's operations.
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,7 +18,7 @@ pub(in crate::engine) struct Convolution {
     weights: Arc<Weights>,
 }
 
-/// Weights on a device, each form made when first used. They do not depend on padding.
+/// Weights on a device, uploaded at their first use. They do not depend on padding.
 struct Weights {
     parameters: Arc<LazyParameters>,
     forward: OnceLock<(Tensor<4>, Tensor<1>)>,
@@ -38,7 +38,7 @@ impl Convolution {
         }
     }
 
-    /// The same weights with another padding.
+    /// A convolution with the same weights and another padding.
     pub(in crate::engine) fn with_padding(&self, mode: Padding) -> Self {
         Self {
             shape: ConvolutionShape { mode, ..self.shape },
@@ -50,12 +50,13 @@ impl Convolution {
         &self.shape
     }
 
-    /// The weight on a device, `[channels out, channels in, kernel, kernel]`, or for the backward pass its
-    /// transpose in channels, turned around in space.
+    /// The filters on a device, `[channels out, channels in, kernel, kernel]`. If `transposed`, the
+    /// filters of the input gradient: `[channels in, channels out, kernel, kernel]`, rotated by 180
+    /// degrees.
     ///
-    /// In memory the second axis comes last: kernels that read maps channels last want it so, and
-    /// would otherwise lay it out anew at every call.
-    fn weight(&self, device: &Device, turned: bool) -> Tensor<4> {
+    /// In memory the second axis comes last. Kernels for NHWC inputs read this order, and would
+    /// otherwise convert the filters at every call.
+    fn weight(&self, device: &Device, transposed: bool) -> Tensor<4> {
         let parameters = self.weights.parameters.get();
         let ConvolutionShape {
             channels_in,
@@ -64,19 +65,19 @@ impl Convolution {
             ..
         } = self.shape;
         let taps = kernel * kernel;
-        let at = |output: usize, input: usize, tap: usize| {
+        let weight = |output: usize, input: usize, tap: usize| {
             parameters.weight[(output * channels_in + input) * taps + tap]
         };
         let mut values = Vec::with_capacity(parameters.weight.len());
-        let (first, second) = match turned {
+        let (first, second) = match transposed {
             false => (channels_out, channels_in),
             true => (channels_in, channels_out),
         };
         for a in 0..first {
             for tap in 0..taps {
-                values.extend((0..second).map(|b| match turned {
-                    false => at(a, b, tap),
-                    true => at(b, a, taps - 1 - tap),
+                values.extend((0..second).map(|b| match transposed {
+                    false => weight(a, b, tap),
+                    true => weight(b, a, taps - 1 - tap),
                 }));
             }
         }
@@ -105,7 +106,7 @@ impl Convolution {
         if shape.relu { relu(output) } else { output }
     }
 
-    /// The gradient at the input, `[height, width]`, from that before the ReLU.
+    /// The input gradient, `[height, width]`, from the gradient before the ReLU.
     pub(super) fn input_gradient(
         &self,
         gradient: Tensor<4>,
@@ -114,7 +115,8 @@ impl Convolution {
     ) -> Tensor<4> {
         let shape = &self.shape;
         let reach = shape.kernel - 1;
-        // For zeros the padded positions are left out at once, otherwise folded back afterwards.
+        // With zero padding the padded positions are not computed. Otherwise they are folded back
+        // afterwards.
         let zero = shape.mode == Padding::Zero && shape.padding <= reach;
         let cropped = if zero { shape.padding } else { 0 };
         let padded = if shape.stride == 1 {
@@ -148,7 +150,7 @@ impl Convolution {
     }
 }
 
-/// A gradient at features where the ReLU that made them passed.
-pub(in crate::engine) fn gate(gradient: Tensor<4>, features: Tensor<4>) -> Tensor<4> {
+/// The gradient before a ReLU from the gradient after it and the features.
+pub(in crate::engine) fn relu_backward(gradient: Tensor<4>, features: Tensor<4>) -> Tensor<4> {
     gradient.mask_fill(features.lower_equal_scalar(0.0), 0.0)
 }

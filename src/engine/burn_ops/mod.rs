@@ -1,4 +1,5 @@
-//! The engine that composes Burn's own operations: any device, any layer, and autodiff sees it all.
+//! The engine that uses Burn's operations. It serves all devices and all layers and works under
+//! autodiff.
 
 mod convolution;
 mod padding;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor};
 
-pub(super) use self::convolution::{Convolution, gate};
+pub(super) use self::convolution::{Convolution, relu_backward};
 pub(super) use self::padding::{fold, pad};
 use super::layout::add_maps;
 use super::operation::{ConvolutionShape, LazyParameters};
@@ -23,7 +24,7 @@ pub(super) struct BurnOps {
     device: Device,
 }
 
-/// What a layer saves for its backward pass.
+/// The state that a layer saves for its backward pass.
 pub(super) enum Saved {
     Convolution {
         convolution: Arc<Convolution>,
@@ -32,13 +33,13 @@ pub(super) enum Saved {
         /// Height and width of the input.
         input: [usize; 2],
     },
-    /// Averages of 2x2 positions of a map of this height and width.
-    Halving([usize; 2]),
+    /// 2x2 average pooling of an input of this height and width.
+    AveragePool2x2([usize; 2]),
     Pool {
         pool: Pool,
         input: Tensor<4>,
-        /// Where the maxima were.
-        places: Option<Tensor<4, Int>>,
+        /// The argmax of each window, for max pooling.
+        indices: Option<Tensor<4, Int>>,
     },
 }
 
@@ -48,7 +49,7 @@ impl BurnOps {
     }
 }
 
-/// The features of a convolution and its ReLU, and what its backward pass needs.
+/// The features of a convolution and its ReLU, and the state for the backward pass.
 pub(super) fn convolve(
     convolution: &Arc<Convolution>,
     input: Tensor<4>,
@@ -64,22 +65,23 @@ pub(super) fn convolve(
     (features, saved)
 }
 
-/// A pooling layer; `saved` says whether a backward pass will follow.
-pub(super) fn pool(pool: Pool, input: Tensor<4>, saved: bool) -> (Tensor<4>, Saved) {
+/// The output of a pooling layer. `record` tells whether a backward pass follows.
+pub(super) fn pool(pool: Pool, input: Tensor<4>, record: bool) -> (Tensor<4>, Saved) {
     let [_, _, height, width] = input.dims();
-    let (output, places) = pool::forward(&pool, input.clone(), saved);
-    let saved = match pool.halves() {
-        true => Saved::Halving([height, width]),
-        false => Saved::Pool {
+    let (output, indices) = pool::forward(&pool, input.clone(), record);
+    let saved = if pool.is_2x2_average() {
+        Saved::AveragePool2x2([height, width])
+    } else {
+        Saved::Pool {
             pool,
             input,
-            places,
-        },
+            indices,
+        }
     };
     (output, saved)
 }
 
-/// The gradient below a layer.
+/// The input gradient of a layer.
 pub(super) fn backward(saved: &Saved, gradient: Tensor<4>, device: &Device) -> Tensor<4> {
     match saved {
         Saved::Convolution {
@@ -88,21 +90,22 @@ pub(super) fn backward(saved: &Saved, gradient: Tensor<4>, device: &Device) -> T
             input,
         } => {
             let gradient = match features {
-                Some(features) => gate(gradient, features.clone()),
+                Some(features) => relu_backward(gradient, features.clone()),
                 None => gradient,
             };
             convolution.input_gradient(gradient, *input, device)
         }
-        Saved::Halving(size) => pool::spread(gradient, *size),
+        Saved::AveragePool2x2(size) => pool::average_2x2_gradient(gradient, *size),
         Saved::Pool {
             pool,
             input,
-            places,
-        } => pool::gradient(pool, input.clone(), gradient, places.clone()),
+            indices,
+        } => pool::gradient(pool, input.clone(), gradient, indices.clone()),
     }
 }
 
-/// Gradients between layers are not gated: whoever takes one through a convolution does that.
+/// A gradient that is passed from layer to layer is the gradient after the ReLU. The backward pass of a
+/// convolution applies the ReLU mask.
 impl Engine for BurnOps {
     type Convolution = Convolution;
     type Map = Tensor<4>;
@@ -120,11 +123,11 @@ impl Engine for BurnOps {
         convolution.with_padding(padding)
     }
 
-    fn enter(&self, map: FeatureMap) -> Result<Tensor<4>> {
+    fn import(&self, map: FeatureMap) -> Result<Tensor<4>> {
         Ok(map.into_tensor())
     }
 
-    fn leave(&self, map: Tensor<4>) -> FeatureMap {
+    fn export(&self, map: Tensor<4>) -> FeatureMap {
         FeatureMap::Tensor(map)
     }
 
@@ -145,11 +148,11 @@ impl Engine for BurnOps {
         convolve(convolution, input.clone(), &self.device)
     }
 
-    fn pool(&self, layer: Pool, input: &Tensor<4>, saved: bool) -> (Tensor<4>, Saved) {
-        pool(layer, input.clone(), saved)
+    fn pool(&self, layer: Pool, input: &Tensor<4>, record: bool) -> (Tensor<4>, Saved) {
+        pool(layer, input.clone(), record)
     }
 
-    fn start(&self, gradient: Tensor<4>, _: &Saved) -> Tensor<4> {
+    fn start_backward(&self, gradient: Tensor<4>, _: &Saved) -> Tensor<4> {
         gradient
     }
 
@@ -157,13 +160,13 @@ impl Engine for BurnOps {
         &self,
         saved: &Saved,
         gradient: Tensor<4>,
-        added: Option<Tensor<4>>,
+        loss_gradient: Option<Tensor<4>>,
         _: Option<&Saved>,
     ) -> Tensor<4> {
-        let lower = backward(saved, gradient, &self.device);
-        match added {
-            Some(added) => add_maps(lower, added),
-            None => lower,
+        let input_gradient = backward(saved, gradient, &self.device);
+        match loss_gradient {
+            Some(loss_gradient) => add_maps(input_gradient, loss_gradient),
+            None => input_gradient,
         }
     }
 }

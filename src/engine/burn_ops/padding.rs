@@ -1,4 +1,4 @@
-//! Padding by index, and its adjoint.
+//! Padding by index, and its adjoint (overlap-add).
 
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -18,7 +18,7 @@ pub(in crate::engine) fn pad(input: Tensor<4>, mode: Padding, amount: usize) -> 
     input.select(2, rows).select(3, columns)
 }
 
-/// The adjoint of [`pad`] along one axis of `length` samples.
+/// The adjoint of [`pad`] along one axis of `length` samples: adds padded positions to their samples.
 pub(in crate::engine) fn fold(
     padded: Tensor<4>,
     axis: usize,

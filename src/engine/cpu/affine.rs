@@ -1,28 +1,29 @@
-//! The channels of each pixel times a matrix, in the memory of the map.
+//! Affine functions of a map's channels in place, sums of maps and squared distances.
 
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::map::Map;
-use super::packed_gemm::{Left, Panels, multiply_all, step_rows};
+use super::packed_gemm::{LeftOperand, microkernel_rows, multiply_all};
+use super::panels::Panels;
 
-/// Steps of the product that are taken before their results replace their rows: a block of rows
-/// then stays in the first cache.
-const STEPS: usize = 2;
+/// Microkernel calls whose products are finished before they replace their rows. A block of rows
+/// then stays in the L1 cache.
+const CALLS: usize = 2;
 
-/// Replaces the channels `f` of each pixel by `f A + b + sum c (f - f0)`; without a matrix the
-/// first part is zero, as is the second without an offset.
+/// Replaces the channels `f` of each pixel by `f A + b + sum c (f - f0)`. `differences` are the
+/// pairs of `f0` and `c`. A missing matrix or offset is zero.
 pub(in crate::engine) fn affine(
     map: &mut Map,
     matrix: Option<&[f32]>,
     offset: Option<&[f32]>,
-    pulls: &[(&Map, f32)],
+    differences: &[(&Map, f32)],
 ) {
     let (channels, shape) = (map.channels, map.shape());
     let zeros = vec![0.0; channels];
     let offset = offset.unwrap_or(&zeros);
     assert_eq!(offset.len(), channels);
-    for (target, _) in pulls {
+    for (target, _) in differences {
         assert_eq!(target.shape(), shape);
     }
     let panels = matrix.map(|matrix| {
@@ -35,20 +36,20 @@ pub(in crate::engine) fn affine(
         Some(panels) => panels.count() * panels.width(),
         None => channels,
     };
-    let block = STEPS * step_rows() * channels;
+    let block = CALLS * microkernel_rows() * channels;
     map.data.par_chunks_mut(block).enumerate().for_each_init(
-        || vec![0.0; STEPS * step_rows() * width],
+        || vec![0.0; CALLS * microkernel_rows() * width],
         |products, (number, rows)| {
             if let Some(panels) = &panels {
-                let left = Left::matrix(rows, rows.len() / channels, channels, channels);
+                let left = LeftOperand::matrix(rows, rows.len() / channels, channels, channels);
                 let length = left.rows * width;
                 multiply_all(&left, panels, &mut products[..length]);
             }
             Arch::new().dispatch(|| {
                 let products = products.chunks_mut(width);
-                for (nth, (row, product)) in rows.chunks_mut(channels).zip(products).enumerate() {
-                    let start = number * block + nth * channels;
-                    for (target, factor) in pulls {
+                for (index, (row, product)) in rows.chunks_mut(channels).zip(products).enumerate() {
+                    let start = number * block + index * channels;
+                    for (target, factor) in differences {
                         let target = &target.data[start..][..channels];
                         for ((sum, value), target) in product.iter_mut().zip(&*row).zip(target) {
                             *sum += factor * (value - target);
@@ -66,13 +67,13 @@ pub(in crate::engine) fn affine(
     );
 }
 
-/// Adds a map to another of the same shape.
+/// Adds `added` to a map of the same shape.
 pub(in crate::engine) fn add(map: &mut Map, added: &Map) {
     assert_eq!(map.shape(), added.shape());
-    let lines = map.width * map.channels;
+    let line = map.width * map.channels;
     map.data
-        .par_chunks_mut(lines)
-        .zip(added.data.par_chunks(lines))
+        .par_chunks_mut(line)
+        .zip(added.data.par_chunks(line))
         .for_each(|(sums, values)| {
             Arch::new().dispatch(|| {
                 for (sum, value) in sums.iter_mut().zip(values) {
@@ -82,20 +83,21 @@ pub(in crate::engine) fn add(map: &mut Map, added: &Map) {
         });
 }
 
-/// Values whose squares are summed before the sums are: fixed, so that the result does not depend
-/// on the number of threads, and short, so that it rounds little.
-const STRETCH: usize = 4096;
+/// Values in a partial sum of squares. The length is fixed, so that the result does not depend on
+/// the number of threads, and short, so that it rounds little.
+const CHUNK: usize = 4096;
 
 /// `sum (a - b)^2` of two maps of the same shape.
 pub(in crate::engine) fn squared_distance(a: &Map, b: &Map) -> f32 {
     assert_eq!(a.shape(), b.shape());
     let sums: Vec<f64> = a
         .data
-        .par_chunks(STRETCH)
-        .zip(b.data.par_chunks(STRETCH))
+        .par_chunks(CHUNK)
+        .zip(b.data.par_chunks(CHUNK))
         .map(|(a, b)| {
             Arch::new().dispatch(|| {
-                // Side by side, since additions in a row would wait for one another.
+                // 64 independent sums, because consecutive additions to one sum would wait for each
+                // other.
                 let mut sums = [0.0f32; 64];
                 for (a, b) in a.chunks(64).zip(b.chunks(64)) {
                     for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {

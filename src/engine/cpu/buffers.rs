@@ -1,26 +1,26 @@
-//! Buffers that outlive an evaluation, so that the steady state allocates nothing large.
+//! A pool of buffers that outlive an evaluation, so that repeated evaluations allocate nothing large.
 
 use std::sync::Mutex;
 
-/// A store of float buffers. Taking one reuses the smallest that is large enough.
+/// A pool of float buffers. A request is served by the smallest idle buffer that is large enough.
 #[derive(Default)]
 pub(crate) struct Buffers {
     idle: Mutex<Vec<Vec<f32>>>,
 }
 
-/// More idle buffers than a trunk ever has in flight, scratch of threads not counted: beyond it the
-/// smallest is dropped.
+/// The number of idle buffers beyond which the smallest is freed, not counting one scratch buffer
+/// for each thread. A trunk never uses as many at once.
 const MOST_IDLE: usize = 12;
-/// Floats above which a buffer goes back to the system, and none is kept beside it (64 MiB: the
-/// largest map of a 512x512 image). Above it a few maps are most of a run's memory, and never all
-/// needed at once.
+/// Floats in the largest buffer that is kept (64 MiB: the largest feature map of a 512x512 image).
+/// Larger buffers are returned to the system, and a request for one frees all idle buffers: a few
+/// such maps are most of a run's memory and are never all in use at once.
 const MOST_KEPT: usize = 16 * 1024 * 1024;
-/// A buffer this many times larger than what is asked for is left for what needs it.
+/// A buffer that exceeds a request by this factor is kept for larger requests.
 const TOO_LARGE: usize = 8;
 
 impl Buffers {
-    /// A buffer of `length` values of unspecified content.
-    pub(crate) fn take(&self, length: usize) -> Vec<f32> {
+    /// A buffer of `length` floats with unspecified content.
+    pub(crate) fn acquire(&self, length: usize) -> Vec<f32> {
         let mut idle = self.lock();
         if length > MOST_KEPT {
             idle.clear();
@@ -34,17 +34,17 @@ impl Buffers {
         let mut buffer = fitting.map_or_else(Vec::new, |index| idle.swap_remove(index));
         drop(idle);
         if buffer.capacity() == 0 {
-            // Fresh memory comes as zeros: nothing is written to it here.
+            // The system provides zeroed pages, so nothing is written here.
             return vec![0.0; length];
         }
-        // `resize` writes only what lies beyond the old length: nothing when a buffer of this
-        // size comes back.
+        // `resize` writes only the values beyond the old length: none if a buffer of this length is
+        // reused.
         buffer.resize(length, 0.0);
         buffer
     }
 
-    /// Gives a buffer back.
-    pub(crate) fn give(&self, buffer: Vec<f32>) {
+    /// Returns a buffer to the pool.
+    pub(crate) fn give_back(&self, buffer: Vec<f32>) {
         if buffer.capacity() == 0 || buffer.capacity() > MOST_KEPT {
             return;
         }
@@ -64,8 +64,7 @@ impl Buffers {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<f32>>> {
-        // The list is valid between any two of its operations, so a panic elsewhere while it was
-        // held does not matter.
+        // The list is valid between any two of its operations, so the lock may be used after a panic.
         self.idle
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -81,14 +80,14 @@ mod tests {
         let buffers = Buffers::default();
         let (small, large) = (vec![0.0; 10], vec![0.0; 1000]);
         let address = small.as_ptr();
-        buffers.give(large);
-        buffers.give(small);
-        let taken = buffers.take(8);
+        buffers.give_back(large);
+        buffers.give_back(small);
+        let taken = buffers.acquire(8);
         assert_eq!(taken.as_ptr(), address);
-        // The other is too large for ten values, and serves five hundred.
-        assert_eq!(buffers.take(10).len(), 10);
+        // The other buffer is too large for ten values, but not for five hundred.
+        assert_eq!(buffers.acquire(10).len(), 10);
         assert_eq!(buffers.lock().len(), 1);
-        assert_eq!(buffers.take(500).len(), 500);
+        assert_eq!(buffers.acquire(500).len(), 500);
         assert_eq!(buffers.lock().len(), 0);
     }
 }

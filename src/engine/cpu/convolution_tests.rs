@@ -1,10 +1,11 @@
-//! Every kernel of this room against sums in f64, written as the definition reads.
+//! Compares every convolution kernel with direct convolution in f64.
 
-use super::Signs;
+use super::ReluMask;
+use super::accumulation::Accumulation;
 use super::buffers::Buffers;
-use super::convolution::{Above, Convolution};
-use super::joining::Joining;
+use super::convolution::Convolution;
 use super::map::Map;
+use super::winograd_convolution::{OutputGradient, WinogradConvolution};
 use crate::engine::operation::ConvolutionShape;
 use crate::engine::padding::Padding;
 use crate::engine::reference::{Case, assert_near, noise};
@@ -18,17 +19,17 @@ fn map(height: usize, width: usize, channels: usize, seed: usize) -> Map {
     }
 }
 
-/// Largest error allowed, as a share of the largest value: the Winograd transform rounds more.
+/// The largest error allowed, relative to the largest value. The Winograd transform rounds more.
 fn tolerance(kernel: &Convolution) -> f64 {
-    if kernel.is_winograd() { 3e-5 } else { 2e-6 }
+    if kernel.can_pool() { 3e-5 } else { 2e-6 }
 }
 
-fn passed(signs: &Signs, channels: usize, place: usize) -> bool {
-    let (pixel, channel) = (place / channels, place % channels);
-    signs[pixel * channels.div_ceil(16) + channel / 16] >> (channel % 16) & 1 == 1
+fn is_active(mask: &ReluMask, channels: usize, index: usize) -> bool {
+    let (pixel, channel) = (index / channels, index % channels);
+    mask[pixel * channels.div_ceil(16) + channel / 16] >> (channel % 16) & 1 == 1
 }
 
-/// One case in both directions, with every kernel that serves its shape.
+/// Checks the forward and backward pass of a case with every kernel that supports its shape.
 fn check(case: &Case) {
     let Case { shape, size } = case;
     let what = format!("{shape:?} at {size:?}");
@@ -44,19 +45,19 @@ fn check(case: &Case) {
         &parameters,
         &above.data.iter().map(|v| f64::from(*v)).collect::<Vec<_>>(),
     );
-    // What joins the gradient, and a ReLU below that passed every third value.
+    // The gradient of the losses, and a mask that is active at every third value.
     let added = map(size.0, size.1, shape.channels_in, 5);
     let words = shape.channels_in.div_ceil(16);
-    let below: Signs = (0..size.0 * size.1 * words)
+    let below: ReluMask = (0..size.0 * size.1 * words)
         .map(|i| 0x9249 << (i % 3))
         .collect();
-    let joined: Vec<f64> = expected
+    let accumulated: Vec<f64> = expected
         .iter()
         .zip(&added.data)
         .enumerate()
         .map(|(i, (gradient, added))| {
             let sum = gradient + f64::from(*added);
-            if passed(&below, shape.channels_in, i) {
+            if is_active(&below, shape.channels_in, i) {
                 sum
             } else {
                 0.0
@@ -67,85 +68,86 @@ fn check(case: &Case) {
         Convolution::new(*shape, case.lazy_parameters(), false),
         Convolution::new(*shape, case.lazy_parameters(), true),
     ] {
-        let (output, signs) = kernel.forward(&input, false, &buffers);
-        let signs = signs.unwrap();
+        let (output, mask) = kernel.forward(&input, &buffers);
+        let mask = mask.unwrap();
         assert_near(
             &format!("forward {what}"),
             tolerance(&kernel),
             &output.data,
             &activations,
         );
-        for (place, value) in output.data.iter().enumerate() {
-            assert_eq!(passed(&signs, channels, place), *value > 0.0, "{what}");
+        for (index, value) in output.data.iter().enumerate() {
+            assert_eq!(is_active(&mask, channels, index), *value > 0.0, "{what}");
         }
-        let joining = Joining {
-            added: None,
-            signs: None,
+        let accumulation = Accumulation {
+            loss_gradient: None,
+            mask: None,
         };
-        let plain = Above::Map(&above);
-        let gradient = kernel.input_gradient(&plain, *size, joining, &buffers);
+        let gradient = kernel.input_gradient(&above, *size, accumulation, &buffers);
         assert_near(
             &format!("gradient {what}"),
             tolerance(&kernel),
             &gradient.data,
             &expected,
         );
-        let joining = Joining {
-            added: Some(Map {
+        let accumulation = Accumulation {
+            loss_gradient: Some(Map {
                 data: added.data.clone(),
                 ..added
             }),
-            signs: Some(&below),
+            mask: Some(&below),
         };
-        let gradient = kernel.input_gradient(&plain, *size, joining, &buffers);
+        let gradient = kernel.input_gradient(&above, *size, accumulation, &buffers);
         assert_near(
-            &format!("joined gradient {what}"),
+            &format!("accumulated gradient {what}"),
             tolerance(&kernel),
             &gradient.data,
-            &joined,
+            &accumulated,
         );
-        if kernel.is_winograd() && height > 1 && width > 1 {
-            pooled(case, &kernel, &input, (&activations, &signs));
+        if let Convolution::Winograd(convolution) = &kernel
+            && height > 1
+            && width > 1
+        {
+            pooled(case, convolution, &input, (&activations, &mask));
         }
     }
 }
 
-/// The same through the average pooling that the kernel does along the way.
-fn pooled(case: &Case, kernel: &Convolution, input: &Map, (map_of, signs): (&[f64], &Signs)) {
+/// Checks the forward and backward pass with fused average pooling.
+fn pooled(
+    case: &Case,
+    kernel: &WinogradConvolution,
+    input: &Map,
+    (features, mask): (&[f64], &ReluMask),
+) {
     let what = format!("pooled {:?} at {:?}", case.shape, case.size);
     let parameters = case.parameters();
     let buffers = Buffers::default();
     let (height, width) = case.shape.output(case.size.0, case.size.1);
     let channels = case.shape.channels_out;
-    let (output, pooled_signs) = kernel.forward(input, true, &buffers);
-    assert_eq!(pooled_signs.as_ref(), Some(signs), "{what}");
+    let (output, pooled_mask) = kernel.forward_pooled(input, &buffers);
+    assert_eq!(pooled_mask.as_ref(), Some(mask), "{what}");
     let above = map(height / 2, width / 2, channels, 6);
     let gradient: Vec<f64> = above.data.iter().copied().map(f64::from).collect();
     let mut spread = case.spread(&gradient);
-    for (place, value) in spread.iter_mut().enumerate() {
-        if !passed(signs, channels, place) {
+    for (index, value) in spread.iter_mut().enumerate() {
+        if !is_active(mask, channels, index) {
             *value = 0.0;
         }
     }
-    assert_near(
-        &what,
-        tolerance(kernel),
-        &output.data,
-        &case.averages(map_of),
-    );
+    assert_near(&what, 3e-5, &output.data, &case.averages(features));
     let expected = case.gradient(&parameters, &spread);
-    let joining = Joining {
-        added: None,
-        signs: None,
+    let accumulation = Accumulation {
+        loss_gradient: None,
+        mask: None,
     };
-    let above = Above::Pooled(&above, Some(signs), (height, width));
-    let gradient = kernel.input_gradient(&above, case.size, joining, &buffers);
-    assert_near(
-        &format!("gradient {what}"),
-        tolerance(kernel),
-        &gradient.data,
-        &expected,
-    );
+    let above = OutputGradient::Pooled {
+        gradient: &above,
+        mask: Some(mask),
+        size: (height, width),
+    };
+    let gradient = kernel.input_gradient(&above, case.size, accumulation, &buffers);
+    assert_near(&format!("gradient {what}"), 3e-5, &gradient.data, &expected);
 }
 
 #[test]
@@ -180,8 +182,8 @@ fn channels_around_the_widths_of_vectors_and_panels() {
 
 #[test]
 fn both_sides_of_the_thresholds_between_kernels() {
-    // Blocks of a thread's own, several of them and the last one short; then shared products,
-    // for few tiles and for many weights.
+    // Several private blocks with a short last one, then shared blocks: for few tiles, and for many
+    // weights.
     check(&Case::with_relu((16, 16), Padding::Zero, (61, 50)));
     check(&Case::with_relu((16, 16), Padding::Reflect, (61, 50)));
     check(&Case::with_relu((16, 16), Padding::Circular, (9, 8)));
@@ -212,7 +214,7 @@ fn other_kernels_and_strides() {
 }
 
 #[test]
-fn what_is_not_finite_is_never_hidden() {
+fn non_finite_values_propagate() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for channels in [(3, 16), (16, 16)] {
             let case = Case::with_relu(channels, Padding::Zero, (9, 10));
@@ -221,10 +223,10 @@ fn what_is_not_finite_is_never_hidden() {
             input.data[(4 * 10 + 5) * channels.0 + 1] = value;
             let sums = case.forward(&parameters, &input.data);
             let kernel = Convolution::new(case.shape, case.lazy_parameters(), false);
-            let (output, _) = kernel.forward(&input, false, &Buffers::default());
+            let (output, _) = kernel.forward(&input, &Buffers::default());
             let mut seen = 0;
             for (sum, found) in sums.iter().zip(&output.data) {
-                // The ReLU makes an infinity below zero a zero; the transform turns it into a NaN.
+                // The ReLU turns minus infinity into zero. With the transform it becomes NaN.
                 if sum.is_nan() || *sum == f64::INFINITY {
                     assert!(!found.is_finite(), "{value} became {found}");
                     seen += 1;

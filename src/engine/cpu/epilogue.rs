@@ -1,34 +1,48 @@
-//! What happens to a pixel's channels right after they are computed, while they are in cache.
+//! Epilogues of kernels: bias, ReLU and ReLU backward, applied to outputs while they are in cache.
 
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 
-use super::shared::Shared;
+use super::disjoint_slice::DisjointSlice;
 
-/// Channels that share one word of signs.
+/// Channels that share one word of a ReLU mask.
 pub(super) const WORD: usize = 16;
 
-/// Sign words of a pixel of `channels` channels.
+/// Mask words of a pixel with `channels` channels.
 pub(super) fn words(channels: usize) -> usize {
     channels.div_ceil(WORD)
 }
 
-/// The last step of a kernel, applied pixel by pixel.
+/// The last step of a kernel, pixel by pixel.
 pub(super) enum Epilogue<'a> {
-    /// Add the bias: a layer without ReLU.
+    /// Adds the bias, for a layer without ReLU.
     Bias(&'a [f32]),
-    /// Add the bias, apply the ReLU, and note which channels stayed positive.
+    /// Adds the bias, applies the ReLU and writes the mask.
     Relu {
         bias: &'a [f32],
-        signs: Shared<'a, u16>,
+        mask: DisjointSlice<'a, u16>,
     },
-    /// Keep of a gradient what the ReLU passed.
-    Gate { signs: Option<&'a [u16]> },
+    /// Sets a gradient to zero where the ReLU was inactive. Does nothing without a mask.
+    ReluBackward { mask: Option<&'a [u16]> },
+}
+
+impl<'a> Epilogue<'a> {
+    /// Bias, and ReLU if there is a mask to write.
+    pub(super) fn bias_relu(bias: &'a [f32], mask: Option<&'a mut [u16]>) -> Self {
+        match mask {
+            Some(mask) => Self::Relu {
+                bias,
+                mask: DisjointSlice::new(mask),
+            },
+            None => Self::Bias(bias),
+        }
+    }
 }
 
 impl Epilogue<'_> {
-    /// Finishes pixels `[..][channels]` from number `first` on, counted in rows.
+    /// Applies the epilogue to pixels `[..][channels]`. `first` is the row-major index of the first
+    /// one.
     ///
-    /// A kernel calls this once for each pixel of its output.
+    /// A kernel applies it once to each pixel of its output.
     pub(super) fn apply(&self, first: usize, channels: usize, values: &mut [f32]) {
         Arch::new().dispatch(Pixels {
             epilogue: self,
@@ -38,7 +52,7 @@ impl Epilogue<'_> {
         });
     }
 
-    /// Finishes the channels from `channel` on that share word number `word` of all signs.
+    /// Applies the epilogue to the channels from `channel` on that share mask word number `word`.
     #[inline(always)]
     pub(super) fn apply_word<S: Simd>(
         &self,
@@ -53,16 +67,16 @@ impl Epilogue<'_> {
                     *value += bias;
                 }
             }
-            Self::Relu { bias, signs } => {
+            Self::Relu { bias, mask } => {
                 let bits = relu(simd, values, &bias[channel..][..values.len()]);
-                // SAFETY: each word is finished once, by the kernel that owns its pixel.
+                // SAFETY: each mask word is written once, by the thread that computes its pixel.
                 #[allow(unsafe_code)]
                 unsafe {
-                    signs.part(word, 1)[0] = bits;
+                    mask.part(word, 1)[0] = bits;
                 }
             }
-            Self::Gate { signs: Some(signs) } => gate(simd, values, signs[word]),
-            Self::Gate { signs: None } => {}
+            Self::ReluBackward { mask: Some(mask) } => relu_backward(simd, values, mask[word]),
+            Self::ReluBackward { mask: None } => {}
         }
     }
 }
@@ -90,7 +104,7 @@ impl WithSimd for Pixels<'_> {
     }
 }
 
-/// Values of the bits of a word.
+/// The values of the bits of a word.
 const BITS: [u32; WORD] = {
     let mut bits = [0; WORD];
     let mut i = 0;
@@ -101,19 +115,19 @@ const BITS: [u32; WORD] = {
     bits
 };
 
-/// A mask of lanes from the low bits of a word.
+/// Expands the low bits of a mask word to a SIMD mask.
 #[inline(always)]
-pub(super) fn passed<S: Simd>(simd: S, word: u16) -> S::m32s {
+pub(super) fn lanes_of<S: Simd>(simd: S, word: u16) -> S::m32s {
     let bits = S::as_simd_u32s(&BITS[..S::F32_LANES]).0[0];
     let word = simd.splat_u32s(u32::from(word));
     simd.greater_than_or_equal_u32s(simd.and_u32s(word, bits), bits)
 }
 
-/// The low bits of a word from a mask of lanes.
+/// Packs a SIMD mask into the low bits of a mask word.
 #[inline(always)]
-fn bits_of<S: Simd>(simd: S, mask: S::m32s) -> u16 {
-    // A mask of 16 lanes is a word of bits already where it is two bytes long (AVX-512).
-    if let Ok(bytes) = <[u8; 2]>::try_from(bytemuck::bytes_of(&mask)) {
+fn bits_of<S: Simd>(simd: S, lanes: S::m32s) -> u16 {
+    // With AVX-512 a SIMD mask of 16 lanes is two bytes long, already a word of bits.
+    if let Ok(bytes) = <[u8; 2]>::try_from(bytemuck::bytes_of(&lanes)) {
         return u16::from_le_bytes(bytes);
     }
     // Sums of distinct powers of two below 2^16 are exact.
@@ -127,7 +141,7 @@ fn bits_of<S: Simd>(simd: S, mask: S::m32s) -> u16 {
         powers
     };
     let powers = S::as_simd_f32s(&POWERS[..S::F32_LANES]).0[0];
-    let chosen = simd.select_f32s(mask, powers, simd.splat_f32s(0.0));
+    let chosen = simd.select_f32s(lanes, powers, simd.splat_f32s(0.0));
     simd.reduce_sum_f32s(chosen) as u16
 }
 
@@ -139,7 +153,7 @@ fn relu<S: Simd>(simd: S, values: &mut [f32], bias: &[f32]) -> u16 {
         let vectors = S::as_mut_simd_f32s(values).0;
         for (i, (value, bias)) in vectors.iter_mut().zip(S::as_simd_f32s(bias).0).enumerate() {
             let sum = simd.add_f32s(*value, *bias);
-            // A NaN must stay visible, hence no `max`, which would hide it.
+            // `max` would replace NaN by zero.
             *value = simd.select_f32s(simd.less_than_f32s(sum, zero), zero, sum);
             word |= bits_of(simd, simd.greater_than_f32s(sum, zero)) << (i * S::F32_LANES);
         }
@@ -154,12 +168,12 @@ fn relu<S: Simd>(simd: S, values: &mut [f32], bias: &[f32]) -> u16 {
 }
 
 #[inline(always)]
-fn gate<S: Simd>(simd: S, values: &mut [f32], word: u16) {
+fn relu_backward<S: Simd>(simd: S, values: &mut [f32], word: u16) {
     if values.len() == WORD {
         let zero = simd.splat_f32s(0.0);
         for (i, value) in S::as_mut_simd_f32s(values).0.iter_mut().enumerate() {
-            let kept = passed(simd, word >> (i * S::F32_LANES));
-            *value = simd.select_f32s(kept, *value, zero);
+            let active = lanes_of(simd, word >> (i * S::F32_LANES));
+            *value = simd.select_f32s(active, *value, zero);
         }
         return;
     }
@@ -173,24 +187,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn channels_gate_their_gradient() {
+    fn the_gradient_is_zero_where_the_relu_was_inactive() {
         let values: Vec<f32> = (0..20).map(|i| i as f32 - 9.5).collect();
         let bias = vec![0.0; 20];
-        let mut signs = vec![0u16; words(20)];
+        let mut mask = vec![0u16; words(20)];
         let mut activations = values.clone();
         Epilogue::Relu {
             bias: &bias,
-            signs: Shared::new(&mut signs),
+            mask: DisjointSlice::new(&mut mask),
         }
         .apply(0, 20, &mut activations);
         for (value, activations) in values.iter().zip(&activations) {
             assert_eq!(*activations, value.max(0.0));
         }
         let mut gradient = vec![3.0; 20];
-        Epilogue::Gate {
-            signs: Some(&signs),
-        }
-        .apply(0, 20, &mut gradient);
+        Epilogue::ReluBackward { mask: Some(&mask) }.apply(0, 20, &mut gradient);
         for (value, gradient) in values.iter().zip(&gradient) {
             assert_eq!(*gradient, if *value > 0.0 { 3.0 } else { 0.0 });
         }
@@ -199,10 +210,10 @@ mod tests {
     #[test]
     fn a_nan_is_not_hidden() {
         let mut values = [f32::NAN; WORD];
-        let mut signs = [0u16];
+        let mut mask = [0u16];
         Epilogue::Relu {
             bias: &[0.0; WORD],
-            signs: Shared::new(&mut signs),
+            mask: DisjointSlice::new(&mut mask),
         }
         .apply(0, WORD, &mut values);
         assert!(values.iter().all(|v| v.is_nan()));

@@ -3,10 +3,10 @@
 use burn::tensor::{Device, Tensor};
 
 use super::buffers::Buffers;
-use crate::engine::layout::{channels_last, map_of};
+use crate::engine::layout::{channels_last, map_from_values};
 use crate::error::{Error, Result};
 
-/// `[height, width, channels]` values, channels last.
+/// A feature map of `[height, width, channels]` values (NHWC).
 #[derive(Clone, Default)]
 pub(crate) struct Map {
     pub(super) data: Vec<f32>,
@@ -22,7 +22,7 @@ impl std::fmt::Debug for Map {
 }
 
 impl Map {
-    /// From a tensor `[1, C, H, W]`; free of copies where its memory is channels last already.
+    /// Reads a tensor `[1, C, H, W]`, without a copy if its memory is NHWC.
     pub(crate) fn from_tensor(tensor: Tensor<4>) -> Result<Self> {
         let [_, channels, height, width] = tensor.dims();
         let data = channels_last(tensor)
@@ -38,10 +38,10 @@ impl Map {
         })
     }
 
-    /// To a tensor `[1, C, H, W]` whose memory is channels last.
+    /// A tensor `[1, C, H, W]` with NHWC memory.
     pub(crate) fn into_tensor(self, device: &Device) -> Tensor<4> {
         let shape = [self.height, self.width, self.channels];
-        map_of(self.data, shape, device)
+        map_from_values(self.data, shape, device)
     }
 
     /// `[1, C, H, W]`.
@@ -49,7 +49,7 @@ impl Map {
         [1, self.channels, self.height, self.width]
     }
 
-    /// From `[height, width, channels]` values.
+    /// A map of `[height, width, channels]` values.
     pub(crate) fn new(height: usize, width: usize, channels: usize, data: Vec<f32>) -> Self {
         assert_eq!(data.len(), height * width * channels);
         Self {
@@ -60,10 +60,10 @@ impl Map {
         }
     }
 
-    /// A map of unspecified content.
-    pub(super) fn take(height: usize, width: usize, channels: usize, buffers: &Buffers) -> Self {
+    /// A map in a reused buffer, with unspecified content.
+    pub(super) fn acquire(height: usize, width: usize, channels: usize, buffers: &Buffers) -> Self {
         Self {
-            data: buffers.take(height * width * channels),
+            data: buffers.acquire(height * width * channels),
             height,
             width,
             channels,
@@ -79,6 +79,6 @@ impl Map {
     }
 
     pub(super) fn recycle(self, buffers: &Buffers) {
-        buffers.give(self.data);
+        buffers.give_back(self.data);
     }
 }

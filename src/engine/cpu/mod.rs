@@ -1,42 +1,44 @@
-//! The engine of devices whose tensors lie in host memory: kernels on slices, threads by rayon,
-//! vectors by pulp.
+//! The engine for tensors in host memory: kernels on slices, with threads by rayon and SIMD by pulp.
 //!
 //! ```text
-//! convolution ──> winograd ──> source (what is read), sink (what is written) ──┐
-//!            ├──> im2col   ──> packed_gemm, epilogue, shared   <───────────────┘
-//!            └──> overlap_add (gradients at padded positions)
+//! convolution ──> winograd_convolution ──> winograd ──> source (reads tiles), sink (writes tiles) ──┐
+//!            └──> im2col ──> packed_gemm, panels, epilogue, disjoint_slice  <────────────────────────┘
+//! both ──> overlap_add (adjoint of padding), accumulation (sums of gradients)
 //! pool, affine, moments        buffers: memory that evaluations reuse
 //! ```
 
+mod accumulation;
 mod affine;
 mod buffers;
 mod convolution;
 #[cfg(test)]
 mod convolution_tests;
+mod disjoint_slice;
 mod epilogue;
 mod im2col;
-mod joining;
 mod map;
 mod moments;
 mod overlap_add;
 mod packed_gemm;
+mod panels;
 mod pool;
-mod shared;
 mod sink;
 mod source;
 mod winograd;
+mod winograd_convolution;
 
 use std::sync::Arc;
 
 use burn::tensor::Device;
 
+use self::accumulation::Accumulation;
 pub(super) use self::affine::{add, affine, squared_distance};
 use self::buffers::Buffers;
-use self::convolution::{Above, Convolution};
-use self::joining::Joining;
+use self::convolution::Convolution;
 pub(super) use self::map::Map;
 pub(super) use self::moments::moments;
 use self::pool::PoolSaved;
+use self::winograd_convolution::{OutputGradient, WinogradConvolution};
 use super::operation::{ConvolutionShape, LazyParameters};
 use super::padding::Padding;
 use super::pooling::Pool;
@@ -44,41 +46,45 @@ use super::precision::Precision;
 use super::{Engine, FeatureMap};
 use crate::error::Result;
 
-/// Which channels of which pixels a ReLU passed: one bit each.
-pub(super) type Signs = Vec<u16>;
+/// One bit for each feature: whether the ReLU was active. 16 channels share a word.
+pub(super) type ReluMask = Vec<u16>;
 
-/// The engine, with the memory that it keeps between evaluations.
+/// The engine, with the buffers that it keeps between evaluations.
 #[derive(Clone)]
 pub(super) struct Cpu {
     device: Device,
-    /// Whether every convolution is a sum of products, without the Winograd transform.
+    /// Whether convolutions avoid the Winograd transform.
     plain: bool,
     buffers: Arc<Buffers>,
 }
 
-/// What a layer saves for its backward pass.
+/// The state that a layer saves for its backward pass.
 pub(super) enum Saved {
     Convolution {
         convolution: Arc<Convolution>,
-        signs: Option<Signs>,
+        mask: Option<ReluMask>,
         /// Height and width of the input.
         input: (usize, usize),
-        /// Height and width of the features, if what was written is their average.
-        pooled: Option<(usize, usize)>,
+    },
+    /// A convolution with fused average pooling.
+    PooledConvolution {
+        convolution: WinogradConvolution,
+        /// The ReLU mask, at the resolution before pooling.
+        mask: Option<ReluMask>,
+        /// Height and width of the input.
+        input: (usize, usize),
+        /// Height and width before pooling.
+        unpooled: (usize, usize),
     },
     Pool(Pool, PoolSaved),
 }
 
 impl Saved {
-    /// Where the ReLU passed the output of this layer. Of averaged features there are no signs.
-    fn signs(&self) -> Option<&Signs> {
+    /// The ReLU mask of this layer's output. The output of a pooling has none.
+    fn mask(&self) -> Option<&ReluMask> {
         match self {
-            Self::Convolution {
-                signs,
-                pooled: None,
-                ..
-            } => signs.as_ref(),
-            _ => None,
+            Self::Convolution { mask, .. } => mask.as_ref(),
+            Self::PooledConvolution { .. } | Self::Pool(..) => None,
         }
     }
 }
@@ -91,43 +97,45 @@ impl Cpu {
             buffers: Arc::default(),
         }
     }
-}
 
-impl Cpu {
-    /// The gradient below a layer; see [`Engine::backward`].
+    /// The input gradient of a layer; see [`Engine::backward`].
     pub(super) fn input_gradient(
         &self,
         saved: &Saved,
         gradient: &Map,
-        added: Option<Map>,
-        below: Option<&Saved>,
+        loss_gradient: Option<Map>,
+        saved_below: Option<&Saved>,
     ) -> Map {
-        let joining = Joining {
-            added,
-            signs: below.and_then(Saved::signs),
+        let accumulation = Accumulation {
+            loss_gradient,
+            mask: saved_below.and_then(Saved::mask),
         };
         match saved {
             Saved::Convolution {
+                convolution, input, ..
+            } => convolution.input_gradient(gradient, *input, accumulation, &self.buffers),
+            Saved::PooledConvolution {
                 convolution,
-                signs,
+                mask,
                 input,
-                pooled,
+                unpooled,
             } => {
-                let above = match pooled {
-                    None => Above::Map(gradient),
-                    Some(size) => Above::Pooled(gradient, signs.as_ref(), *size),
+                let gradient = OutputGradient::Pooled {
+                    gradient,
+                    mask: mask.as_ref(),
+                    size: *unpooled,
                 };
-                convolution.input_gradient(&above, *input, joining, &self.buffers)
+                convolution.input_gradient(&gradient, *input, accumulation, &self.buffers)
             }
             Saved::Pool(pool, saved) => {
-                pool::gradient(pool, gradient, saved, joining, &self.buffers)
+                pool::gradient(pool, gradient, saved, accumulation, &self.buffers)
             }
         }
     }
 }
 
-/// Gradients between layers are gated: the pass that writes one keeps of it what the ReLU of its
-/// feature map passed.
+/// A gradient that is passed from layer to layer is the gradient before the ReLU. The kernel that
+/// writes the gradient at a feature map also applies the ReLU mask of that map.
 impl Engine for Cpu {
     type Convolution = Convolution;
     type Map = Map;
@@ -145,14 +153,14 @@ impl Engine for Cpu {
         convolution.with_padding(padding)
     }
 
-    fn enter(&self, map: FeatureMap) -> Result<Map> {
+    fn import(&self, map: FeatureMap) -> Result<Map> {
         match map {
             FeatureMap::Host { map, .. } => Ok(map),
             FeatureMap::Tensor(map) => Map::from_tensor(map),
         }
     }
 
-    fn leave(&self, map: Map) -> FeatureMap {
+    fn export(&self, map: Map) -> FeatureMap {
         FeatureMap::Host {
             map,
             device: self.device.clone(),
@@ -172,19 +180,33 @@ impl Engine for Cpu {
     }
 
     fn can_pool(&self, convolution: &Convolution, _: [usize; 2]) -> bool {
-        convolution.is_winograd()
+        convolution.can_pool()
     }
 
     fn convolve(&self, convolution: &Arc<Convolution>, input: &Map, pooled: bool) -> (Map, Saved) {
-        let (output, signs) = convolution.forward(input, pooled, &self.buffers);
-        let input = (input.height(), input.width());
-        let saved = Saved::Convolution {
-            convolution: Arc::clone(convolution),
-            signs,
-            input,
-            pooled: pooled.then(|| convolution.shape().output(input.0, input.1)),
-        };
-        (output, saved)
+        let size = (input.height(), input.width());
+        match &**convolution {
+            Convolution::Winograd(convolution) if pooled => {
+                let (output, mask) = convolution.forward_pooled(input, &self.buffers);
+                let saved = Saved::PooledConvolution {
+                    convolution: convolution.clone(),
+                    mask,
+                    input: size,
+                    unpooled: convolution.output(size),
+                };
+                (output, saved)
+            }
+            _ => {
+                assert!(!pooled, "only Winograd convolutions fuse pooling");
+                let (output, mask) = convolution.forward(input, &self.buffers);
+                let saved = Saved::Convolution {
+                    convolution: Arc::clone(convolution),
+                    mask,
+                    input: size,
+                };
+                (output, saved)
+            }
+        }
     }
 
     fn pool(&self, pool: Pool, input: &Map, _: bool) -> (Map, Saved) {
@@ -192,12 +214,12 @@ impl Engine for Cpu {
         (output, Saved::Pool(pool, saved))
     }
 
-    fn start(&self, mut gradient: Map, saved: &Saved) -> Map {
-        let joining = Joining {
-            added: None,
-            signs: saved.signs(),
+    fn start_backward(&self, mut gradient: Map, saved: &Saved) -> Map {
+        let accumulation = Accumulation {
+            loss_gradient: None,
+            mask: saved.mask(),
         };
-        joining.apply(&mut gradient);
+        accumulation.apply_mask(&mut gradient);
         gradient
     }
 
@@ -205,11 +227,11 @@ impl Engine for Cpu {
         &self,
         saved: &Saved,
         gradient: Map,
-        added: Option<Map>,
-        below: Option<&Saved>,
+        loss_gradient: Option<Map>,
+        saved_below: Option<&Saved>,
     ) -> Map {
-        let lower = self.input_gradient(saved, &gradient, added, below);
+        let input_gradient = self.input_gradient(saved, &gradient, loss_gradient, saved_below);
         gradient.recycle(&self.buffers);
-        lower
+        input_gradient
     }
 }

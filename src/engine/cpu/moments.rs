@@ -1,29 +1,32 @@
-//! Mean of a map's channels and of their products, over positions.
+//! First and second moments of a map's channels over positions.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::map::Map;
-use super::packed_gemm::{Left, Panels, multiply, panel_width};
+use super::packed_gemm::{LeftOperand, multiply};
+use super::panels::{Panels, panel_width};
 
-/// Positions whose products are summed in registers. Such short sums, summed again, also round
-/// less than a single one.
+/// Positions whose products are summed in registers. A sum of such short sums also rounds less than
+/// one long sum.
 const CHUNK: usize = 256;
-/// Parts of a map that are summed on their own, if it has as many chunks. Fixed, so that sums do
-/// not depend on the number of threads.
+/// The most parts of a map that are summed independently. The number does not depend on the number
+/// of threads, so neither does the result.
 const PARTS: usize = 16;
-/// Floats that the sums of all parts may take together.
+/// The most floats in the sums of all parts.
 const SUMS_BUDGET: usize = 2 * 1024 * 1024;
 
-/// Sums over some positions.
+/// Sums over the positions of a part.
 struct Sums {
     /// `[channel]`.
     values: Vec<f32>,
-    /// `[channel][channel]` in blocks as wide as a panel, right of the diagonal and on it.
+    /// `[channel][channel]`, padded to whole panels. Only blocks on and right of the diagonal are
+    /// computed.
     products: Vec<f32>,
 }
 
-/// `sum F / M` and `F' F / M` of a map `F` of `M` positions.
+/// `sum F / M`, `[N]`, and `F' F / M`, `[N, N]`, for a map `F`, `[M, N]`, of `M` positions and `N`
+/// channels.
 pub(in crate::engine) fn moments(map: &Map) -> (Vec<f32>, Vec<f32>) {
     let channels = map.channels;
     let positions = map.height * map.width;
@@ -37,10 +40,10 @@ pub(in crate::engine) fn moments(map: &Map) -> (Vec<f32>, Vec<f32>) {
         .map(|part| sums(part, channels))
         .collect();
     let share = 1.0 / positions as f32;
-    let total = |of: fn(&Sums) -> &[f32]| {
-        let mut total = vec![0.0; of(&parts[0]).len()];
+    let total = |values: fn(&Sums) -> &[f32]| {
+        let mut total = vec![0.0; values(&parts[0]).len()];
         for part in &parts {
-            for (sum, value) in total.iter_mut().zip(of(part)) {
+            for (sum, value) in total.iter_mut().zip(values(part)) {
                 *sum += value;
             }
         }
@@ -54,7 +57,7 @@ pub(in crate::engine) fn moments(map: &Map) -> (Vec<f32>, Vec<f32>) {
     let mut second = vec![0.0; channels * channels];
     for row in 0..channels {
         for column in 0..channels {
-            // Below the diagonal's blocks lies nothing: the matrix is symmetric.
+            // The matrix is symmetric, and blocks below the diagonal are not computed.
             let (upper, right) = if row / width <= column / width {
                 (row, column)
             } else {
@@ -66,6 +69,7 @@ pub(in crate::engine) fn moments(map: &Map) -> (Vec<f32>, Vec<f32>) {
     (mean, second)
 }
 
+/// The sums over a part of a map.
 fn sums(part: &[f32], channels: usize) -> Sums {
     let mut panels = Panels::empty(channels);
     let padded = panels.count() * panels.width();
@@ -90,7 +94,7 @@ fn sums(part: &[f32], channels: usize) -> Sums {
 struct Chunk<'a> {
     chunk: &'a [f32],
     channels: usize,
-    /// The chunk, packed.
+    /// The chunk in packed panels.
     panels: &'a Panels,
     block: &'a mut [f32],
     sums: &'a mut Sums,
@@ -120,8 +124,8 @@ impl WithSimd for Chunk<'_> {
         let width = panels.width();
         let padded = panels.count() * width;
         for upper in 0..panels.count() {
-            // The columns of one panel as rows.
-            let left = Left {
+            // One panel, transposed.
+            let left = LeftOperand {
                 data: panels.panel(0, upper),
                 rows: width,
                 stride: 1,
@@ -149,8 +153,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_those_of_naive_sums() {
-        // Channels around the widths of panels, positions around those of chunks and parts.
+    fn moments_equal_direct_sums() {
+        // Channels around the panel width, positions around the sizes of chunks and parts.
         for (channels, height, width) in [
             (1, 1, 1),
             (3, 2, 2),

@@ -1,13 +1,14 @@
-//! The adjoint of padding: gradients of padded positions go back to the samples they showed.
+//! Overlap-add, the adjoint of padding: adds the gradients at padded positions to the samples that
+//! padding copied there.
 
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::epilogue::Epilogue;
-use super::sink::margin_number;
+use super::sink::margin_index;
 
-/// For each sample of an axis, the padded positions that show it.
-fn showing(sources: &[i32], length: usize) -> Vec<Vec<usize>> {
+/// For each sample of an axis, the padded positions that hold a copy of it.
+fn copies(sources: &[i32], length: usize) -> Vec<Vec<usize>> {
     let mut positions = vec![Vec::new(); length];
     for (position, &source) in sources.iter().enumerate() {
         if let Ok(source) = usize::try_from(source) {
@@ -17,20 +18,18 @@ fn showing(sources: &[i32], length: usize) -> Vec<Vec<usize>> {
     positions
 }
 
-/// Sums `padded`, `[rows, columns, channels]`, into `output`, `[height, width, channels]`, on top
-/// of what it holds if `adds`.
-#[allow(clippy::too_many_arguments)]
+/// Folds `padded`, `[rows, columns, channels]`, into `output`, `[height, width, channels]`. Adds to the
+/// content of `output` if `accumulates`.
 pub(super) fn overlap_add(
     padded: &[f32],
-    rows: &[i32],
-    columns: &[i32],
+    (rows, columns): (&[i32], &[i32]),
     (height, width): (usize, usize),
     channels: usize,
     epilogue: &Epilogue<'_>,
-    adds: bool,
+    accumulates: bool,
     output: &mut [f32],
 ) {
-    let (from_rows, from_columns) = (showing(rows, height), showing(columns, width));
+    let (from_rows, from_columns) = (copies(rows, height), copies(columns, width));
     let stride = columns.len() * channels;
     output
         .par_chunks_mut(width * channels)
@@ -38,7 +37,7 @@ pub(super) fn overlap_add(
         .with_min_len(4)
         .for_each(|(y, line)| {
             Arch::new().dispatch(|| {
-                if !adds {
+                if !accumulates {
                     line.fill(0.0);
                 }
                 for (x, values) in line.chunks_mut(channels).enumerate() {
@@ -56,22 +55,22 @@ pub(super) fn overlap_add(
         });
 }
 
-/// Adds the gradients of a margin, numbered by [`margin_number`], to the samples that its positions
-/// showed, where the ReLU passed them; `strip` is left gated.
+/// Adds the gradients at a margin, in the order of [`margin_index`], to the samples that padding copied
+/// there. Applies the epilogue to the gradients in `margin` first.
 pub(super) fn add_margin(
-    strip: &mut [f32],
+    margin: &mut [f32],
     (rows, columns): (&[i32], &[i32]),
     (height, width): (usize, usize),
     channels: usize,
-    gate: &Epilogue<'_>,
+    epilogue: &Epilogue<'_>,
     output: &mut [f32],
 ) {
-    let margin = (rows.len() - height) / 2;
+    let padding = (rows.len() - height) / 2;
     for (y, &row) in rows.iter().enumerate() {
-        // Between the rows above and below, only the two ends belong to the margin.
-        let between = (margin..height + margin).contains(&y);
-        let skipped = if between {
-            margin..margin + width
+        // In the rows of the map, only both ends belong to the margin.
+        let inside = (padding..height + padding).contains(&y);
+        let skipped = if inside {
+            padding..padding + width
         } else {
             0..0
         };
@@ -80,15 +79,15 @@ pub(super) fn add_margin(
             .enumerate()
             .filter(|(x, _)| !skipped.contains(x))
         {
-            let number = margin_number((y, x), (height, width), margin);
-            let (Some(number), Ok(row), Ok(column)) =
-                (number, usize::try_from(row), usize::try_from(column))
+            let index = margin_index((y, x), (height, width), padding);
+            let (Some(index), Ok(row), Ok(column)) =
+                (index, usize::try_from(row), usize::try_from(column))
             else {
                 continue;
             };
             let pixel = row * width + column;
-            let values = &mut strip[number * channels..][..channels];
-            gate.apply(pixel, channels, values);
+            let values = &mut margin[index * channels..][..channels];
+            epilogue.apply(pixel, channels, values);
             let target = &mut output[pixel * channels..][..channels];
             for (sum, value) in target.iter_mut().zip(&*values) {
                 *sum += value;

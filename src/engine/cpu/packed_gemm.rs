@@ -1,142 +1,45 @@
-//! Dense products with a right factor that is packed once: where nearly all multiplications happen.
+//! A GEMM with a packed right operand. Nearly all multiplications of the CPU engine happen here.
 //!
-//! A network's weights never change, so they are laid out in the order in which the innermost loop
-//! reads them. The left factor is read where it lies. A library's product packs both at each call,
-//! which at 16 to 128 rows costs as much as it saves (`docs/PERFORMANCE.md`).
+//! A network's weights never change, so they are packed once, in the order in which the microkernel
+//! reads them. The left operand is not packed. A library packs both operands at each call, which at
+//! 16 to 128 rows costs as much as it saves (`docs/PERFORMANCE.md`).
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::shared::Shared;
+use super::panels::Panels;
 
-/// Right factors `[matrix][row][column]`, packed in panels of two vectors of columns.
-pub(super) struct Panels {
-    rows: usize,
-    /// Panels of each matrix.
-    count: usize,
-    /// Columns of a panel.
-    width: usize,
-    /// `[matrix][panel][row][column of the panel]`, zeros beyond the last column.
-    data: Vec<f32>,
+/// Rows of the largest microkernel on this processor. Products are fastest when their rows are a
+/// multiple.
+pub(super) fn microkernel_rows() -> usize {
+    Arch::new().dispatch(MicrokernelRows)
 }
 
-impl Panels {
-    /// Packs; `values(row, column, out)` writes the value of each matrix at one place.
-    pub(super) fn pack<const MATRICES: usize>(
-        rows: usize,
-        columns: usize,
-        values: impl Fn(usize, usize) -> [f32; MATRICES] + Sync,
-    ) -> Self {
-        let width = panel_width();
-        let count = columns.div_ceil(width);
-        let mut data = vec![0.0; MATRICES * count * rows * width];
-        let shared = Shared::new(&mut data);
-        (0..count).into_par_iter().for_each(|panel| {
-            for row in 0..rows {
-                for column in panel * width..columns.min((panel + 1) * width) {
-                    for (matrix, value) in values(row, column).into_iter().enumerate() {
-                        let place = ((matrix * count + panel) * rows + row) * width;
-                        // SAFETY: each place belongs to one panel, each panel to one task.
-                        #[allow(unsafe_code)]
-                        unsafe {
-                            shared.part(place + column % width, 1)[0] = value;
-                        }
-                    }
-                }
-            }
-        });
-        Self {
-            rows,
-            count,
-            width,
-            data,
-        }
-    }
+struct MicrokernelRows;
 
-    /// Room for one matrix of this many columns, still without rows.
-    pub(super) fn empty(columns: usize) -> Self {
-        let width = panel_width();
-        Self {
-            rows: 0,
-            count: columns.div_ceil(width),
-            width,
-            data: Vec::new(),
-        }
-    }
-
-    /// Packs the one matrix anew, from rows `[..][columns]`.
-    pub(super) fn assign(&mut self, values: &[f32], columns: usize) {
-        self.rows = values.len() / columns;
-        self.data.resize(self.count * self.rows * self.width, 0.0);
-        let panels = self.data.chunks_mut(self.rows * self.width).enumerate();
-        for (panel, data) in panels {
-            let first = panel * self.width;
-            let width = self.width.min(columns - first);
-            for (place, row) in data.chunks_mut(self.width).zip(values.chunks(columns)) {
-                place[..width].copy_from_slice(&row[first..][..width]);
-                place[width..].fill(0.0);
-            }
-        }
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    pub(super) fn width(&self) -> usize {
-        self.width
-    }
-
-    pub(super) fn panel(&self, matrix: usize, panel: usize) -> &[f32] {
-        let length = self.rows * self.width;
-        &self.data[(matrix * self.count + panel) * length..][..length]
-    }
-}
-
-/// Columns of a panel on this processor: two of its vectors.
-pub(super) fn panel_width() -> usize {
-    Arch::new().dispatch(Geometry).width
-}
-
-/// Rows of the widest step of a product on this processor: counts of rows should be multiples.
-pub(super) fn step_rows() -> usize {
-    Arch::new().dispatch(Geometry).rows
-}
-
-/// Asks what the widest step of a product is.
-struct Geometry;
-
-struct Step {
-    rows: usize,
-    width: usize,
-}
-
-impl WithSimd for Geometry {
-    type Output = Step;
+impl WithSimd for MicrokernelRows {
+    type Output = usize;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Step {
-        Step {
-            rows: step_of::<S>(),
-            width: 2 * S::F32_LANES,
-        }
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        largest_rows::<S>()
     }
 }
 
-/// Whether a step of 14 rows by two vectors fits into registers: 28 sums, two vectors of the right
-/// factor, one value of the left. With 16 registers 6 rows do.
+/// Whether a microkernel of 14 rows by two vectors fits into the registers: 28 sums, two vectors of
+/// the right operand, one value of the left operand. 16 registers hold 6 rows.
 #[inline(always)]
 fn many_registers<S: Simd>() -> bool {
     S::REGISTER_COUNT >= 32
 }
 
-/// A left factor where it lies: row `r`, column `s * length + j` at
+/// A strided left operand. The entry in row `r` and column `s * length + j` is at
 /// `r * stride + s * segment_stride + j * column_stride`.
 ///
-/// A plain matrix has one segment. The patches of a kernel over an image have one for each line of
-/// the kernel, and rows that overlap, so a convolution needs no copy of its patches.
+/// A plain matrix has one segment. A matrix of patches (im2col) has one segment for each row of the
+/// kernel, and its rows overlap in memory, so a convolution needs no copy of its patches.
 #[derive(Clone, Copy)]
-pub(super) struct Left<'a> {
+pub(super) struct LeftOperand<'a> {
     pub(super) data: &'a [f32],
     pub(super) rows: usize,
     pub(super) stride: usize,
@@ -146,8 +49,8 @@ pub(super) struct Left<'a> {
     pub(super) column_stride: usize,
 }
 
-impl<'a> Left<'a> {
-    /// A matrix of `rows` rows, `stride` apart, of `columns` values.
+impl<'a> LeftOperand<'a> {
+    /// A row-major matrix with this row stride.
     pub(super) fn matrix(data: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
         Self {
             data,
@@ -161,20 +64,20 @@ impl<'a> Left<'a> {
     }
 }
 
-/// `out = left * right` for one panel of one matrix; row `r` of the result, as wide as the panel,
-/// begins at `r * out_stride`.
+/// `out = left * right` for one panel of one matrix. Row `r` of the result is as wide as the panel
+/// and starts at `r * out_stride`.
 #[inline(always)]
 pub(super) fn multiply<S: Simd>(
     simd: S,
-    left: &Left<'_>,
+    left: &LeftOperand<'_>,
     right: &Panels,
     (matrix, panel): (usize, usize),
     out: &mut [f32],
     out_stride: usize,
 ) {
-    let Left { rows, stride, .. } = *left;
-    assert_eq!(left.segments * left.length, right.rows);
-    assert_eq!(right.width, 2 * S::F32_LANES);
+    let LeftOperand { rows, stride, .. } = *left;
+    assert_eq!(left.segments * left.length, right.rows());
+    assert_eq!(right.width(), 2 * S::F32_LANES);
     if rows == 0 || left.length == 0 {
         return;
     }
@@ -182,52 +85,52 @@ pub(super) fn multiply<S: Simd>(
         + (left.segments - 1) * left.segment_stride
         + (left.length - 1) * left.column_stride
         + 1;
-    assert!(last <= left.data.len() && (rows - 1) * out_stride + right.width <= out.len());
-    let steps = rows.div_ceil(step_of::<S>());
+    assert!(last <= left.data.len() && (rows - 1) * out_stride + right.width() <= out.len());
+    let calls = rows.div_ceil(largest_rows::<S>());
     let panel = right.panel(matrix, panel);
-    let mut state = Steps {
+    let mut kernel = Microkernel {
         simd,
         left,
         right: panel,
-        // What follows this panel in memory is what is read next; its lines are fetched evenly
-        // over the steps.
+        // The next panel follows this one in memory. Its cache lines are prefetched evenly over the
+        // calls.
         ahead: panel.as_ptr().wrapping_add(panel.len()),
-        ahead_step: (right.width / steps).max(1),
+        ahead_step: (right.width() / calls).max(1),
         out,
         out_stride,
         done: 0,
     };
-    // SAFETY: rows up to `rows`, their columns, the panel and the rows of the result lie in their
-    // slices, as asserted above.
+    // SAFETY: all rows and columns of the left operand, the panel and all rows of the result lie
+    // inside their slices, as asserted above.
     #[allow(unsafe_code)]
     unsafe {
         if many_registers::<S>() {
-            while state.left_over() >= 14 {
-                state.step::<14>();
+            while kernel.rows_left() >= 14 {
+                kernel.run::<14>();
             }
-            if state.left_over() >= 8 {
-                state.step::<8>();
+            if kernel.rows_left() >= 8 {
+                kernel.run::<8>();
             }
         } else {
-            while state.left_over() >= 6 {
-                state.step::<6>();
+            while kernel.rows_left() >= 6 {
+                kernel.run::<6>();
             }
         }
-        if state.left_over() >= 4 {
-            state.step::<4>();
+        if kernel.rows_left() >= 4 {
+            kernel.run::<4>();
         }
-        if state.left_over() >= 2 {
-            state.step::<2>();
+        if kernel.rows_left() >= 2 {
+            kernel.run::<2>();
         }
-        if state.left_over() >= 1 {
-            state.step::<1>();
+        if kernel.rows_left() >= 1 {
+            kernel.run::<1>();
         }
     }
 }
 
-/// `left * right`, of one matrix, in rows as wide as all its panels.
-pub(super) fn multiply_all(left: &Left<'_>, right: &Panels, products: &mut [f32]) {
-    let stride = right.count * right.width;
+/// `left * right` for the first matrix of `right`. The rows of the result are as wide as all panels.
+pub(super) fn multiply_all(left: &LeftOperand<'_>, right: &Panels, products: &mut [f32]) {
+    let stride = right.count() * right.width();
     let product = |(panel, out): (usize, &mut [f32])| {
         Arch::new().dispatch(Product {
             left,
@@ -238,20 +141,20 @@ pub(super) fn multiply_all(left: &Left<'_>, right: &Panels, products: &mut [f32]
         });
     };
     if left.rows == 1 {
-        // A fully connected layer at one position: its panels are all there is to share out.
+        // A fully connected layer has one row, so the threads share the panels.
         products
-            .par_chunks_mut(right.width)
+            .par_chunks_mut(right.width())
             .enumerate()
             .for_each(product);
     } else {
-        for panel in 0..right.count {
-            product((panel, &mut products[panel * right.width..]));
+        for panel in 0..right.count() {
+            product((panel, &mut products[panel * right.width()..]));
         }
     }
 }
 
 struct Product<'a> {
-    left: &'a Left<'a>,
+    left: &'a LeftOperand<'a>,
     right: &'a Panels,
     panel: usize,
     out: &'a mut [f32],
@@ -263,49 +166,53 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let place = (0, self.panel);
-        multiply(simd, self.left, self.right, place, self.out, self.stride);
+        let panel = (0, self.panel);
+        multiply(simd, self.left, self.right, panel, self.out, self.stride);
     }
 }
 
+/// Rows of the largest microkernel.
 #[inline(always)]
-fn step_of<S: Simd>() -> usize {
+fn largest_rows<S: Simd>() -> usize {
     if many_registers::<S>() { 14 } else { 6 }
 }
 
-/// Terms that are summed in registers before they join what was summed before: sums of sums round
-/// less than long sums.
+/// The most terms that are summed in registers before they are added to the result. A sum of short
+/// sums rounds less than one long sum.
 const RUN: usize = 256;
 
-struct Steps<'a, S> {
+/// The state of one [`multiply`]: operands, and the rows that are done.
+struct Microkernel<'a, S> {
     simd: S,
-    left: &'a Left<'a>,
+    left: &'a LeftOperand<'a>,
     right: &'a [f32],
+    /// The address that is prefetched next.
     ahead: *const f32,
+    /// The distance between prefetched addresses.
     ahead_step: usize,
     out: &'a mut [f32],
     out_stride: usize,
     done: usize,
 }
 
-impl<S: Simd> Steps<'_, S> {
+impl<S: Simd> Microkernel<'_, S> {
     #[inline(always)]
-    fn left_over(&self) -> usize {
+    fn rows_left(&self) -> usize {
         self.left.rows - self.done
     }
 
-    /// The next `ROWS` rows of the result.
+    /// Computes the next `ROWS` rows of the result.
     ///
     /// # Safety
     ///
-    /// At least that many are left over, and all of them lie inside their slices.
+    /// At least `ROWS` rows are left, and all of them lie inside their slices.
     #[allow(unsafe_code)]
     #[inline(always)]
-    unsafe fn step<const ROWS: usize>(&mut self) {
+    unsafe fn run<const ROWS: usize>(&mut self) {
         let simd = self.simd;
         let lanes = S::F32_LANES;
         let zeros = [[simd.splat_f32s(0.0); 2]; ROWS];
-        let Left {
+        let LeftOperand {
             stride,
             segments,
             segment_stride,
@@ -316,8 +223,9 @@ impl<S: Simd> Steps<'_, S> {
         let mut ahead = self.ahead;
         let mut sums = zeros;
         let mut terms = 0;
-        let mut adds = false;
-        // SAFETY: inside the slices by the caller's promise; vectors need no alignment here.
+        let mut accumulates = false;
+        // SAFETY: the caller guarantees that all rows lie inside the slices. Loads and stores are
+        // unaligned.
         unsafe {
             let mut right = self.right.as_ptr();
             let first = self.left.data.as_ptr().add(self.done * stride);
@@ -336,7 +244,7 @@ impl<S: Simd> Steps<'_, S> {
                             sums[0] = simd.mul_add_e_f32s(value, a, sums[0]);
                             sums[1] = simd.mul_add_e_f32s(value, b, sums[1]);
                         }
-                        // Wrapping, since the last step may leave the matrix by more than one.
+                        // After the last column the address may lie outside of the operand.
                         left = left.wrapping_add(column_stride);
                         right = right.add(2 * lanes);
                         ahead = ahead.wrapping_add(self.ahead_step);
@@ -349,7 +257,7 @@ impl<S: Simd> Steps<'_, S> {
                             for (half, sum) in sums.into_iter().enumerate() {
                                 let out = out.add(row * self.out_stride + half * lanes);
                                 let out = out.cast::<S::f32s>();
-                                let sum = if adds {
+                                let sum = if accumulates {
                                     simd.add_f32s(out.read_unaligned(), sum)
                                 } else {
                                     sum
@@ -359,7 +267,7 @@ impl<S: Simd> Steps<'_, S> {
                         }
                         sums = zeros;
                         terms = 0;
-                        adds = true;
+                        accumulates = true;
                     }
                 }
             }
@@ -369,16 +277,16 @@ impl<S: Simd> Steps<'_, S> {
     }
 }
 
-/// Asks for the cache line at `place` ahead of its use; the address need not be valid.
+/// Prefetches the cache line at an address, which need not be valid.
 #[inline(always)]
-fn prefetch(place: *const f32) {
+fn prefetch(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every x86-64 processor has the instruction, and it faults on no address.
     #[allow(unsafe_code)]
     unsafe {
         use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(place.cast());
+        _mm_prefetch::<_MM_HINT_T1>(address.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
+    let _ = address;
 }

@@ -1,28 +1,30 @@
-//! Average and max pooling and their gradients.
+//! Average and max pooling, forward and backward.
 
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::Joining;
+use super::Accumulation;
 use super::buffers::Buffers;
 use super::map::Map;
 use crate::engine::pooling::{Pool, Pooling};
 
-/// What the gradient of a pooling step needs to know of its forward step.
+/// The state that a pooling layer saves for backward.
 #[derive(Clone)]
 pub(crate) struct PoolSaved {
+    /// Height of the input.
     pub(super) height: usize,
+    /// Width of the input.
     pub(super) width: usize,
-    /// Place of the maximum inside each window; empty for averages.
-    pub(super) winners: Vec<u8>,
+    /// The argmax of each window, as an index into the window. Empty for average pooling.
+    pub(super) argmax: Vec<u8>,
 }
 
 pub(super) fn forward(pool: &Pool, input: &Map, buffers: &Buffers) -> (Map, PoolSaved) {
     let (height, width) = pool.output(input.height, input.width);
     let channels = input.channels;
-    let mut output = Map::take(height, width, channels, buffers);
+    let mut output = Map::acquire(height, width, channels, buffers);
     let row = width * channels;
-    let winners = match pool.pooling {
+    let argmax = match pool.pooling {
         Pooling::Average => {
             let share = 1.0 / (pool.kernel * pool.kernel) as f32;
             output
@@ -47,80 +49,82 @@ pub(super) fn forward(pool: &Pool, input: &Map, buffers: &Buffers) -> (Map, Pool
             Vec::new()
         }
         Pooling::Max => {
-            let mut winners = vec![0u8; output.data.len()];
+            let mut argmax = vec![0u8; output.data.len()];
             output
                 .data
                 .par_chunks_mut(row)
-                .zip(winners.par_chunks_mut(row))
+                .zip(argmax.par_chunks_mut(row))
                 .enumerate()
-                .for_each(|(y, (line, winners))| {
+                .for_each(|(y, (line, argmax))| {
                     line.fill(f32::NEG_INFINITY);
-                    let places = winners.chunks_mut(channels);
-                    for (x, (values, winners)) in line.chunks_mut(channels).zip(places).enumerate()
-                    {
-                        for (place, source) in window(pool, input, y, x).enumerate() {
-                            for ((most, winner), value) in
-                                values.iter_mut().zip(winners.iter_mut()).zip(source)
+                    let argmax = argmax.chunks_mut(channels);
+                    for (x, (values, argmax)) in line.chunks_mut(channels).zip(argmax).enumerate() {
+                        for (index, source) in window(pool, input, y, x).enumerate() {
+                            for ((most, argmax), value) in
+                                values.iter_mut().zip(argmax.iter_mut()).zip(source)
                             {
-                                // The first of equal values wins; a NaN wins and stays.
+                                // Of equal values the first one counts. NaN propagates.
                                 if *value > *most || value.is_nan() {
                                     *most = *value;
-                                    *winner = place as u8;
+                                    *argmax = index as u8;
                                 }
                             }
                         }
                     }
                 });
-            winners
+            argmax
         }
     };
-    let trace = PoolSaved {
+    let saved = PoolSaved {
         height: input.height,
         width: input.width,
-        winners,
+        argmax,
     };
-    (output, trace)
+    (output, saved)
 }
 
-/// The channels of each pixel under the window of output pixel `(y, x)`, in rows.
+/// The pixels in the window of output pixel `(y, x)`, row by row.
 #[inline(always)]
 fn window<'a>(pool: &Pool, input: &'a Map, y: usize, x: usize) -> impl Iterator<Item = &'a [f32]> {
     let Pool { kernel, stride, .. } = *pool;
     let channels = input.channels;
-    (0..kernel * kernel).map(move |place| {
-        let row = y * stride + place / kernel;
-        let column = x * stride + place % kernel;
+    (0..kernel * kernel).map(move |index| {
+        let row = y * stride + index / kernel;
+        let column = x * stride + index % kernel;
         &input.data[(row * input.width + column) * channels..][..channels]
     })
 }
 
+/// The input gradient of a pooling layer.
 pub(super) fn gradient(
     pool: &Pool,
     gradient: &Map,
-    trace: &PoolSaved,
-    mut joining: Joining<'_>,
+    saved: &PoolSaved,
+    mut accumulation: Accumulation<'_>,
     buffers: &Buffers,
 ) -> Map {
     let channels = gradient.channels;
-    let (mut output, adds) = joining.target(trace.height, trace.width, channels, buffers);
-    let epilogue = joining.epilogue();
+    let (mut output, accumulates) =
+        accumulation.output(saved.height, saved.width, channels, buffers);
+    let epilogue = accumulation.epilogue();
     let share = 1.0 / (pool.kernel * pool.kernel) as f32;
-    // Windows that cover position `i` of an axis with `count` windows, and its place in each.
+    // The windows that cover position `i` of an axis with `count` windows, and the position within
+    // each.
     let covering = |i: usize, count: usize| {
         let first = (i + 1).saturating_sub(pool.kernel).div_ceil(pool.stride);
         let last = (i / pool.stride + 1).min(count);
         (first..last).map(move |window| (window, i - window * pool.stride))
     };
-    let columns: Vec<Vec<(usize, usize)>> = (0..trace.width)
+    let columns: Vec<Vec<(usize, usize)>> = (0..saved.width)
         .map(|x| covering(x, gradient.width).collect())
         .collect();
     output
         .data
-        .par_chunks_mut(trace.width * channels)
+        .par_chunks_mut(saved.width * channels)
         .enumerate()
         .for_each(|(y, line)| {
             Arch::new().dispatch(|| {
-                if !adds {
+                if !accumulates {
                     line.fill(0.0);
                 }
                 for (row, dy) in covering(y, gradient.height) {
@@ -135,12 +139,12 @@ pub(super) fn gradient(
                                     }
                                 }
                                 Pooling::Max => {
-                                    let place = (dy * pool.kernel + dx) as u8;
-                                    let winners = &trace.winners[start..][..channels];
-                                    for ((sum, value), winner) in
-                                        values.iter_mut().zip(source).zip(winners)
+                                    let index = (dy * pool.kernel + dx) as u8;
+                                    let argmax = &saved.argmax[start..][..channels];
+                                    for ((sum, value), argmax) in
+                                        values.iter_mut().zip(source).zip(argmax)
                                     {
-                                        if *winner == place {
+                                        if *argmax == index {
                                             *sum += value;
                                         }
                                     }
@@ -150,7 +154,7 @@ pub(super) fn gradient(
                     }
                 }
             });
-            epilogue.apply(y * trace.width, channels, line);
+            epilogue.apply(y * saved.width, channels, line);
         });
     output
 }

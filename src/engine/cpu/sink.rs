@@ -1,43 +1,43 @@
-//! Where finished tiles of the Winograd kernel go.
+//! Outputs of the Winograd kernel: how a finished tile is stored.
 
 use pulp::Simd;
 
+use super::disjoint_slice::DisjointSlice;
 use super::epilogue::{Epilogue, WORD, words};
-use super::shared::Shared;
 use crate::engine::winograd::TILE;
 
-/// One word of channels of the 16 pixels of a tile, in rows.
+/// 16 channels of the 4x4 pixels of a tile, row by row.
 pub(super) type Block = [[f32; WORD]; TILE * TILE];
 
-/// Takes tiles, each once, from any thread.
+/// Stores output tiles. Each tile is stored once, from any thread.
 pub(super) trait Sink: Sync {
-    /// Height, width and channels of what is to be computed.
+    /// Height, width and channels of the output of the kernel.
     fn size(&self) -> (usize, usize, usize);
 
-    /// Takes the channels `WORD * word ..` of the tile whose first pixel is `(y, x)`; pixels
-    /// beyond the size are to be ignored.
-    fn take<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block);
+    /// Stores 16 channels from channel `WORD * word` on, for the tile whose first pixel is `(y, x)`.
+    /// Ignores pixels beyond the size.
+    fn store<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block);
 }
 
-/// A map `[height, width, channels]`, finished by an epilogue.
-pub(super) struct Whole<'a> {
-    pub(super) output: Shared<'a, f32>,
+/// A map `[height, width, channels]`, with an epilogue.
+pub(super) struct WholeMap<'a> {
+    pub(super) output: DisjointSlice<'a, f32>,
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) channels: usize,
     pub(super) epilogue: Epilogue<'a>,
-    /// Whether to add to what `output` holds, before the epilogue.
-    pub(super) adds: bool,
+    /// Whether to add to the content of `output` before the epilogue.
+    pub(super) accumulates: bool,
 }
 
-impl Whole<'_> {
+impl WholeMap<'_> {
     #[inline(always)]
-    fn put<S: Simd>(&self, simd: S, pixel: usize, word: usize, values: &mut [f32; WORD]) {
+    fn store_word<S: Simd>(&self, simd: S, pixel: usize, word: usize, values: &mut [f32; WORD]) {
         let start = pixel * self.channels + word * WORD;
-        // SAFETY: each word of each pixel is taken once.
+        // SAFETY: each word of each pixel is stored once.
         #[allow(unsafe_code)]
         let target = unsafe { self.output.part(start, WORD) };
-        if self.adds {
+        if self.accumulates {
             for (value, held) in values.iter_mut().zip(&*target) {
                 *value += held;
             }
@@ -48,39 +48,39 @@ impl Whole<'_> {
     }
 }
 
-impl Sink for Whole<'_> {
+impl Sink for WholeMap<'_> {
     fn size(&self) -> (usize, usize, usize) {
         (self.height, self.width, self.channels)
     }
 
     #[inline(always)]
-    fn take<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
+    fn store<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
         for dy in 0..TILE.min(self.height - y) {
             for dx in 0..TILE.min(self.width - x) {
                 let pixel = (y + dy) * self.width + x + dx;
-                self.put(simd, pixel, word, &mut block[dy * TILE + dx]);
+                self.store_word(simd, pixel, word, &mut block[dy * TILE + dx]);
             }
         }
     }
 }
 
-/// A map averaged over windows of 2x2 pixels: convolution, ReLU and pooling in one pass.
-pub(super) struct Halved<'a> {
+/// A map after 2x2 average pooling: convolution, ReLU and pooling in one kernel.
+pub(super) struct PooledMap<'a> {
     /// `[height / 2, width / 2, channels]`.
-    pub(super) output: Shared<'a, f32>,
+    pub(super) output: DisjointSlice<'a, f32>,
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) channels: usize,
     pub(super) epilogue: Epilogue<'a>,
 }
 
-impl Sink for Halved<'_> {
+impl Sink for PooledMap<'_> {
     fn size(&self) -> (usize, usize, usize) {
         (self.height, self.width, self.channels)
     }
 
     #[inline(always)]
-    fn take<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
+    fn store<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
         let words = words(self.channels);
         for dy in 0..TILE.min(self.height - y) {
             for dx in 0..TILE.min(self.width - x) {
@@ -89,7 +89,7 @@ impl Sink for Halved<'_> {
                 self.epilogue.apply_word(simd, number, word * WORD, values);
             }
         }
-        // A last odd line belongs to no window.
+        // The last row or column of an odd side belongs to no window.
         let (height, width) = (self.height / 2, self.width / 2);
         for (dy, dx) in [(0, 0), (0, 2), (2, 0), (2, 2)] {
             let (row, column) = ((y + dy) / 2, (x + dx) / 2);
@@ -97,7 +97,7 @@ impl Sink for Halved<'_> {
                 continue;
             }
             let start = (row * width + column) * self.channels + word * WORD;
-            // SAFETY: each window lies in one tile, whose words are taken once.
+            // SAFETY: each window lies in one tile, whose words are stored once.
             #[allow(unsafe_code)]
             let target = unsafe { self.output.part(start, WORD) };
             let first = dy * TILE + dx;
@@ -110,52 +110,53 @@ impl Sink for Halved<'_> {
     }
 }
 
-/// A padded map: what is inside goes to a whole map, the margin to a strip beside it.
-pub(super) struct Margined<'a> {
-    pub(super) inner: Whole<'a>,
-    /// Width of the margin on each side.
-    pub(super) margin: usize,
-    /// `[positions of the margin][channels]`, numbered by [`margin_number`].
-    pub(super) strip: Shared<'a, f32>,
+/// A padded map. The inner positions are stored as a map, the padded positions in a buffer of their
+/// own.
+pub(super) struct PaddedMap<'a> {
+    pub(super) inner: WholeMap<'a>,
+    /// Padded positions on each side.
+    pub(super) padding: usize,
+    /// The padded positions, `[margin_length][channels]`, in the order of [`margin_index`].
+    pub(super) margin: DisjointSlice<'a, f32>,
 }
 
-/// Number of a position `(y, x)` of a padded map among those of its margin: the rows above, those
-/// below, then the two ends of each row between. `None` inside.
+/// The index of a position `(y, x)` of a padded map within its margin, or `None` inside the map.
+/// The rows above come first, then the rows below, then both ends of each row between.
 #[inline(always)]
-pub(super) fn margin_number(
+pub(super) fn margin_index(
     (y, x): (usize, usize),
     (height, width): (usize, usize),
-    margin: usize,
+    padding: usize,
 ) -> Option<usize> {
-    let padded = width + 2 * margin;
-    if y < margin {
+    let padded = width + 2 * padding;
+    if y < padding {
         Some(y * padded + x)
-    } else if y >= height + margin {
+    } else if y >= height + padding {
         Some((y - height) * padded + x)
-    } else if x < margin {
-        Some(2 * margin * padded + (y - margin) * 2 * margin + x)
-    } else if x >= width + margin {
-        Some(2 * margin * padded + (y - margin) * 2 * margin + x - width)
+    } else if x < padding {
+        Some(2 * padding * padded + (y - padding) * 2 * padding + x)
+    } else if x >= width + padding {
+        Some(2 * padding * padded + (y - padding) * 2 * padding + x - width)
     } else {
         None
     }
 }
 
-/// Positions of the margin of a map.
-pub(super) fn margin_length((height, width): (usize, usize), margin: usize) -> usize {
-    2 * margin * (width + 2 * margin + height)
+/// The number of padded positions around a map.
+pub(super) fn margin_length((height, width): (usize, usize), padding: usize) -> usize {
+    2 * padding * (width + 2 * padding + height)
 }
 
-impl Sink for Margined<'_> {
+impl Sink for PaddedMap<'_> {
     fn size(&self) -> (usize, usize, usize) {
-        let Whole { height, width, .. } = self.inner;
-        let both = 2 * self.margin;
+        let WholeMap { height, width, .. } = self.inner;
+        let both = 2 * self.padding;
         (height + both, width + both, self.inner.channels)
     }
 
     #[inline(always)]
-    fn take<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
-        let Whole {
+    fn store<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
+        let WholeMap {
             height,
             width,
             channels,
@@ -166,16 +167,16 @@ impl Sink for Margined<'_> {
             for dx in 0..TILE.min(padded_width - x) {
                 let (y, x) = (y + dy, x + dx);
                 let values = &mut block[dy * TILE + dx];
-                match margin_number((y, x), (height, width), self.margin) {
+                match margin_index((y, x), (height, width), self.padding) {
                     None => {
-                        let pixel = (y - self.margin) * width + x - self.margin;
-                        self.inner.put(simd, pixel, word, values);
+                        let pixel = (y - self.padding) * width + x - self.padding;
+                        self.inner.store_word(simd, pixel, word, values);
                     }
-                    Some(number) => {
-                        let start = number * channels + word * WORD;
-                        // SAFETY: each word of each position is taken once.
+                    Some(index) => {
+                        let start = index * channels + word * WORD;
+                        // SAFETY: each word of each position is stored once.
                         #[allow(unsafe_code)]
-                        let target = unsafe { self.strip.part(start, WORD) };
+                        let target = unsafe { self.margin.part(start, WORD) };
                         target.copy_from_slice(values);
                     }
                 }
@@ -189,15 +190,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_of_a_margin_are_numbered_once() {
+    fn positions_of_a_margin_have_distinct_indices() {
         for (height, width, margin) in [(1, 1, 1), (3, 5, 1), (4, 2, 2), (7, 6, 3)] {
-            let mut numbers: Vec<usize> = (0..height + 2 * margin)
+            let mut indices: Vec<usize> = (0..height + 2 * margin)
                 .flat_map(|y| (0..width + 2 * margin).map(move |x| (y, x)))
-                .filter_map(|place| margin_number(place, (height, width), margin))
+                .filter_map(|position| margin_index(position, (height, width), margin))
                 .collect();
-            numbers.sort_unstable();
+            indices.sort_unstable();
             let all: Vec<usize> = (0..margin_length((height, width), margin)).collect();
-            assert_eq!(numbers, all);
+            assert_eq!(indices, all);
         }
     }
 }

@@ -1,16 +1,17 @@
-//! What a kernel reads: a map padded by index, never by copying, or spread over the pixels of the
-//! pooling windows above it.
+//! Inputs of the convolution kernels: padded views of a map, and gradients of a fused pooling. Both are
+//! computed by index while tiles are read, without a copy.
 
 use pulp::Simd;
 
-use super::epilogue::{WORD, passed};
+use super::epilogue::{WORD, lanes_of};
+use super::map::Map;
 use crate::engine::padding::ZERO;
 
-/// `[height, width, channels]` values seen through padded axes.
+/// A padded view of a map `[height, width, channels]`.
 ///
-/// Position `(i, j)` of the padded map shows pixel `(rows[i], columns[j])`, or zeros where either
-/// is [`ZERO`].
-pub(super) struct View<'a> {
+/// Position `(i, j)` of the view is pixel `(rows[i], columns[j])` of the map, or zero where either
+/// index is [`ZERO`].
+pub(super) struct PaddedView<'a> {
     pub(super) data: &'a [f32],
     pub(super) width: usize,
     pub(super) channels: usize,
@@ -18,64 +19,76 @@ pub(super) struct View<'a> {
     pub(super) columns: &'a [i32],
 }
 
-/// A map of pooled gradients seen at the resolution below its 2x2 average pooling: a quarter of
-/// the window's gradient at each pixel that the ReLU passed, zero elsewhere.
+/// The gradient before ReLU and 2x2 average pooling, from the gradient after them: a quarter of the
+/// window's gradient where the ReLU was active, zero elsewhere.
 ///
-/// The gradient of the pooling step, read instead of written: at the shallow layers of a network
-/// that map would be the largest thing in memory.
-pub(super) struct Spread<'a> {
-    /// Axes and width at the resolution below.
-    pub(super) view: View<'a>,
-    /// Height and width of `view.data`.
+/// It is computed while it is read. As a map it would be the largest buffer of a backward pass at the
+/// shallow layers.
+pub(super) struct UnpooledGradient<'a> {
+    /// The gradient after pooling, with the axes and the width before pooling.
+    pub(super) view: PaddedView<'a>,
+    /// Height and width after pooling, the size of `view.data`.
     pub(super) pooled: (usize, usize),
-    pub(super) signs: Option<&'a [u16]>,
+    pub(super) mask: Option<&'a [u16]>,
 }
 
-/// Something the Winograd kernel can read tiles of.
+/// An input that the Winograd kernel can read tiles from.
 pub(super) trait Source: Sync {
-    /// Where a pixel's channels are.
-    type Place: Copy;
+    /// The address of a pixel.
+    type Pixel: Copy;
 
-    fn view(&self) -> &View<'_>;
+    fn view(&self) -> &PaddedView<'_>;
 
-    /// Asserts that every pixel that its axes show is one of the map.
+    /// Asserts that all indices of the axes lie inside the map.
     fn check(&self);
 
-    /// The place of a pixel; of zeros, if it has no row or column.
+    /// The address of a pixel, or of zeros if `row` or `column` is `None`.
     ///
     /// # Safety
     ///
-    /// The source was checked, and the pixel is one that its axes show.
+    /// [`check`](Self::check) has passed, and the indices are among those of the axes.
     #[allow(unsafe_code)]
-    unsafe fn place(&self, row: Option<usize>, column: Option<usize>) -> Self::Place;
+    unsafe fn pixel(&self, row: Option<usize>, column: Option<usize>) -> Self::Pixel;
 
-    /// A vector of channels from `channel` on.
+    /// A SIMD vector of a pixel's channels from `channel` on.
     ///
     /// # Safety
     ///
-    /// The place is one of this source, and every lane is one of its channels.
+    /// The pixel is one of this source, and the channels of all lanes exist.
     #[allow(unsafe_code)]
-    unsafe fn load<S: Simd>(&self, simd: S, place: Self::Place, channel: usize) -> S::f32s;
+    unsafe fn load<S: Simd>(&self, simd: S, pixel: Self::Pixel, channel: usize) -> S::f32s;
 }
 
-/// Channels of a pixel, and a mask for their numbers: without bits where all are zero.
+/// The address of a pixel's channels, and a bit mask for the channel index. The mask is 0 for a
+/// pixel of zeros, whose address is that of [`ZEROS`], so that no branch is needed.
 type Channels = (*const f32, usize);
 
-/// What positions beyond a map show.
+/// The channels of a padded zero.
 static ZEROS: [f32; WORD] = [0.0; WORD];
-const BEYOND: Channels = (ZEROS.as_ptr(), 0);
+const ZERO_PIXEL: Channels = (ZEROS.as_ptr(), 0);
 
-impl View<'_> {
-    /// The row or column at a position of the padded map; tiles reach beyond its end.
+impl<'a> PaddedView<'a> {
+    pub(super) fn new(map: &'a Map, rows: &'a [i32], columns: &'a [i32]) -> Self {
+        Self {
+            data: &map.data,
+            width: map.width,
+            channels: map.channels,
+            rows,
+            columns,
+        }
+    }
+
+    /// The row or column of the map at a padded position, or `None` for a zero. Tiles extend beyond
+    /// the last position, where there are zeros.
     #[inline(always)]
-    pub(super) fn pixel(sources: &[i32], position: usize) -> Option<usize> {
+    pub(super) fn source(sources: &[i32], position: usize) -> Option<usize> {
         match sources.get(position) {
             Some(&source) if source != ZERO => Some(source as usize),
             _ => None,
         }
     }
 
-    /// Asserts that the axes show pixels of a map of this size only.
+    /// Asserts that all indices lie inside a map of this size.
     fn check_axes(&self, height: usize, width: usize) {
         let within = |axis: &[i32], length: usize| {
             axis.iter()
@@ -85,10 +98,10 @@ impl View<'_> {
     }
 }
 
-impl Source for View<'_> {
-    type Place = Channels;
+impl Source for PaddedView<'_> {
+    type Pixel = Channels;
 
-    fn view(&self) -> &View<'_> {
+    fn view(&self) -> &PaddedView<'_> {
         self
     }
 
@@ -100,11 +113,11 @@ impl Source for View<'_> {
 
     #[allow(unsafe_code)]
     #[inline(always)]
-    unsafe fn place(&self, row: Option<usize>, column: Option<usize>) -> Channels {
+    unsafe fn pixel(&self, row: Option<usize>, column: Option<usize>) -> Channels {
         let (Some(row), Some(column)) = (row, column) else {
-            return BEYOND;
+            return ZERO_PIXEL;
         };
-        // SAFETY: the pixel is inside, as the caller promises.
+        // SAFETY: the caller guarantees that the pixel lies inside the map.
         let start = unsafe {
             self.data
                 .as_ptr()
@@ -115,17 +128,22 @@ impl Source for View<'_> {
 
     #[allow(unsafe_code)]
     #[inline(always)]
-    unsafe fn load<S: Simd>(&self, _: S, (start, mask): Channels, channel: usize) -> S::f32s {
-        // SAFETY: the lanes are channels of the pixel, or the first of 16 zeros.
-        unsafe { start.add(channel & mask).cast::<S::f32s>().read_unaligned() }
+    unsafe fn load<S: Simd>(&self, _: S, (start, index_mask): Channels, channel: usize) -> S::f32s {
+        // SAFETY: the lanes are channels of the pixel, or the first ones of 16 zeros.
+        unsafe {
+            start
+                .add(channel & index_mask)
+                .cast::<S::f32s>()
+                .read_unaligned()
+        }
     }
 }
 
-impl Source for Spread<'_> {
-    /// The channels of the window, and the words of the pixel.
-    type Place = (Channels, *const u16);
+impl Source for UnpooledGradient<'_> {
+    /// The channels of the pooling window, and the mask words of the pixel.
+    type Pixel = (Channels, *const u16);
 
-    fn view(&self) -> &View<'_> {
+    fn view(&self) -> &PaddedView<'_> {
         &self.view
     }
 
@@ -135,33 +153,33 @@ impl Source for Spread<'_> {
         assert_eq!(self.view.data.len(), height * width * channels);
         let rows = 2 * height + 1;
         self.view.check_axes(rows, self.view.width);
-        if let Some(signs) = self.signs {
+        if let Some(mask) = self.mask {
             let row = self.view.width * (channels / WORD);
-            assert!(signs.len().is_multiple_of(row));
-            self.view.check_axes(signs.len() / row, self.view.width);
+            assert!(mask.len().is_multiple_of(row));
+            self.view.check_axes(mask.len() / row, self.view.width);
         }
     }
 
     #[allow(unsafe_code)]
     #[inline(always)]
-    unsafe fn place(&self, row: Option<usize>, column: Option<usize>) -> Self::Place {
-        let beyond = (BEYOND, EVERY.as_ptr());
+    unsafe fn pixel(&self, row: Option<usize>, column: Option<usize>) -> Self::Pixel {
+        let zero = (ZERO_PIXEL, ALL_ACTIVE.as_ptr());
         let (Some(row), Some(column)) = (row, column) else {
-            return beyond;
+            return zero;
         };
         let (height, width) = self.pooled;
-        // The last line of an odd map is in no window.
+        // The last row or column of an odd side belongs to no window.
         if row / 2 >= height || column / 2 >= width {
-            return beyond;
+            return zero;
         }
         let channels = self.view.channels;
-        // SAFETY: the window and the pixel are inside, as the caller promises.
+        // SAFETY: the caller guarantees that the pixel, and thus its window, lies inside.
         unsafe {
             let window = (row / 2 * width + column / 2) * channels;
             let pixel = (row * self.view.width + column) * (channels / WORD);
-            let words = match self.signs {
-                Some(signs) => signs.as_ptr().add(pixel),
-                None => EVERY.as_ptr(),
+            let words = match self.mask {
+                Some(mask) => mask.as_ptr().add(pixel),
+                None => ALL_ACTIVE.as_ptr(),
             };
             ((self.view.data.as_ptr().add(window), usize::MAX), words)
         }
@@ -172,24 +190,26 @@ impl Source for Spread<'_> {
     unsafe fn load<S: Simd>(
         &self,
         simd: S,
-        (place, words): Self::Place,
+        (window, words): Self::Pixel,
         channel: usize,
     ) -> S::f32s {
-        let mask = if self.signs.is_some() { place.1 } else { 0 };
-        // SAFETY: as above; the word is one of the pixel's, or the only one of `EVERY`.
+        let index_mask = if self.mask.is_some() { window.1 } else { 0 };
+        // SAFETY: the caller guarantees the pixel. The word is one of the pixel's, or the only one of
+        // `ALL_ACTIVE`.
         let (value, word) = unsafe {
-            let value = self.view.load(simd, place, channel);
-            (value, *words.add((channel / WORD) & mask))
+            let value = self.view.load(simd, window, channel);
+            (value, *words.add((channel / WORD) & index_mask))
         };
         let share = simd.mul_f32s(value, simd.splat_f32s(0.25));
-        let kept = passed(simd, word >> (channel % WORD));
-        simd.select_f32s(kept, share, simd.splat_f32s(0.0))
+        let active = lanes_of(simd, word >> (channel % WORD));
+        simd.select_f32s(active, share, simd.splat_f32s(0.0))
     }
 }
 
-/// The signs of a pixel whose every channel passed.
-static EVERY: [u16; 1] = [u16::MAX];
+/// The mask of a pixel with all channels active.
+static ALL_ACTIVE: [u16; 1] = [u16::MAX];
 
+/// The first values of a slice as a SIMD vector.
 #[inline(always)]
 pub(super) fn vector<S: Simd>(values: &[f32]) -> S::f32s {
     S::as_simd_f32s(&values[..S::F32_LANES]).0[0]

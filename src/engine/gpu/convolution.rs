@@ -1,4 +1,4 @@
-//! Convolutions that have kernels on GPUs, and the forms of their weights.
+//! Convolutions by the GPU kernels, and their weights in the layouts that the kernels read.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,23 +15,23 @@ use crate::engine::padding::Padding;
 use crate::engine::precision::Precision;
 use crate::engine::winograd::{ELEMENTS, transform_filter};
 
-/// Most bytes of a transformed map.
+/// The largest transformed map in bytes. Larger ones are computed in blocks of tile rows.
 ///
-/// Graphics interfaces limit a buffer (128 MiB is what every WebGPU device offers), and a transformed
-/// map takes 2.25 times the memory of its map.
+/// Graphics APIs limit the size of a buffer: every WebGPU device offers 128 MiB. A transformed map
+/// takes 2.25 times the memory of its feature map.
 const LARGEST_TRANSFORM: usize = 128 << 20;
 
-/// Which kernels compute a convolution.
+/// The algorithm of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Algorithm {
-    /// The Winograd transform, for layers with many channels.
+    /// The Winograd transform, for inputs with many channels.
     Winograd,
-    /// Sums of products, for images with few.
+    /// Direct convolution, for images with few channels.
     FirstLayer,
 }
 
 impl Algorithm {
-    /// That of a shape, unless its convolution is left to Burn.
+    /// The algorithm for a shape, if there are kernels for it.
     fn of(shape: ConvolutionShape) -> Option<Self> {
         let multiple = |channels: usize, lanes: usize| channels.is_multiple_of(lanes);
         let common = shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 && shape.relu;
@@ -51,38 +51,39 @@ impl Algorithm {
     }
 }
 
-/// Whether a convolution has kernels here.
+/// Whether there are GPU kernels for a convolution of this shape.
 pub(in crate::engine) fn has_kernel(shape: ConvolutionShape) -> bool {
     Algorithm::of(shape).is_some()
 }
 
-/// A convolution that has kernels on GPUs.
+/// A convolution by the GPU kernels.
 pub(in crate::engine) struct KernelConvolution {
     shape: ConvolutionShape,
     algorithm: Algorithm,
+    /// Whether feature maps are written in f16.
     half: bool,
-    /// Most bytes of a transformed map.
+    /// The largest transformed map in bytes.
     pub(super) largest: usize,
     weights: Arc<Weights>,
 }
 
-/// Filters and bias on a device, each made when first used. They do not depend on padding.
+/// Filters and bias on a device, uploaded at their first use. They do not depend on padding.
 struct Weights {
     parameters: Arc<LazyParameters>,
     forward: OnceLock<(Tensor<3>, Tensor<1>)>,
     backward: OnceLock<Tensor<3>>,
 }
 
-/// What the backward pass needs to know of the ReLU.
-pub(in crate::engine) enum Passed {
-    /// A bit for each feature.
+/// The ReLU mask that is saved for backward.
+pub(in crate::engine) enum ReluMask {
+    /// One bit for each feature.
     Bits(Tensor<2, Int>),
-    /// The features.
+    /// The features themselves: the mask is 1 where they are positive.
     Features(Tensor<4>),
 }
 
 impl KernelConvolution {
-    /// A convolution of this shape, unless it is left to Burn.
+    /// A convolution of this shape, if there are kernels for it in this precision.
     pub(super) fn new(
         shape: ConvolutionShape,
         parameters: &Arc<LazyParameters>,
@@ -103,7 +104,7 @@ impl KernelConvolution {
         })
     }
 
-    /// The same weights with another padding.
+    /// A convolution with the same weights and another padding.
     pub(super) fn with_padding(&self, mode: Padding) -> Self {
         Self {
             shape: ConvolutionShape { mode, ..self.shape },
@@ -112,16 +113,17 @@ impl KernelConvolution {
         }
     }
 
-    /// Whether gradients at padded positions of a map of this height and width fold back as they
-    /// are written. If not, the map is padded before it gets here.
+    /// Whether the kernels apply padding and its adjoint to maps of this height and width
+    /// themselves. If not, the input is padded before the kernel and the gradient is folded after
+    /// it.
     fn folds(&self, size: [usize; 2]) -> bool {
         let folds = |length| Axis::folds(length, self.shape.mode);
         self.algorithm == Algorithm::FirstLayer || size.into_iter().all(folds)
     }
 
-    /// Whether features of such a map can be averaged as they are written.
+    /// Whether 2x2 average pooling can be fused for inputs of this height and width.
     pub(super) fn can_pool(&self, size: [usize; 2]) -> bool {
-        let aligned = |length| Axis::new(length, self.shape.mode).before == 0;
+        let aligned = |length| Axis::new(length, self.shape.mode).offset == 0;
         self.algorithm == Algorithm::Winograd && self.folds(size) && size.into_iter().all(aligned)
     }
 
@@ -129,14 +131,14 @@ impl KernelConvolution {
         let make = || {
             let bias = self.weights.parameters.get().bias.clone();
             let bias = TensorData::new(bias, [self.shape.channels_out]);
-            let bias = Tensor::<1>::from_data(bias, device).cast(self.dtype());
+            let bias = Tensor::<1>::from_data(bias, device).cast(self.output_dtype());
             (self.filter(device, false), bias)
         };
         self.weights.forward.get_or_init(make).clone()
     }
 
-    /// The filter of the backward pass: the same, its channels exchanged. As a view of the other one it
-    /// would cost no memory, and several times the time.
+    /// The filters of the input gradient, with transposed channels. A transposed view of the forward
+    /// filters would save memory, but the kernels would take several times as long.
     fn backward_filter(&self, device: &Device) -> Tensor<3> {
         match self.algorithm {
             Algorithm::Winograd => {
@@ -147,8 +149,9 @@ impl KernelConvolution {
         }
     }
 
-    /// `[36 elements or 9 taps, channels in, channels out]`; if `turned` with the channels exchanged.
-    fn filter(&self, device: &Device, turned: bool) -> Tensor<3> {
+    /// The filters `[36 elements or 9 taps, channels in, channels out]`, or
+    /// `[36 elements or 9 taps, channels out, channels in]` if `transposed`.
+    fn filter(&self, device: &Device, transposed: bool) -> Tensor<3> {
         let parameters = self.weights.parameters.get();
         let (inputs, outputs) = (self.shape.channels_in, self.shape.channels_out);
         let elements = match self.algorithm {
@@ -160,22 +163,22 @@ impl KernelConvolution {
         for input in 0..inputs {
             for output in 0..outputs {
                 let filter = parameters.filter(inputs, output, input);
-                let place = match turned {
+                let index = match transposed {
                     false => input * outputs + output,
                     true => output * inputs + input,
                 };
-                let mut put = |transformed: &[f32]| {
-                    for (element, value) in transformed.iter().enumerate() {
-                        values[element * stride + place] = *value;
+                let mut store = |elements: &[f32]| {
+                    for (element, value) in elements.iter().enumerate() {
+                        values[element * stride + index] = *value;
                     }
                 };
                 match self.algorithm {
-                    Algorithm::Winograd => put(&transform_filter(&filter)),
-                    Algorithm::FirstLayer => put(&filter),
+                    Algorithm::Winograd => store(&transform_filter(&filter)),
+                    Algorithm::FirstLayer => store(&filter),
                 }
             }
         }
-        let (rows, columns) = if turned {
+        let (rows, columns) = if transposed {
             (outputs, inputs)
         } else {
             (inputs, outputs)
@@ -184,13 +187,14 @@ impl KernelConvolution {
         Tensor::<3>::from_data(data, device)
     }
 
-    /// Of the maps that it writes.
-    fn dtype(&self) -> DType {
+    /// The type of the feature maps that the kernels write.
+    fn output_dtype(&self) -> DType {
         if self.half { DType::F16 } else { DType::F32 }
     }
 
-    /// Features of a map `[1, C, H, W]`, averaged if `pooled`, and what the backward pass needs.
-    pub(super) fn forward(&self, input: Tensor<4>, pooled: bool) -> (Tensor<4>, Passed) {
+    /// The features of an input `[1, C, H, W]` after the ReLU, average-pooled if `pooled`, and the
+    /// ReLU mask.
+    pub(super) fn forward(&self, input: Tensor<4>, pooled: bool) -> (Tensor<4>, ReluMask) {
         let [_, _, height, width] = input.dims();
         let size = [height, width];
         let (input, pass) = match self.folds(size) {
@@ -201,33 +205,34 @@ impl KernelConvolution {
             ),
         };
         let (filter, bias) = self.forward_weights(&input.device());
-        // As it arrives. An image does in f32: smaller steps than f16 has lead to its best.
+        // The input is not cast. An image stays in f32: the optimiser takes steps smaller than f16
+        // resolves.
         let input = channels_last(input).into_dispatch();
         let (filter, bias) = (filter.into_dispatch(), bias.into_dispatch());
         match self.algorithm {
             Algorithm::Winograd => {
-                let (output, passed) = Dispatch::winograd(input, filter, bias, pass);
+                let (output, mask) = Dispatch::winograd(input, filter, bias, pass);
                 let output = channels_second(Tensor::from_dispatch(output));
                 let output = match self.folds(size) {
                     true => output,
                     false => output.narrow(2, 1, height).narrow(3, 1, width),
                 };
-                (output, Passed::Bits(Tensor::from_dispatch(passed)))
+                (output, ReluMask::Bits(Tensor::from_dispatch(mask)))
             }
             Algorithm::FirstLayer => {
                 let output = Dispatch::first_layer(input, filter, bias, pass);
                 let output = channels_second(Tensor::from_dispatch(output));
-                (output.clone(), Passed::Features(output))
+                (output.clone(), ReluMask::Features(output))
             }
         }
     }
 
-    /// The gradient at the input, of this height and width, from that at the features or their
-    /// averages. At an image of few channels it is in f32.
+    /// The input gradient, for an input of this height and width. `gradient` is the gradient after the
+    /// ReLU, or after the average pooling if `pooled`. The gradient at an image is in f32.
     pub(super) fn input_gradient(
         &self,
         gradient: Tensor<4>,
-        passed: &Passed,
+        mask: &ReluMask,
         size: [usize; 2],
         pooled: bool,
     ) -> Tensor<4> {
@@ -240,22 +245,24 @@ impl KernelConvolution {
             ),
         };
         let filter = self.backward_filter(&gradient.device()).into_dispatch();
-        let gradient = channels_last(gradient).cast(self.dtype()).into_dispatch();
-        let lower = match passed {
-            Passed::Bits(bits) => {
+        let gradient = channels_last(gradient)
+            .cast(self.output_dtype())
+            .into_dispatch();
+        let input_gradient = match mask {
+            ReluMask::Bits(bits) => {
                 let bits = bits.clone().into_dispatch();
                 Dispatch::winograd_gradient(gradient, bits, filter, pass)
             }
-            Passed::Features(features) => {
+            ReluMask::Features(features) => {
                 let features = channels_last(features.clone()).into_dispatch();
                 Dispatch::first_layer_gradient(gradient, features, filter, pass)
             }
         };
-        let lower = channels_second(Tensor::from_dispatch(lower));
+        let input_gradient = channels_second(Tensor::from_dispatch(input_gradient));
         if folds {
-            return lower;
+            return input_gradient;
         }
-        let rows = fold(lower, 2, self.shape.mode, 1, size[0]);
+        let rows = fold(input_gradient, 2, self.shape.mode, 1, size[0]);
         fold(rows, 3, self.shape.mode, 1, size[1])
     }
 

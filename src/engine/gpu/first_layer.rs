@@ -1,5 +1,4 @@
-//! 3x3 convolutions of images, whose few channels a matrix product would not fill: sums of
-//! products.
+//! Direct 3x3 convolution for the first layer. An image has too few channels for a matrix product.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
@@ -11,14 +10,14 @@ use crate::engine::Padding;
 /// Most channels that an image may have.
 pub(super) const MOST_CHANNELS: usize = 4;
 
-/// Features that one unit of work computes, and gradients that it reads, at once.
+/// Features in a vector.
 pub(super) const LANES: usize = 4;
 
-/// Neighbouring pixels of a row that one unit of work computes.
+/// Neighbouring pixels of a row that one unit computes.
 pub(super) const PIXELS: usize = 4;
 
-/// Features, with bias and ReLU, of an image `[height, width, channels]`. Weights are `[9 taps,
-/// channels, features]`.
+/// The features of an image `[height, width, channels]`: convolution, bias and ReLU. Weights are
+/// `[9 taps, channels, features]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn features<F: Float, N: Size>(
     image: &Tensor<f32>,
@@ -38,11 +37,11 @@ pub(super) fn features<F: Float, N: Size>(
     let (rows, columns) = (height as i32, width as i32);
     let width = width as usize;
     let vectors = bias.len();
-    let stretches = width.div_ceil(PIXELS);
+    let runs = width.div_ceil(PIXELS);
     let vector = ABSOLUTE_POS % vectors;
-    let stretch = ABSOLUTE_POS / vectors;
-    let row = stretch / stretches;
-    let first = (stretch % stretches) * PIXELS;
+    let run = ABSOLUTE_POS / vectors;
+    let row = run / runs;
+    let first = (run % runs) * PIXELS;
 
     let start = Vector::<f32, N>::cast_from(bias[vector]);
     let mut sums = Array::<Vector<f32, N>>::new(PIXELS);
@@ -57,10 +56,10 @@ pub(super) fn features<F: Float, N: Size>(
         #[unroll]
         for x in 0..comptime!(PIXELS + 2) {
             let across = first as i32 + comptime!(x as i32 - 1);
-            let at = (line + sample(across, columns, padding) as usize) * channels;
+            let index = (line + sample(across, columns, padding) as usize) * channels;
             #[unroll]
             for channel in 0..channels {
-                let mut value = image[at + channel];
+                let mut value = image[index + channel];
                 if comptime!(padding == Padding::Zero) {
                     let inside = exists(down, rows, padding) && exists(across, columns, padding);
                     value = select(inside, value, 0.0);
@@ -72,8 +71,8 @@ pub(super) fn features<F: Float, N: Size>(
         for x in 0..3usize {
             #[unroll]
             for channel in 0..channels {
-                let at = ((tap * 3 + x) * channels + channel) * vectors + vector;
-                let filter = weight[at];
+                let index = ((tap * 3 + x) * channels + channel) * vectors + vector;
+                let filter = weight[index];
                 #[unroll]
                 for pixel in 0..PIXELS {
                     let value = values[comptime!((pixel + x) * channels + channel)];
@@ -85,13 +84,14 @@ pub(super) fn features<F: Float, N: Size>(
     #[unroll]
     for pixel in 0..PIXELS {
         if first + pixel < width {
-            let at = (row * width + first + pixel) * vectors + vector;
-            output[at] = Vector::<F, N>::cast_from(relu::<N>(sums[pixel]));
+            let index = (row * width + first + pixel) * vectors + vector;
+            output[index] = Vector::<F, N>::cast_from(relu::<N>(sums[pixel]));
         }
     }
 }
 
-/// The gradient at an image from that at its features, of which those count that are not zero.
+/// The image gradient from the gradient at the features. The ReLU passes gradients where features are
+/// positive.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn image_gradient<F: Float, N: Size>(
     gradient: &Tensor<Vector<F, N>>,
@@ -119,16 +119,17 @@ pub(super) fn image_gradient<F: Float, N: Size>(
         sums[channel] = zero;
     }
 
-    // The pixel itself and the padded positions before and after the axes that show it.
+    // Padding copies a pixel to at most one position before and one after each axis. The gradients at
+    // these copies are added to the gradient at the pixel.
     for vertical in 0..3i32 {
-        let seen_row = position(row, vertical, rows);
-        if shows(row, vertical, rows, padding) {
+        let padded_row = position(row, vertical, rows);
+        if is_copy(row, vertical, rows, padding) {
             for horizontal in 0..3i32 {
-                let seen_column = position(column, horizontal, columns);
-                if shows(column, horizontal, columns, padding) {
+                let padded_column = position(column, horizontal, columns);
+                if is_copy(column, horizontal, columns, padding) {
                     for tap in 0..9i32 {
-                        let y = seen_row + 1 - tap / 3;
-                        let x = seen_column + 1 - tap % 3;
+                        let y = padded_row + 1 - tap / 3;
+                        let x = padded_column + 1 - tap % 3;
                         if y >= 0 && y < rows && x >= 0 && x < columns {
                             let pixel = (y * columns + x) as usize * vectors;
                             let taps = tap as usize * channels * vectors;
@@ -138,8 +139,8 @@ pub(super) fn image_gradient<F: Float, N: Size>(
                                 let value = select_many(feature.greater_than(&zero), value, zero);
                                 #[unroll]
                                 for channel in 0..channels {
-                                    let at = taps + channel * vectors + vector;
-                                    let filter = weight[at];
+                                    let index = taps + channel * vectors + vector;
+                                    let filter = weight[index];
                                     sums[channel] = fma(value, filter, sums[channel]);
                                 }
                             }
@@ -160,15 +161,15 @@ pub(super) fn image_gradient<F: Float, N: Size>(
     }
 }
 
-/// The position of an axis that a choice stands for: its own, that before, that after the axis.
+/// A padded position: the sample itself (0), the position before the axis (1), the one after it (2).
 #[cube]
 fn position(own: i32, choice: i32, length: i32) -> i32 {
     select(choice == 0, own, select(choice == 1, -1, length))
 }
 
-/// Whether a sample is seen at the position that a choice stands for.
+/// Whether the padded position of this choice holds the sample or a copy of it.
 #[cube]
-fn shows(own: i32, choice: i32, length: i32, #[comptime] padding: Padding) -> bool {
-    let seen = position(own, choice, length);
-    choice == 0 || (exists(seen, length, padding) && sample(seen, length, padding) == own)
+fn is_copy(own: i32, choice: i32, length: i32, #[comptime] padding: Padding) -> bool {
+    let padded = position(own, choice, length);
+    choice == 0 || (exists(padded, length, padding) && sample(padded, length, padding) == own)
 }

@@ -4,18 +4,18 @@ use burn::tensor::{DType, Tensor};
 
 use crate::engine::layout::{add_maps, channels_last};
 
-/// A feature map `[1, C, H, W]`, channels last in memory, or the gradient at one.
+/// A feature map `[1, C, H, W]`, NHWC in memory, or the gradient with respect to one.
 pub(in crate::engine) struct Map {
     pub(super) tensor: Tensor<4>,
-    /// What a gradient in half precision was multiplied by, `[1]`.
+    /// The factor `[1]` by which a gradient in half precision is multiplied (loss scaling).
     scale: Option<Tensor<1>>,
 }
 
-/// The largest value of a gradient in half precision. Smaller layers, below, divide it by a few
-/// hundreds and may multiply it by some; f16 holds 6e-5 to 65504.
+/// The largest absolute value of a scaled gradient. On its way to the image a gradient may shrink by a
+/// factor of a few hundred, or grow. f16 holds 6e-5 to 65504.
 const LARGEST: f64 = 64.0;
 
-/// Keeps a gradient of zeros from an infinite scale.
+/// The smallest value in the denominator of the scale, so that a gradient of zeros has a finite scale.
 const SMALLEST: f64 = 1e-30;
 
 impl Map {
@@ -26,7 +26,7 @@ impl Map {
         }
     }
 
-    /// A gradient for layers in half precision, scaled so that it neither overflows nor vanishes.
+    /// Scales a gradient and casts it to f16, so that it neither overflows nor underflows.
     pub(super) fn scaled(gradient: Tensor<4>) -> Self {
         let values = gradient.shape().num_elements();
         let all = channels_last(gradient.clone()).reshape([values]);
@@ -38,15 +38,15 @@ impl Map {
         }
     }
 
-    /// Another map of the same scale.
-    pub(super) fn with(&self, tensor: Tensor<4>) -> Self {
+    /// A map with the scale of this one.
+    pub(super) fn with_same_scale(&self, tensor: Tensor<4>) -> Self {
         Self {
             tensor,
             scale: self.scale.clone(),
         }
     }
 
-    /// The map in f32, unscaled.
+    /// The map in f32, divided by its scale.
     pub(super) fn into_tensor(self) -> Tensor<4> {
         let tensor = match self.tensor.dtype() {
             DType::F16 => self.tensor.cast(DType::F32),
@@ -58,7 +58,7 @@ impl Map {
         }
     }
 
-    /// The sum with what else arrives at the map.
+    /// The sum of two gradients. In half precision the sum gets a scale of its own.
     pub(super) fn plus(self, added: Option<Self>) -> Self {
         match added {
             None => self,

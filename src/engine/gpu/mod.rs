@@ -1,20 +1,21 @@
 //! The engine of devices that CubeCL compiles kernels for: Vulkan, Metal, WebGPU, CUDA, ROCm.
 //!
-//! Burn's own convolutions serve any shape; here are those that VGG is made of. Wide 3x3 layers go
-//! through the [Winograd transform](winograd), which multiplies four times less, and images, of few
-//! channels, through [sums of products](first_layer). Every other layer is left to
+//! It has kernels for the convolutions that VGG is made of. 3x3 layers with many channels use the
+//! [Winograd transform](winograd), which takes a quarter of the multiplications. The first layer, which
+//! reads an image of few channels, is computed [directly](first_layer). All other layers use
 //! [Burn's operations](super::burn_ops).
 //!
 //! ```text
-//! convolution ──> backend (operations of Burn's backend, fused or not)
-//!                   └──> winograd ──> winograd_matrices, tiling, relu
-//!                   └──> first_layer ──> tiling, relu
-//!                   └──> row_blocks
+//! convolution ──> backend (operations of Burn's backend, with and without fusion)
+//!                   └──> launches ──> winograd, winograd_gradient ──> winograd_matrices, tiling, relu
+//!                                ├──> first_layer ──> tiling, relu
+//!                                └──> row_blocks
 //! ```
 
 mod backend;
 mod convolution;
 mod first_layer;
+mod launches;
 mod map;
 mod relu;
 mod row_blocks;
@@ -22,6 +23,7 @@ mod row_blocks;
 mod tests;
 mod tiling;
 mod winograd;
+mod winograd_gradient;
 mod winograd_matrices;
 
 use std::sync::Arc;
@@ -30,7 +32,7 @@ use burn::backend::DispatchDevice;
 use burn::tensor::{Device, Tensor};
 
 pub(super) use self::convolution::has_kernel;
-use self::convolution::{KernelConvolution, Passed};
+use self::convolution::{KernelConvolution, ReluMask};
 use self::map::Map;
 use super::operation::{ConvolutionShape, LazyParameters};
 use super::padding::Padding;
@@ -51,20 +53,22 @@ pub(super) struct Gpu {
     precision: Precision,
 }
 
-/// A convolution: one that has kernels here, or one that is left to Burn.
+/// A convolution.
 pub(super) enum Convolution {
+    /// Computed by the kernels of this engine.
     Kernel(Arc<KernelConvolution>),
+    /// Computed by Burn's operations.
     Burn(Arc<burn_ops::Convolution>),
 }
 
-/// What a layer saves for its backward pass.
+/// The state that a layer saves for its backward pass.
 pub(super) enum Saved {
     Kernel {
         convolution: Arc<KernelConvolution>,
-        passed: Passed,
+        mask: ReluMask,
         /// Height and width of the input.
         input: [usize; 2],
-        /// Whether the features were averaged over 2x2 positions.
+        /// Whether the forward pass fused 2x2 average pooling.
         pooled: bool,
     },
     Burn(burn_ops::Saved),
@@ -76,7 +80,8 @@ impl Gpu {
     }
 }
 
-/// Gradients between layers are not gated: whoever takes one through a convolution does that.
+/// A gradient that is passed from layer to layer is the gradient after the ReLU. The backward pass of a
+/// convolution applies the ReLU mask when it reads the gradient.
 impl Engine for Gpu {
     type Convolution = Convolution;
     type Map = Map;
@@ -107,11 +112,11 @@ impl Engine for Gpu {
         }
     }
 
-    fn enter(&self, map: FeatureMap) -> Result<Map> {
+    fn import(&self, map: FeatureMap) -> Result<Map> {
         Ok(Map::new(map.into_tensor()))
     }
 
-    fn leave(&self, map: Map) -> FeatureMap {
+    fn export(&self, map: Map) -> FeatureMap {
         FeatureMap::Tensor(map.into_tensor())
     }
 
@@ -131,10 +136,10 @@ impl Engine for Gpu {
         match &**convolution {
             Convolution::Kernel(convolution) => {
                 let [_, _, height, width] = tensor.dims();
-                let (output, passed) = convolution.forward(tensor, pooled);
+                let (output, mask) = convolution.forward(tensor, pooled);
                 let saved = Saved::Kernel {
                     convolution: Arc::clone(convolution),
-                    passed,
+                    mask,
                     input: [height, width],
                     pooled,
                 };
@@ -147,29 +152,35 @@ impl Engine for Gpu {
         }
     }
 
-    fn pool(&self, pool: Pool, input: &Map, saved: bool) -> (Map, Saved) {
-        let (output, saved) = burn_ops::pool(pool, input.tensor.clone(), saved);
+    fn pool(&self, pool: Pool, input: &Map, record: bool) -> (Map, Saved) {
+        let (output, saved) = burn_ops::pool(pool, input.tensor.clone(), record);
         (Map::new(output), Saved::Burn(saved))
     }
 
-    fn start(&self, gradient: Map, _: &Saved) -> Map {
+    fn start_backward(&self, gradient: Map, _: &Saved) -> Map {
         match self.precision {
             Precision::Half => Map::scaled(gradient.into_tensor()),
             Precision::Single | Precision::Plain => gradient,
         }
     }
 
-    fn backward(&self, saved: &Saved, gradient: Map, added: Option<Map>, _: Option<&Saved>) -> Map {
+    fn backward(
+        &self,
+        saved: &Saved,
+        gradient: Map,
+        loss_gradient: Option<Map>,
+        _: Option<&Saved>,
+    ) -> Map {
         let tensor = gradient.tensor.clone();
-        let lower = match saved {
+        let input_gradient = match saved {
             Saved::Kernel {
                 convolution,
-                passed,
+                mask,
                 input,
                 pooled,
-            } => convolution.input_gradient(tensor, passed, *input, *pooled),
+            } => convolution.input_gradient(tensor, mask, *input, *pooled),
             Saved::Burn(saved) => burn_ops::backward(saved, tensor, &self.device),
         };
-        gradient.with(lower).plus(added)
+        gradient.with_same_scale(input_gradient).plus(loss_gradient)
     }
 }

@@ -1,20 +1,25 @@
-//! Blocks of whole rows of tiles, for feature maps whose transform would exceed a buffer.
+//! Splits a feature map into blocks of whole tile rows, so that the transform of a block fits into
+//! a buffer.
 
-/// Some rows of tiles of a map. The row after the last is the first.
+/// Consecutive tile rows of a feature map. Row numbers are periodic: row 0 follows the last row.
 pub(super) struct RowBlock {
-    /// The first row that is transformed, and how many are.
+    /// The first row that is transformed.
     pub(super) first: usize,
+    /// The number of rows that are transformed.
     pub(super) rows: usize,
-    /// The first row whose results are written, and how many are.
+    /// The first row whose results are written.
     pub(super) first_result: usize,
+    /// The number of rows whose results are written.
     pub(super) results: usize,
 }
 
-/// Cuts `rows` rows of tiles of `bytes` each into blocks. No block takes more than `largest` bytes
-/// unless one row does. With `around` a block also transforms the rows before and after its own, which
-/// the gradient of the input needs.
-pub(super) fn row_blocks(rows: usize, bytes: usize, largest: usize, around: bool) -> Vec<RowBlock> {
-    let most = (largest / bytes).max(if around { 3 } else { 1 });
+/// Splits `rows` tile rows, each of `bytes` bytes, into blocks of at most `largest` bytes. A block
+/// has at least one row with results, even if that row is larger.
+///
+/// Each block also transforms `halo` rows before and after its results (0 or 1). The input gradient
+/// needs one, because the windows of neighbouring tiles overlap.
+pub(super) fn row_blocks(rows: usize, bytes: usize, largest: usize, halo: usize) -> Vec<RowBlock> {
+    let most = (largest / bytes).max(1 + 2 * halo);
     if rows <= most {
         let whole = RowBlock {
             first: 0,
@@ -24,15 +29,14 @@ pub(super) fn row_blocks(rows: usize, bytes: usize, largest: usize, around: bool
         };
         return vec![whole];
     }
-    let margin = usize::from(around);
-    let step = most - 2 * margin;
+    let step = most - 2 * halo;
     (0..rows)
         .step_by(step)
         .map(|first| {
             let results = step.min(rows - first);
             RowBlock {
-                first: (first + rows - margin) % rows,
-                rows: results + 2 * margin,
+                first: (first + rows - halo) % rows,
+                rows: results + 2 * halo,
                 first_result: first,
                 results,
             }
@@ -44,27 +48,27 @@ pub(super) fn row_blocks(rows: usize, bytes: usize, largest: usize, around: bool
 mod tests {
     use super::*;
 
-    /// Parts that the five-layer objective of a square image takes forward and backward, by the
-    /// layers that go through the transform: channels (the larger number of both sides), and by how
-    /// much the image is smaller there.
+    /// Blocks in one evaluation of the five-layer objective at a square image, forward and backward.
     fn of_an_evaluation(side: usize) -> usize {
+        // The Winograd layers: the larger of both channel counts, and the stride of the layer.
         let shallow = [(64, 1), (128, 2), (128, 2)];
         let deep = [(256, 4), (256, 4), (256, 4), (256, 4)];
         let deepest = [(512, 8), (512, 8), (512, 8), (512, 8), (512, 16)];
         let layers = shallow.iter().chain(&deep).chain(&deepest);
-        let count = layers.map(|(channels, smaller)| {
-            let tiles = side / smaller / 4;
+        let count = layers.map(|(channels, stride)| {
+            let tiles = side / stride / 4;
             let row = crate::engine::winograd::ELEMENTS * tiles * channels * 4;
-            let ways = [false, true].map(|around| row_blocks(tiles, row, 128 << 20, around).len());
-            ways[0] + ways[1]
+            let passes = [0, 1].map(|halo| row_blocks(tiles, row, 128 << 20, halo).len());
+            passes[0] + passes[1]
         });
         count.sum()
     }
 
     #[test]
-    fn parts_of_an_evaluation() {
-        // By hand: of 1024x1024 conv1_2 has 256 rows of 2.25 MiB, 56 fit, of which the backward pass
-        // keeps 54; conv2_1 and conv2_2 have 128 such rows, the four of conv3 64 each.
+    fn blocks_of_an_evaluation() {
+        // By hand at 1024x1024: conv1_2 has 256 tile rows of 2.25 MiB. 56 rows fit into a buffer, 54 of
+        // them with results in the backward pass. conv2_1 and conv2_2 have 128 such rows each, and the
+        // four layers of conv3 have 64 each.
         assert_eq!(of_an_evaluation(256), 24);
         assert_eq!(of_an_evaluation(512), 26);
         assert_eq!(of_an_evaluation(1024), 2 * (5 + 2 * 3 + 4 * 2 + 5));
@@ -74,19 +78,19 @@ mod tests {
     fn every_row_is_a_result_once_and_has_its_neighbours() {
         for rows in 1..40 {
             for most in 1..12 {
-                for around in [false, true] {
-                    let blocks = row_blocks(rows, 10, 10 * most, around);
+                for halo in [0, 1] {
+                    let blocks = row_blocks(rows, 10, 10 * most, halo);
                     let results = blocks
                         .iter()
-                        .flat_map(|part| part.first_result..part.first_result + part.results);
-                    assert!(results.eq(0..rows), "{rows} {most} {around}");
-                    for part in &blocks {
-                        assert!(part.rows <= most.max(3) || blocks.len() == 1);
+                        .flat_map(|block| block.first_result..block.first_result + block.results);
+                    assert!(results.eq(0..rows), "{rows} {most} {halo}");
+                    for block in &blocks {
+                        assert!(block.rows <= most.max(3) || blocks.len() == 1);
                         let transformed: Vec<usize> =
-                            (0..part.rows).map(|i| (part.first + i) % rows).collect();
-                        let margin = usize::from(around && blocks.len() > 1);
-                        let first = part.first_result + rows - margin;
-                        let wanted = (0..part.results + 2 * margin).map(|i| (first + i) % rows);
+                            (0..block.rows).map(|i| (block.first + i) % rows).collect();
+                        let halo = if blocks.len() > 1 { halo } else { 0 };
+                        let first = block.first_result + rows - halo;
+                        let wanted = (0..block.results + 2 * halo).map(|i| (first + i) % rows);
                         assert!(transformed.iter().copied().eq(wanted));
                     }
                 }

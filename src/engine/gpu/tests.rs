@@ -1,5 +1,5 @@
-//! Every kernel of this room against sums in f64, on the first GPU there is, software ones included.
-//! OpenGL does not count: see `device/graphics.rs`.
+//! Compares every GPU kernel with direct convolution in f64, on the first GPU, which may be a
+//! software one. OpenGL is excluded: see `device/graphics.rs`.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,11 +10,12 @@ use super::convolution::KernelConvolution;
 use crate::engine::operation::{LazyParameters, Parameters};
 use crate::engine::padding::Padding;
 use crate::engine::precision::Precision;
-use crate::engine::reference::{Case, assert_near, gate, noise};
+use crate::engine::reference::{Case, assert_near, noise, relu_backward};
 
-/// Largest error allowed, as a share of the largest value: of f32, and of maps in f16, whose values
-/// are within 2^-11 of what they stand for. Gradients are so twice.
+/// The largest error allowed in f32, relative to the largest value.
 const TOLERANCE: f64 = 3e-5;
+/// The largest error allowed for feature maps in f16, relative to the largest value. Rounding to
+/// f16 has a relative error of up to 2^-11. Gradients are rounded twice.
 const TOLERANCE_IN_HALF: f64 = 1e-3;
 
 static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| {
@@ -37,12 +38,13 @@ fn device() -> Option<Device> {
     DEVICE.clone()
 }
 
+/// Rounds values so that f16 holds them exactly.
 fn coarse(values: Vec<f32>) -> Vec<f32> {
     let values = values.into_iter();
     values.map(|v| (v * 1024.0).round() / 1024.0).collect()
 }
 
-/// A map, its values in the order of memory.
+/// A feature map, values in NHWC order.
 struct Map {
     size: (usize, usize),
     channels: usize,
@@ -50,7 +52,7 @@ struct Map {
 }
 
 impl Map {
-    /// Values that f16 holds.
+    /// Noise that f16 holds exactly.
     fn noise(size: (usize, usize), channels: usize, seed: usize) -> Self {
         Self {
             size,
@@ -59,7 +61,7 @@ impl Map {
         }
     }
 
-    fn exactly(&self) -> Vec<f64> {
+    fn to_f64(&self) -> Vec<f64> {
         self.values.iter().copied().map(f64::from).collect()
     }
 
@@ -87,7 +89,8 @@ fn check(case: &Case, largest: usize, device: &Device) {
     check_in(Precision::Single, case, largest, device);
 }
 
-/// One case in both directions, in blocks of at most `largest` bytes, pooled too where it can be.
+/// Checks the forward and backward pass of a case in blocks of at most `largest` bytes, and again
+/// with fused pooling where the kernels support it.
 fn check_in(precision: Precision, case: &Case, largest: usize, device: &Device) {
     let what = format!("{precision:?} {:?} at {:?}", case.shape, case.size);
     let transformed = case.shape.channels_in > 4;
@@ -105,12 +108,12 @@ fn check_in(precision: Precision, case: &Case, largest: usize, device: &Device) 
     let input = Map::noise(case.size, case.shape.channels_in, 3);
     let sums = case.forward(&parameters, &input.values);
     let features: Vec<f64> = sums.iter().map(|sum| sum.max(0.0)).collect();
-    // An image arrives in f32, the map of a layer as the layer wrote it.
-    let arrived = |map: &Map| match precision {
+    // An image is in f32. The input of a deeper layer has the type that the layer below wrote.
+    let to_input = |map: &Map| match precision {
         Precision::Half if transformed => map.tensor(device).cast(DType::F16),
         _ => map.tensor(device),
     };
-    let (found, passed) = kernel.forward(arrived(&input), false);
+    let (found, mask) = kernel.forward(to_input(&input), false);
     let written = match precision {
         Precision::Half => DType::F16,
         _ => DType::F32,
@@ -123,10 +126,13 @@ fn check_in(precision: Precision, case: &Case, largest: usize, device: &Device) 
         &features,
     );
 
-    let above = Map::noise(case.size, case.shape.channels_out, 4);
-    let expected = case.gradient(&parameters, &gate(above.exactly(), &features));
-    let gradient = above.tensor(device);
-    let found = kernel.input_gradient(gradient, &passed, size, false);
+    let gradient_out = Map::noise(case.size, case.shape.channels_out, 4);
+    let expected = case.gradient(
+        &parameters,
+        &relu_backward(gradient_out.to_f64(), &features),
+    );
+    let gradient = gradient_out.tensor(device);
+    let found = kernel.input_gradient(gradient, &mask, size, false);
     assert_near(
         &format!("gradient {what}"),
         tolerance,
@@ -134,20 +140,20 @@ fn check_in(precision: Precision, case: &Case, largest: usize, device: &Device) 
         &expected,
     );
 
-    // But where tiles are laid askew, so that what is folded stays within one, or there is no fold.
-    let askew = |length: &usize| match case.shape.mode {
+    // Pooling cannot be fused where tiles have an offset, or where the kernels do not fold gradients.
+    let unaligned = |length: &usize| match case.shape.mode {
         Padding::Reflect => length % 4 == 1,
         Padding::Circular => !length.is_multiple_of(4),
         Padding::Zero | Padding::Replicate => false,
     };
-    let can = transformed && !size.iter().any(askew);
+    let can = transformed && !size.iter().any(unaligned);
     assert_eq!(kernel.can_pool(size), can, "{what}");
     if can && size[0] > 1 && size[1] > 1 {
         pooled(case, &kernel, &parameters, &features, tolerance, device);
     }
 }
 
-/// The same through averages of 2x2 features.
+/// Checks the forward and backward pass with fused 2x2 average pooling.
 fn pooled(
     case: &Case,
     kernel: &KernelConvolution,
@@ -158,15 +164,15 @@ fn pooled(
 ) {
     let what = format!("pooled {:?} at {:?}", case.shape, case.size);
     let (height, width) = case.size;
-    let above = Map::noise((height / 2, width / 2), case.shape.channels_out, 6);
-    let spread = case.spread(&above.exactly());
+    let gradient_out = Map::noise((height / 2, width / 2), case.shape.channels_out, 6);
+    let spread = case.spread(&gradient_out.to_f64());
     let input = Map::noise(case.size, case.shape.channels_in, 3).tensor(device);
-    let (found, passed) = kernel.forward(input, true);
+    let (found, mask) = kernel.forward(input, true);
     assert_near(&what, tolerance, &values(found), &case.averages(features));
-    let expected = case.gradient(parameters, &gate(spread, features));
+    let expected = case.gradient(parameters, &relu_backward(spread, features));
     let size = [height, width];
-    let gradient = above.tensor(device);
-    let found = kernel.input_gradient(gradient, &passed, size, true);
+    let gradient = gradient_out.tensor(device);
+    let found = kernel.input_gradient(gradient, &mask, size, true);
     assert_near(
         &format!("gradient {what}"),
         tolerance,
@@ -249,7 +255,7 @@ fn maps_in_blocks_of_rows() {
 }
 
 #[test]
-fn what_is_not_finite_is_never_hidden() {
+fn non_finite_values_propagate() {
     let Some(device) = device() else { return };
     for value in [f32::NAN, f32::INFINITY] {
         for channels in [(3, 16), (16, 16)] {

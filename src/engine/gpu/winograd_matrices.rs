@@ -5,16 +5,16 @@ use cubecl::prelude::*;
 
 use crate::engine::winograd::{INPUT, OUTPUT, TILE, WINDOW};
 
-/// What is done to the lines of a tile, on the left and transposed on the right.
+/// The matrix `M` of a transform `M X M'` of a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Matrix {
-    /// `B'`: six inputs to six elements.
+    /// `B'`: from six inputs to six elements.
     Input,
-    /// `A'`: six products to four outputs.
+    /// `A'`: from six products to four outputs.
     Output,
-    /// `A`: gradients at four outputs to those at six products.
+    /// `A`: from the gradients at four outputs to the gradients at six products.
     OutputGradient,
-    /// `B`: gradients at six elements to those at six inputs.
+    /// `B`: from the gradients at six elements to the gradients at six inputs.
     InputGradient,
 }
 
@@ -33,6 +33,7 @@ impl Matrix {
         }
     }
 
+    /// Eight times an entry of the matrix.
     fn eighths(self, row: usize, column: usize) -> i32 {
         match self {
             Self::Input => INPUT[row][column],
@@ -43,7 +44,7 @@ impl Matrix {
     }
 }
 
-/// One element of a matrix times a line: the values at `first`, `first + step`, ...
+/// One row of a matrix times a vector: the values at `first`, `first + step`, ...
 #[cube]
 fn product<N: Size>(
     values: &Sequence<Vector<f32, N>>,
@@ -69,7 +70,7 @@ fn product<N: Size>(
     sum
 }
 
-/// A matrix times one line of values.
+/// A matrix times a vector: the values at `first`, `first + step`, ...
 #[cube]
 pub(super) fn transform_line<N: Size>(
     values: &Sequence<Vector<f32, N>>,
@@ -85,7 +86,7 @@ pub(super) fn transform_line<N: Size>(
     line
 }
 
-/// `M X M'` of a square `X`, given column by column; the result row by row.
+/// `M X M'` for a square `X` in column-major order. The result is in row-major order.
 #[cube]
 pub(super) fn transform<N: Size>(
     columns: &Sequence<Vector<f32, N>>,
@@ -93,7 +94,7 @@ pub(super) fn transform<N: Size>(
 ) -> Sequence<Vector<f32, N>> {
     let inputs = comptime!(matrix.columns());
     let outputs = comptime!(matrix.rows());
-    // Column after column, so that the values of one are free as soon as it is done.
+    // The columns come first, so that the registers of a column are free as soon as it is transformed.
     let mut half = Sequence::<Vector<f32, N>>::new();
     #[unroll]
     for x in 0..inputs {

@@ -1,12 +1,12 @@
-//! Convolution 3x3 with stride 1 by Winograd's minimal filtering F(4x4, 3x3).
+//! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3).
 //!
-//! An output tile of 4x4 pixels needs an input tile of 6x6; the matrices are in `engine/winograd.rs`.
-//! Over all channels each of the 36 elements is a matrix product `[tiles, channels in] * [channels in,
-//! channels out]`, so the work is 36 products for 144 multiplications of the direct form: four times
-//! less.
+//! An output tile of 4x4 pixels needs an input tile of 6x6. The transform matrices are in
+//! `engine/winograd.rs`. Each of the 36 elements of a transformed tile takes one matrix product
+//! over the channels, `[tiles, channels in] * [channels in, channels out]`. That is 36
+//! multiplications instead of the 144 of direct convolution, a quarter.
 //!
-//! The gradient with respect to the input is the same kernel with each filter turned by 180
-//! degrees and its channels exchanged.
+//! The input gradient uses the same kernel with the filters rotated by 180 degrees and the channels
+//! transposed.
 
 mod transform;
 
@@ -17,44 +17,44 @@ use rayon::prelude::*;
 
 use self::transform::{TransformInput, TransformOutput};
 use super::buffers::Buffers;
+use super::disjoint_slice::DisjointSlice;
 use super::epilogue::WORD;
-use super::packed_gemm::{Left, Panels, multiply, step_rows};
-use super::shared::Shared;
+use super::packed_gemm::{LeftOperand, microkernel_rows, multiply};
+use super::panels::Panels;
 use super::sink::Sink;
 use super::source::Source;
 use crate::engine::winograd::{ELEMENTS, TILE, transform_filter};
 
-/// Channels whose products are finished before the next ones are begun, where each thread works on
-/// its own.
+/// Output channels that a thread computes at once in a private block.
 const GROUP: usize = 64;
-/// Weights, before the transform, up to which each thread works on its own.
+/// The most weights, before the transform, for which threads work on private blocks.
 const FEW_WEIGHTS: usize = 9 * 128 * 256;
-/// Floats of a thread's own block that stay in its core's cache beside the weights.
-const OWN_BUDGET: usize = 320 * 1024;
-/// Tiles whose products take about as long as reading the weights for a block.
+/// Floats in a private block that fit into a core's cache beside the weights.
+const PRIVATE_BUDGET: usize = 320 * 1024;
+/// The cost of reading the weights for a block, in tiles whose products take as long.
 const WEIGHTS_IN_TILES: usize = 14;
-/// Floats of a block that all threads work on together.
+/// Floats in a block that all threads share.
 const SHARED_BUDGET: usize = 2560 * 1024;
-/// Floats between the rows of transformed tiles, and between the products of one element and
-/// panel and the next, beyond their length: what is a power of two apart competes for the same
-/// places of the cache, and all 36 elements of a tile are read together.
+/// Padding floats after each row of transformed tiles, and after the products of each element and
+/// panel. Without it the 36 elements of a tile, which are read together, would lie powers of two
+/// apart and compete for the same cache sets.
 const PAD: usize = 16;
 
-/// A set of 3x3 filters in transformed form.
+/// Transformed 3x3 filters.
 pub(super) struct Winograd {
     channels_in: usize,
     channels_out: usize,
-    /// A matrix `[channel in][channel out]` for each element.
+    /// One matrix `[channel in][channel out]` for each of the 36 elements.
     weights: Panels,
 }
 
 impl Winograd {
-    /// Whether channels fill whole words.
-    pub(super) fn suits(channels_in: usize, channels_out: usize) -> bool {
+    /// Whether the kernel supports these channels: they fill whole mask words.
+    pub(super) fn supports(channels_in: usize, channels_out: usize) -> bool {
         channels_in.is_multiple_of(WORD) && channels_out.is_multiple_of(WORD)
     }
 
-    /// Transforms filters; `filter(input, output)` yields the nine values of one, in rows.
+    /// Transforms filters. `filter(input, output)` returns the filter of these channels, row by row.
     pub(super) fn new(
         channels_in: usize,
         channels_out: usize,
@@ -70,7 +70,7 @@ impl Winograd {
         }
     }
 
-    /// Filters `source` into `sink`.
+    /// Correlates `source` with the filters and stores the result in `sink`.
     pub(super) fn correlate(&self, source: &impl Source, sink: &impl Sink, buffers: &Buffers) {
         let (height, width, channels) = sink.size();
         source.check();
@@ -81,28 +81,29 @@ impl Winograd {
             tiles: height.div_ceil(TILE) * width.div_ceil(TILE),
         };
         let threads = rayon::current_num_threads();
-        // Few weights stay near while many tiles pass: a thread then keeps everything else in its
-        // own cache. Many weights are better read once, by threads that share the products.
+        // Few weights stay in the shared cache, so each thread keeps a private block of tiles in
+        // its own cache. Many weights are read once for a large block whose products all threads
+        // share.
         let few = 9 * self.channels_in * self.channels_out <= FEW_WEIGHTS;
-        if few && grid.tiles >= threads * step_rows() {
-            self.alone(source, sink, &grid, threads, buffers);
+        if few && grid.tiles >= threads * microkernel_rows() {
+            self.correlate_private_blocks(source, sink, &grid, threads, buffers);
         } else {
-            self.together(source, sink, &grid, threads, buffers);
+            self.correlate_shared_blocks(source, sink, &grid, threads, buffers);
         }
     }
 
-    /// Floats from the products of one element and panel to the next.
-    fn product(&self, tiles: usize) -> usize {
+    /// The stride between the products of one element and panel and the next.
+    fn product_stride(&self, tiles: usize) -> usize {
         tiles * self.weights.width() + PAD
     }
 
-    /// Floats between rows of transformed tiles.
-    fn stride(&self) -> usize {
+    /// The stride between transformed tiles.
+    fn tile_stride(&self) -> usize {
         self.channels_in + PAD
     }
 
-    /// Each thread takes blocks of tiles and does all that is to be done for them.
-    fn alone(
+    /// Each thread computes blocks of tiles: transform, products and output transform.
+    fn correlate_private_blocks(
         &self,
         source: &impl Source,
         sink: &impl Sink,
@@ -111,12 +112,12 @@ impl Winograd {
         buffers: &Buffers,
     ) {
         let group = GROUP.min(self.channels_out).div_ceil(self.weights.width());
-        let per_tile = ELEMENTS * (self.stride() + group * self.weights.width());
-        let most = (OWN_BUDGET / per_tile / step_rows()).max(1);
-        // Of the blocks that fit, those done first: reading the weights for a block takes about as
-        // long as the products of some tiles, and no thread should wait long for the others.
+        let per_tile = ELEMENTS * (self.tile_stride() + group * self.weights.width());
+        let most = (PRIVATE_BUDGET / per_tile / microkernel_rows()).max(1);
+        // The block size with the shortest estimated time: rounds of blocks, times the tiles of a
+        // block plus the cost of reading the weights.
         let block = (1..=most)
-            .map(|steps| steps * step_rows())
+            .map(|calls| calls * microkernel_rows())
             .min_by_key(|block| {
                 let rounds = grid.tiles.div_ceil(*block).div_ceil(threads);
                 rounds * (block + WEIGHTS_IN_TILES)
@@ -128,11 +129,17 @@ impl Winograd {
             .for_each(|number| {
                 let first = number * block;
                 let tiles = first..grid.tiles.min(first + block);
-                let transformed = ELEMENTS * tiles.len() * self.stride();
-                let products = ELEMENTS * group * self.product(tiles.len());
-                let mut scratch = buffers.take(transformed + products);
+                let transformed = ELEMENTS * tiles.len() * self.tile_stride();
+                let products = ELEMENTS * group * self.product_stride(tiles.len());
+                let mut scratch = buffers.acquire(transformed + products);
                 let (transformed, products) = scratch.split_at_mut(transformed);
-                self.transform(source, grid, &tiles, &tiles, &Shared::new(transformed));
+                self.transform(
+                    source,
+                    grid,
+                    &tiles,
+                    &tiles,
+                    &DisjointSlice::new(transformed),
+                );
                 for panel in (0..self.weights.count()).step_by(group) {
                     let panels = panel..self.weights.count().min(panel + group);
                     Arch::new().dispatch(Products {
@@ -145,12 +152,12 @@ impl Winograd {
                     });
                     self.finish(sink, grid, &tiles, &tiles, products, panels);
                 }
-                buffers.give(scratch);
+                buffers.give_back(scratch);
             });
     }
 
-    /// All threads transform a block, then share its products, then finish it.
-    fn together(
+    /// All threads share a block: its transform, then its products, then its output transform.
+    fn correlate_shared_blocks(
         &self,
         source: &impl Source,
         sink: &impl Sink,
@@ -160,27 +167,27 @@ impl Winograd {
     ) {
         let panels = self.weights.count();
         let width = self.weights.width();
-        let per_tile = ELEMENTS * (self.stride() + panels * width);
-        let most = (SHARED_BUDGET / per_tile / step_rows()).max(1) * step_rows();
+        let per_tile = ELEMENTS * (self.tile_stride() + panels * width);
+        let most = (SHARED_BUDGET / per_tile / microkernel_rows()).max(1) * microkernel_rows();
         for first in (0..grid.tiles).step_by(most) {
             let block = first..grid.tiles.min(first + most);
-            let transformed = ELEMENTS * block.len() * self.stride();
-            let products = ELEMENTS * panels * self.product(block.len());
-            let mut scratch = buffers.take(transformed + products);
+            let transformed = ELEMENTS * block.len() * self.tile_stride();
+            let products = ELEMENTS * panels * self.product_stride(block.len());
+            let mut scratch = buffers.acquire(transformed + products);
             let (transformed, products) = scratch.split_at_mut(transformed);
-            // Small shares, so that a thread which was held up delays the others little.
+            // Small shares, so that a slow thread does not delay the others for long.
             let share = block.len().div_ceil(4 * threads).max(2);
             let shares = block.len().div_ceil(share);
             let tiles = |number: usize| {
                 let first = block.start + number * share;
                 first..block.end.min(first + share)
             };
-            let shared = Shared::new(transformed);
+            let slice = DisjointSlice::new(transformed);
             (0..shares)
                 .into_par_iter()
-                .for_each(|number| self.transform(source, grid, &tiles(number), &block, &shared));
+                .for_each(|number| self.transform(source, grid, &tiles(number), &block, &slice));
             products
-                .par_chunks_mut(self.product(block.len()))
+                .par_chunks_mut(self.product_stride(block.len()))
                 .enumerate()
                 .for_each(|(number, product)| {
                     let (element, panel) = (number / panels, number % panels);
@@ -196,17 +203,18 @@ impl Winograd {
             (0..shares).into_par_iter().for_each(|number| {
                 self.finish(sink, grid, &tiles(number), &block, products, 0..panels);
             });
-            buffers.give(scratch);
+            buffers.give_back(scratch);
         }
     }
 
+    /// Transforms the input tiles `tiles` of a block.
     fn transform(
         &self,
         source: &impl Source,
         grid: &Grid,
         tiles: &Range<usize>,
         block: &Range<usize>,
-        transformed: &Shared<'_, f32>,
+        transformed: &DisjointSlice<'_, f32>,
     ) {
         Arch::new().dispatch(TransformInput {
             source,
@@ -214,11 +222,12 @@ impl Winograd {
             first: tiles.start,
             tiles: tiles.len(),
             transformed,
-            stride: self.stride(),
+            stride: self.tile_stride(),
             block: (block.len(), block.start),
         });
     }
 
+    /// Transforms the products of `panels` to outputs, for the tiles `tiles` of a block.
     fn finish(
         &self,
         sink: &impl Sink,
@@ -238,28 +247,31 @@ impl Winograd {
             products,
             panels: panels.len(),
             width,
-            product: self.product(block.len()),
+            product_stride: self.product_stride(block.len()),
             words: channels.start / WORD..channels.end / WORD,
             block: (block.len(), block.start),
         });
     }
 }
 
-/// The output cut into tiles, counted in rows; those at the right and bottom edge may stick out.
+/// The tiles of the output, in row-major order. Tiles at the right and bottom edges may extend
+/// beyond it.
 struct Grid {
+    /// Tiles in a row.
     across: usize,
+    /// All tiles.
     tiles: usize,
 }
 
-/// Products of transformed tiles and weights, of some elements and panels.
+/// The products of transformed tiles and weights, for ranges of elements and panels.
 struct Products<'a> {
     winograd: &'a Winograd,
-    /// `[element][tile][stride]`, all elements.
+    /// `[element][tile][tile stride]`, all elements.
     transformed: &'a [f32],
     tiles: usize,
     elements: Range<usize>,
     panels: Range<usize>,
-    /// `[element][panel][tile][width]` of those asked for.
+    /// `[element][panel][tile][width]`, for these elements and panels.
     products: &'a mut [f32],
 }
 
@@ -271,15 +283,15 @@ impl WithSimd for Products<'_> {
         let Self {
             winograd, tiles, ..
         } = self;
-        let stride = winograd.stride();
+        let stride = winograd.tile_stride();
         let weights = &winograd.weights;
-        let places = self
+        let pairs = self
             .elements
             .flat_map(|element| self.panels.clone().map(move |panel| (element, panel)));
-        let products = self.products.chunks_mut(winograd.product(tiles));
-        for ((element, panel), product) in places.zip(products) {
+        let products = self.products.chunks_mut(winograd.product_stride(tiles));
+        for ((element, panel), product) in pairs.zip(products) {
             let transformed = &self.transformed[element * tiles * stride..][..tiles * stride];
-            let left = Left::matrix(transformed, tiles, winograd.channels_in, stride);
+            let left = LeftOperand::matrix(transformed, tiles, winograd.channels_in, stride);
             let width = weights.width();
             multiply(simd, &left, weights, (element, panel), product, width);
         }

@@ -1,70 +1,70 @@
-//! The transforms of input tiles and of products.
+//! The input transform and the output transform.
 
 use pulp::{Simd, WithSimd};
 
 use super::Grid;
+use crate::engine::cpu::disjoint_slice::DisjointSlice;
 use crate::engine::cpu::epilogue::WORD;
-use crate::engine::cpu::shared::Shared;
 use crate::engine::cpu::sink::{Block, Sink};
-use crate::engine::cpu::source::{Source, View, vector};
+use crate::engine::cpu::source::{PaddedView, Source, vector};
 use crate::engine::winograd::{ELEMENTS, TILE, WINDOW};
 
-/// Transforms the tiles `first .. first + tiles` of a source.
+/// Transforms the input tiles `first .. first + tiles`: `B' d B`.
 pub(super) struct TransformInput<'a, T> {
-    /// Checked.
+    /// [`check`](Source::check) has passed.
     pub(super) source: &'a T,
     pub(super) grid: &'a Grid,
     pub(super) first: usize,
     pub(super) tiles: usize,
     /// `[element][tile of the block][stride]`.
-    pub(super) transformed: &'a Shared<'a, f32>,
+    pub(super) transformed: &'a DisjointSlice<'a, f32>,
     pub(super) stride: usize,
-    /// Tiles of the block, and the number of its first one.
+    /// The number of tiles of the block, and its first tile.
     pub(super) block: (usize, usize),
 }
 
-/// Channels that are transformed along rows before they are along columns: their 36 elements stay
-/// in the first cache.
-const STRETCH: usize = 8 * WORD;
+/// Channels that are transformed along rows and then along columns. Their 36 elements stay in the
+/// L1 cache.
+const CHANNEL_BLOCK: usize = 8 * WORD;
 
 impl<T: Source> WithSimd for TransformInput<'_, T> {
     type Output = ();
 
-    // Loops instead of closures: a closure that is not inlined does not know the instructions that
-    // this function may use.
+    // Loops instead of closures: a closure that is not inlined would be compiled without the SIMD
+    // instructions that are enabled here.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let view = self.source.view();
         let (in_block, block_first) = self.block;
-        let mut half = [[0.0f32; STRETCH]; ELEMENTS];
+        let mut half = [[0.0f32; CHANNEL_BLOCK]; ELEMENTS];
         for tile in self.first..self.first + self.tiles {
             let (down, across) = (tile / self.grid.across, tile % self.grid.across);
-            // SAFETY: the source was checked, and these are pixels that its axes show.
+            // SAFETY: the source was checked, and zeros are always valid.
             #[allow(unsafe_code)]
-            let mut places = unsafe { [self.source.place(None, None); ELEMENTS] };
+            let mut pixels = unsafe { [self.source.pixel(None, None); ELEMENTS] };
             for y in 0..WINDOW {
                 for x in 0..WINDOW {
-                    let row = View::pixel(view.rows, down * TILE + y);
-                    let column = View::pixel(view.columns, across * TILE + x);
-                    // SAFETY: as above.
+                    let row = PaddedView::source(view.rows, down * TILE + y);
+                    let column = PaddedView::source(view.columns, across * TILE + x);
+                    // SAFETY: the source was checked, and both indices come from its axes.
                     #[allow(unsafe_code)]
                     unsafe {
-                        places[y * WINDOW + x] = self.source.place(row, column);
+                        pixels[y * WINDOW + x] = self.source.pixel(row, column);
                     }
                 }
             }
             let start = (tile - block_first) * self.stride;
-            for stretch in (0..view.channels).step_by(STRETCH) {
-                let length = STRETCH.min(view.channels - stretch);
+            for channel in (0..view.channels).step_by(CHANNEL_BLOCK) {
+                let length = CHANNEL_BLOCK.min(view.channels - channel);
                 for lane in (0..length).step_by(S::F32_LANES) {
                     for y in 0..WINDOW {
                         let mut row = [simd.splat_f32s(0.0); WINDOW];
                         for x in 0..WINDOW {
-                            // SAFETY: channels are a multiple of a vector's lanes.
+                            // SAFETY: the number of channels is a multiple of the SIMD lanes.
                             #[allow(unsafe_code)]
                             unsafe {
-                                let place = places[y * WINDOW + x];
-                                row[x] = self.source.load(simd, place, stretch + lane);
+                                let pixel = pixels[y * WINDOW + x];
+                                row[x] = self.source.load(simd, pixel, channel + lane);
                             }
                         }
                         let row = transform_six(simd, row);
@@ -73,18 +73,18 @@ impl<T: Source> WithSimd for TransformInput<'_, T> {
                         }
                     }
                 }
-                // Column by column, and all channels of one before the next: each element of the
-                // result lies in a page of its own, and there are more than a core can keep track
-                // of while it stores.
+                // Column by column, with all channels of a column before the next one. Each of the
+                // 36 elements lies in its own memory page, and storing to all of them at once would
+                // miss the TLB.
                 for x in 0..WINDOW {
                     let mut targets: [&mut [f32]; WINDOW] = Default::default();
                     for (y, target) in targets.iter_mut().enumerate() {
                         let element = y * WINDOW + x;
-                        let place = element * in_block * self.stride + start + stretch;
-                        // SAFETY: each tile owns its places.
+                        let first = element * in_block * self.stride + start + channel;
+                        // SAFETY: each tile has its own part of `transformed`.
                         #[allow(unsafe_code)]
                         unsafe {
-                            *target = self.transformed.part(place, length);
+                            *target = self.transformed.part(first, length);
                         }
                     }
                     for lane in (0..length).step_by(S::F32_LANES) {
@@ -113,7 +113,7 @@ fn store<S: Simd>(values: &mut [f32], lane: usize, value: S::f32s) {
     S::as_mut_simd_f32s(&mut values[lane..][..S::F32_LANES]).0[0] = value;
 }
 
-/// `B' d` of six values: the rows of [`INPUT`](crate::engine::winograd::INPUT).
+/// `B' d` for six values. The coefficients are those of `INPUT` in `engine/winograd.rs`.
 #[inline(always)]
 fn transform_six<S: Simd>(simd: S, d: [S::f32s; WINDOW]) -> [S::f32s; WINDOW] {
     let add = |a, b| simd.add_f32s(a, b);
@@ -130,21 +130,21 @@ fn transform_six<S: Simd>(simd: S, d: [S::f32s; WINDOW]) -> [S::f32s; WINDOW] {
     ]
 }
 
-/// Transforms the products of the tiles `first .. first + tiles` back, and hands them on.
+/// Transforms the products of the tiles `first .. first + tiles` to outputs, `A' m A`, and stores them.
 pub(super) struct TransformOutput<'a, T> {
     pub(super) sink: &'a T,
     pub(super) grid: &'a Grid,
     pub(super) first: usize,
     pub(super) tiles: usize,
-    /// `[element][panel][tile of the block][width of a panel]`, of some panels.
+    /// `[element][panel][tile of the block][width of a panel]`, for a range of panels.
     pub(super) products: &'a [f32],
     pub(super) panels: usize,
     pub(super) width: usize,
-    /// Floats from the products of one element and panel to the next.
-    pub(super) product: usize,
-    /// The channels that the products hold, in words.
+    /// The stride between the products of one element and panel and the next.
+    pub(super) product_stride: usize,
+    /// The channels of these panels, in words of 16.
     pub(super) words: std::ops::Range<usize>,
-    /// Tiles of the block, and the number of its first one.
+    /// The number of tiles of the block, and its first tile.
     pub(super) block: (usize, usize),
 }
 
@@ -154,27 +154,28 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (_, block_first) = self.block;
-        let per_element = self.panels * self.product;
-        // Outside of the loops, since every value is written before it is read.
+        let per_element = self.panels * self.product_stride;
+        // Outside of the loops, because every value is written before it is read.
         let mut block: Block = [[0.0; WORD]; TILE * TILE];
         for tile in self.first..self.first + self.tiles {
             let (down, across) = (tile / self.grid.across, tile % self.grid.across);
             let start = (tile - block_first) * self.width;
-            for (nth, word) in self.words.clone().enumerate() {
+            for (index, word) in self.words.clone().enumerate() {
                 for lane in (0..WORD).step_by(S::F32_LANES) {
-                    let channel = nth * WORD + lane;
-                    let place = channel / self.width * self.product + start + channel % self.width;
-                    let last = place + (ELEMENTS - 1) * per_element + S::F32_LANES;
+                    let channel = index * WORD + lane;
+                    let first =
+                        channel / self.width * self.product_stride + start + channel % self.width;
+                    let last = first + (ELEMENTS - 1) * per_element + S::F32_LANES;
                     assert!(last <= self.products.len());
                     let mut half = [simd.splat_f32s(0.0); TILE * WINDOW];
                     for x in 0..WINDOW {
                         let mut column = [simd.splat_f32s(0.0); WINDOW];
                         for (y, value) in column.iter_mut().enumerate() {
-                            let place = place + (y * WINDOW + x) * per_element;
-                            // SAFETY: the last of these vectors is inside, as asserted.
+                            let offset = first + (y * WINDOW + x) * per_element;
+                            // SAFETY: the last of these vectors lies inside, as asserted.
                             #[allow(unsafe_code)]
                             unsafe {
-                                let products = self.products.as_ptr().add(place);
+                                let products = self.products.as_ptr().add(offset);
                                 *value = products.cast::<S::f32s>().read_unaligned();
                             }
                         }
@@ -193,13 +194,13 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
                     }
                 }
                 self.sink
-                    .take(simd, down * TILE, across * TILE, word, &mut block);
+                    .store(simd, down * TILE, across * TILE, word, &mut block);
             }
         }
     }
 }
 
-/// `A' m` of six values: the rows of [`OUTPUT`](crate::engine::winograd::OUTPUT).
+/// `A' m` for six values. The coefficients are those of `OUTPUT` in `engine/winograd.rs`.
 #[inline(always)]
 fn transform_four<S: Simd>(simd: S, m: [S::f32s; WINDOW]) -> [S::f32s; TILE] {
     let add = |a, b| simd.add_f32s(a, b);
@@ -222,7 +223,7 @@ mod tests {
     use crate::engine::winograd::{INPUT, OUTPUT};
 
     #[test]
-    fn transforms_are_those_of_the_matrices() {
+    fn transforms_equal_the_matrices() {
         for column in 0..WINDOW {
             let mut unit = [0.0; WINDOW];
             unit[column] = 8.0;
