@@ -79,6 +79,33 @@ pub struct InputFile {
     pub sha256: String,
 }
 
+impl InputFile {
+    /// The file at `path`, whose content is read and hashed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it is no regular file or cannot be read.
+    pub fn of(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let content = source::read(path, Limits::default().bytes)?;
+        let digest = Sha256::digest(&content);
+        Ok(Self {
+            path: path.display().to_string(),
+            bytes: content.len() as u64,
+            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    }
+
+    /// Whether the file is what it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`of`](Self::of): it may not be there any more.
+    pub fn is_unchanged(&self) -> Result<bool> {
+        Ok(Self::of(&self.path)? == *self)
+    }
+}
+
 impl Provenance {
     /// Of a task, by this version of the crate.
     #[must_use]
@@ -124,14 +151,7 @@ impl Provenance {
     ///
     /// [`Error::File`] if it is no regular file or cannot be read.
     pub fn with_input(mut self, path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let content = source::read(path, Limits::default().bytes)?;
-        let digest = Sha256::digest(&content);
-        self.inputs.push(InputFile {
-            path: path.display().to_string(),
-            bytes: content.len() as u64,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        });
+        self.inputs.push(InputFile::of(path)?);
         Ok(self)
     }
 

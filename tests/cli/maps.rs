@@ -251,7 +251,10 @@ fn sets_that_do_not_fit_together_are_refused_by_name() {
         ),
         (&["other.png"], &["other.png", "_albedo"]),
         (&["a_metal.png"], &["one value"]),
-        (&["a_nothing_normal.png"], &["a_nothing_normal.png", "read"]),
+        (
+            &["a_nothing_normal.png"],
+            &["a_nothing_normal.png", "no file"],
+        ),
         (
             &["a_normal.png", "-o", "no/such"],
             &["no", "does not exist"],

@@ -35,6 +35,9 @@ fn what_is_written_is_read_back() {
         made.inputs[0].sha256,
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     );
+    assert!(made.inputs[0].is_unchanged().unwrap());
+    fs::write(folder.path().join("input.bin"), b"abd").unwrap();
+    assert!(!made.inputs[0].is_unchanged().unwrap());
     let deep: DynamicImage = ImageBuffer::from_pixel(9, 9, Luma([40_000u16])).into();
     let pictures = [
         ("a.png", picture()),
@@ -105,7 +108,10 @@ fn damage_is_an_error_and_never_a_wrong_document() {
     for (document, why) in [
         (&b"{\"version\": \"0.1"[..], "EOF"),
         (b"[1, 2, 3, 4]", "invalid"),
-        (&[b'['; 100_000], "recursion"),
+        (
+            &[&b"{\"options\":"[..], &[b'['; 100_000]].concat(),
+            "recursion",
+        ),
         (b"\xff\xfe", "expected value"),
     ] {
         fs::write(&path, &good).unwrap();

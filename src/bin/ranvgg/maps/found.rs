@@ -68,6 +68,9 @@ pub(super) fn find(inputs: &[PathBuf], preferred: Option<Green>) -> Result<Found
 
 /// A file, or the pictures in a folder, in the order of their names.
 fn candidates(input: &Path) -> Result<Vec<PathBuf>> {
+    if !input.exists() {
+        return Err(format!("there is no file or folder `{}`", input.display()).into());
+    }
     if !input.is_dir() {
         return Ok(vec![input.to_owned()]);
     }
