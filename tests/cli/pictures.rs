@@ -122,6 +122,24 @@ fn a_jpeg_that_is_cut_off_is_an_error_wherever_it_is_cut() {
     );
 }
 
+/// What misses nothing but the end of the file is the same picture.
+#[test]
+fn no_file_that_is_cut_off_gives_another_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, format) in [
+        ("cut.png", ImageFormat::Png),
+        ("cut.tif", ImageFormat::Tiff),
+    ] {
+        let bytes = encoded(&picture(), format);
+        for percent in 0..100 {
+            let path = written(folder.path(), name, &bytes[..bytes.len() * percent / 100]);
+            if let Ok(found) = open(&path) {
+                assert_eq!(found, picture().into(), "{name} {percent} %");
+            }
+        }
+    }
+}
+
 /// Each is refused by its kind, and in time: a pipe without a writer would block.
 #[cfg(unix)]
 #[test]

@@ -82,6 +82,9 @@ impl Output {
             let path = self.folder.join(name);
             // Files of any ending are checked as a picture beside them would be.
             imaging::check_output(path.with_extension("png"), IfExists::Replace)?;
+            if path.is_dir() {
+                return Err(format!("cannot write `{}`: it is a folder", path.display()).into());
+            }
             if path.exists() && self.if_exists == IfExists::Refuse {
                 let path = path.display();
                 return Err(format!("`{path}` exists already; --force overwrites it").into());
@@ -119,30 +122,42 @@ impl Output {
     /// Moves files from a folder inside the output to their names; if one cannot be moved, those before
     /// it are taken back.
     fn moved(&self, from: &Path, names: &[String]) -> Result<()> {
-        let mut done: Vec<&String> = Vec::new();
-        let replaced = |name: &str| from.join(format!("{name}.replaced"));
-        for name in names {
-            let place = self.folder.join(name);
-            let moved = match (place.exists(), self.if_exists) {
-                (true, IfExists::Refuse) => Err(std::io::ErrorKind::AlreadyExists.into()),
-                (true, IfExists::Replace) => fs::rename(&place, replaced(name)),
-                (false, _) => Ok(()),
-            };
-            let moved = moved.and_then(|()| fs::rename(from.join(name), &place));
-            done.push(name);
-            if let Err(source) = moved {
-                for name in done {
-                    let place = self.folder.join(name);
-                    if replaced(name).exists() {
-                        fs::rename(replaced(name), place)?;
-                    } else if !from.join(name).exists() {
-                        fs::remove_file(place)?;
-                    }
+        for (place, name) in names.iter().enumerate() {
+            if let Err(source) = self.move_one(from, name) {
+                for name in names[..place].iter().rev() {
+                    self.take_back(from, name)?;
                 }
-                return Err(format!("cannot write `{}`: {source}", place.display()).into());
+                let path = self.folder.join(name);
+                return Err(format!("cannot write `{}`: {source}", path.display()).into());
             }
         }
         Ok(())
+    }
+
+    fn move_one(&self, from: &Path, name: &str) -> std::io::Result<()> {
+        let place = self.folder.join(name);
+        let there = place.exists();
+        if there && self.if_exists == IfExists::Refuse {
+            return Err(std::io::ErrorKind::AlreadyExists.into());
+        }
+        if there {
+            fs::rename(&place, replaced(from, name))?;
+        }
+        let moved = fs::rename(from.join(name), &place);
+        if moved.is_err() && there {
+            fs::rename(replaced(from, name), &place)?;
+        }
+        moved
+    }
+
+    /// Undoes [`move_one`](Self::move_one).
+    fn take_back(&self, from: &Path, name: &str) -> std::io::Result<()> {
+        let place = self.folder.join(name);
+        let old = replaced(from, name);
+        match old.exists() {
+            true => fs::rename(old, place),
+            false => fs::remove_file(place),
+        }
     }
 
     /// Writes all files of a set into `folder`, and gives their names.
@@ -216,9 +231,38 @@ fn packed(set: &Set) -> Option<RgbImage> {
     }))
 }
 
+/// Where a file waits that another one replaces, until all are in their places.
+fn replaced(from: &Path, name: &str) -> PathBuf {
+    from.join(format!("{name}.replaced"))
+}
+
 fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The third file of a set is missing: the two before it are taken back.
+    #[test]
+    fn a_set_that_cannot_be_moved_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = folder.path().join("temporary");
+        fs::create_dir(&from).unwrap();
+        for name in ["a", "b"] {
+            fs::write(from.join(name), b"new").unwrap();
+        }
+        fs::write(folder.path().join("a"), b"old").unwrap();
+        fs::write(folder.path().join("c"), b"old").unwrap();
+        let output = Output::new(folder.path().into(), "m".into(), true, Green::Gl);
+        let names = ["a", "b", "c"].map(str::to_owned);
+        assert!(output.moved(&from, &names).is_err());
+        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"old");
+        assert!(!folder.path().join("b").exists());
+        assert_eq!(fs::read(folder.path().join("c")).unwrap(), b"old");
     }
 }
