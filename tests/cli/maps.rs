@@ -190,6 +190,12 @@ fn assert_material(folder: &Path) {
     let [a, b, c] = [corners[0], corners[1], corners[2]];
     assert!((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]) > 0.0);
     assert!(reader.read_normals().unwrap().all(|normal| normal[2] > 0.9));
+    assert!(
+        reader
+            .read_tangents()
+            .unwrap()
+            .all(|it| it == [1.0, 0.0, 0.0, 1.0])
+    );
     assert_eq!(reader.read_tex_coords(0).unwrap().into_f32().count(), 4);
 }
 

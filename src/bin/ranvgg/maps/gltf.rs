@@ -28,12 +28,14 @@ const CORNERS: [[f32; 5]; 4] = [
 
 const TRIANGLES: [u16; 6] = [0, 1, 2, 0, 2, 3];
 
-/// The quad's buffer: positions, normals, places in the texture, indices.
+/// The quad's buffer: positions, normals, tangents, places in the texture, indices. The tangent points
+/// to the texture's right, and its sign says that green is up.
 pub(super) fn buffer() -> Vec<u8> {
     let positions = CORNERS.iter().flat_map(|corner| corner[..3].to_vec());
     let normals = CORNERS.iter().flat_map(|_| [0.0, 0.0, 1.0]);
     let places = CORNERS.iter().flat_map(|corner| corner[3..].to_vec());
-    let floats = positions.chain(normals).chain(places);
+    let tangents = CORNERS.iter().flat_map(|_| [1.0, 0.0, 0.0, 1.0]);
+    let floats = positions.chain(normals).chain(tangents).chain(places);
     let mut bytes: Vec<u8> = floats.flat_map(f32::to_le_bytes).collect();
     bytes.extend(TRIANGLES.iter().flat_map(|index| index.to_le_bytes()));
     bytes
@@ -86,25 +88,27 @@ pub(super) fn document(material: &Material<'_>, buffer: &str) -> Value {
         "meshes": [{
             "name": material.name,
             "primitives": [{
-                "attributes": { "POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2 },
-                "indices": 3,
+                "attributes": { "POSITION": 0, "NORMAL": 1, "TANGENT": 2, "TEXCOORD_0": 3 },
+                "indices": 4,
                 "material": 0,
             }],
         }],
         "materials": [described],
-        "buffers": [{ "uri": escaped(buffer), "byteLength": 140 }],
+        "buffers": [{ "uri": escaped(buffer), "byteLength": 204 }],
         "bufferViews": [
             { "buffer": 0, "byteOffset": 0, "byteLength": 48, "target": 34962 },
             { "buffer": 0, "byteOffset": 48, "byteLength": 48, "target": 34962 },
-            { "buffer": 0, "byteOffset": 96, "byteLength": 32, "target": 34962 },
-            { "buffer": 0, "byteOffset": 128, "byteLength": 12, "target": 34963 },
+            { "buffer": 0, "byteOffset": 96, "byteLength": 64, "target": 34962 },
+            { "buffer": 0, "byteOffset": 160, "byteLength": 32, "target": 34962 },
+            { "buffer": 0, "byteOffset": 192, "byteLength": 12, "target": 34963 },
         ],
         "accessors": [
             { "bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3",
               "min": [-1.0, -1.0, 0.0], "max": [1.0, 1.0, 0.0] },
             { "bufferView": 1, "componentType": 5126, "count": 4, "type": "VEC3" },
-            { "bufferView": 2, "componentType": 5126, "count": 4, "type": "VEC2" },
-            { "bufferView": 3, "componentType": 5123, "count": 6, "type": "SCALAR" },
+            { "bufferView": 2, "componentType": 5126, "count": 4, "type": "VEC4" },
+            { "bufferView": 3, "componentType": 5126, "count": 4, "type": "VEC2" },
+            { "bufferView": 4, "componentType": 5123, "count": 6, "type": "SCALAR" },
         ],
     });
     // Empty lists are not allowed.
