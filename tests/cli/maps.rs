@@ -194,7 +194,7 @@ fn assert_material(folder: &Path) {
         reader
             .read_tangents()
             .unwrap()
-            .all(|it| it == [1.0, 0.0, 0.0, 1.0])
+            .all(|it| it.map(f32::to_bits) == [1.0f32, 0.0, 0.0, 1.0].map(f32::to_bits))
     );
     assert_eq!(reader.read_tex_coords(0).unwrap().into_f32().count(), 4);
 }
