@@ -43,7 +43,7 @@ pub(super) fn find(inputs: &[PathBuf], preferred: Option<Green>) -> Result<Found
                     let file = file.display();
                     return Err(format!("the name of `{file}` does not say which map it is; it ends in one of {USUAL}").into());
                 }
-                None => notes.push(format!("`{}` is no map by its name", file.display())),
+                None => notes.push(format!("left out `{}`: no map by its name", file.display())),
             }
         }
     }
@@ -149,7 +149,7 @@ impl Found {
             normals.retain(|(file, green)| {
                 let kept = *green == wanted || green.is_none();
                 if !kept {
-                    let note = format!("`{}` is the other kind of normals", file.display());
+                    let note = format!("left out `{}`: normals of the other kind", file.display());
                     self.notes.push(note);
                 }
                 kept
@@ -176,10 +176,10 @@ impl Found {
             for (channel, kind) in PACKED.into_iter().enumerate() {
                 match self.places.get(&kind) {
                     Some(place) => self.notes.push(format!(
-                        "the map `{}` is `{}`, not a channel of `{}`",
+                        "left out the channel `{}` of `{}`: it is `{}`",
                         kind.suffix(),
-                        place.file.display(),
-                        file.display()
+                        file.display(),
+                        place.file.display()
                     )),
                     None => {
                         let place = Place {

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn make(arguments: &Arguments) -> Result<()> {
     let found = found::find(&arguments.inputs, arguments.normals)?;
     for note in &found.notes {
-        arguments.say(&format!("left out: {note}"));
+        arguments.say(note);
     }
     let given = found.green.or(arguments.normals).unwrap_or(Green::Gl);
     let output = output(arguments, &found, arguments.normals.unwrap_or(given))?;
