@@ -132,6 +132,7 @@ fn a_set_is_made_anew_with_its_kinds_bits_and_a_material() {
             "{name}"
         );
         assert_eq!(how.inputs.len(), 4);
+        assert_eq!(how.network.unwrap()["padding"], "circular", "it tiles");
         assert_eq!(how.seeds["start"], 3);
     }
     for Rgb(pixel) in read(&made, "moss_normal.png").to_rgb8().pixels() {
@@ -213,6 +214,7 @@ fn normals_for_directx_are_known_by_their_name_and_turned_for_gltf() {
         "moss_rough.tif",
         "--evaluations",
         "3",
+        "--no-tile",
         "-q",
     ];
     let output = maps(&arguments, folder.path());
@@ -229,6 +231,8 @@ fn normals_for_directx_are_known_by_their_name_and_turned_for_gltf() {
         assert_eq!([up[0], up[2]], [down[0], down[2]]);
     }
     assert!(gltf::Gltf::open(made.join("moss.gltf")).is_ok());
+    let how = imaging::provenance(made.join("moss_normal.png"));
+    assert_eq!(how.unwrap().unwrap().network.unwrap()["padding"], "reflect");
 }
 
 #[test]
@@ -308,4 +312,24 @@ fn files_that_exist_are_kept_unless_told() {
     assert_eq!(names(&made), expected.map(str::to_owned).into());
     assert_eq!(fs::read(made.join("notes.txt")).unwrap(), b"mine");
     assert!(imaging::open(made.join("a_orm.png"), Limits::default()).is_ok());
+}
+
+#[cfg(feature = "exr")]
+#[test]
+fn openexr_is_read_within_its_range() {
+    let folder = tempfile::tempdir().unwrap();
+    let level = |scale: f32| {
+        image::Rgb32FImage::from_fn(SIDE, SIDE, |x, y| Rgb([(bumps(x, y).0 + 2.0) * scale; 3]))
+    };
+    save(level(0.25), folder.path(), "a_disp.exr");
+    save(level(2.0), folder.path(), "b_disp.exr");
+    let output = maps(&["a_disp.exr", "--evaluations", "3"], folder.path());
+    assert!(output.status.success(), "{}", said(&output));
+    let made = read(&folder.path().join("a-made"), "a_height.png");
+    assert_eq!(made.color(), ColorType::L16);
+    let said = refused(&["b_disp.exr"], folder.path());
+    assert!(
+        said.contains("b_disp.exr") && said.contains("from 0 to 1"),
+        "{said}"
+    );
 }
