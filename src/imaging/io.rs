@@ -10,7 +10,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use serde::{Deserialize, Serialize};
 
 use super::metadata::{self, Provenance};
-use super::{jpeg, profile, source};
+use super::{Size, jpeg, profile, source};
 use crate::error::{Error, FileUse, OutputReason, Result};
 use crate::file::{self, IfExists};
 
@@ -66,8 +66,43 @@ pub fn open_data(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage>
     Ok(decoded(path.as_ref(), limits)?.0)
 }
 
+/// The size of the picture that [`open`] would give.
+///
+/// # Errors
+///
+/// Those of [`open`], but for damage beyond the file's head.
+pub fn dimensions(path: impl AsRef<Path>, limits: Limits) -> Result<Size> {
+    let path = path.as_ref();
+    let mut decoder = decoder(path, limits)?;
+    let (width, height) = decoder.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    Ok(match orientation(&mut decoder) {
+        Orientation::Rotate90
+        | Orientation::Rotate270
+        | Orientation::Rotate90FlipH
+        | Orientation::Rotate270FlipH => Size::new(height, width),
+        _ => Size::new(width, height),
+    })
+}
+
 /// The picture of a file, the right way up, and its profile.
 fn decoded(path: &Path, limits: Limits) -> Result<(DynamicImage, Option<Vec<u8>>)> {
+    let mut decoder = decoder(path, limits)?;
+    let orientation = orientation(&mut decoder);
+    let profile = decoder.icc_profile().ok().flatten();
+    let mut image = DynamicImage::from_decoder(decoder)
+        .map_err(|source| Error::file(FileUse::DecodeImage, path, source))?;
+    image.apply_orientation(orientation);
+    Ok((image, profile))
+}
+
+/// How a picture has to be turned. What is damaged here does not hide the picture.
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+/// The decoder of a file whose picture is within `limits`.
+fn decoder(path: &Path, limits: Limits) -> Result<impl ImageDecoder> {
     let decoding = |source: ImageError| Error::file(FileUse::DecodeImage, path, source);
     // Read first: an image that is written over its own input must not lose it half-way.
     let bytes = source::read(path, limits.bytes)?;
@@ -80,7 +115,7 @@ fn decoded(path: &Path, limits: Limits) -> Result<(DynamicImage, Option<Vec<u8>>
     allowed.max_image_height = Some(limits.side);
     allowed.max_alloc = Some(limits.bytes);
     reader.limits(allowed);
-    let mut decoder = reader.into_decoder().map_err(decoding)?;
+    let decoder = reader.into_decoder().map_err(decoding)?;
     if cut {
         let said = "it is cut off: a JPEG without its end marker";
         return Err(Error::file(FileUse::DecodeImage, path, said));
@@ -88,21 +123,16 @@ fn decoded(path: &Path, limits: Limits) -> Result<(DynamicImage, Option<Vec<u8>>
     // A small file can unfold to far more than it holds.
     let (width, height) = decoder.dimensions();
     let channels = u64::from(decoder.color_type().channel_count()).max(3);
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels.saturating_mul(4 * channels) > limits.bytes {
+    let bytes = (u64::from(width) * u64::from(height)).saturating_mul(4 * channels);
+    if bytes > limits.bytes {
         let said = format!(
             "{width}x{height} pixels of {channels} channels take {} MiB; allowed: up to {} MiB",
-            (pixels * 4 * channels) >> 20,
+            bytes >> 20,
             limits.bytes >> 20
         );
         return Err(Error::file(FileUse::DecodeImage, path, said));
     }
-    // What is damaged in these does not hide the picture.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let profile = decoder.icc_profile().ok().flatten();
-    let mut image = DynamicImage::from_decoder(decoder).map_err(decoding)?;
-    image.apply_orientation(orientation);
-    Ok((image, profile))
+    Ok(decoder)
 }
 
 /// Refuses an output that could not be written: call it before a long run.

@@ -21,7 +21,7 @@ pub(crate) use self::colour::{luma, luma_weights, matched, with_luma};
 pub use self::convert::{flatten, from_image, to_image8, to_image16};
 pub(crate) use self::format::{Depth, Format, encoded};
 pub(crate) use self::halving::Halving;
-pub use self::io::{Limits, check_output, open, open_data, save, save_with};
+pub use self::io::{Limits, check_output, dimensions, open, open_data, save, save_with};
 pub use self::metadata::{InputFile, Provenance, provenance};
 pub(crate) use self::picture::Picture;
 pub(crate) use self::raster::{Raster, is_white};

@@ -67,6 +67,11 @@ fn pictures_are_turned_as_their_exif_data_say() {
         let path = written(folder.path(), "turned.jpg", &jpeg.encoder().bytes());
         let expected = turned(&upright, orientation);
         assert_eq!(open(&path).unwrap(), expected, "{orientation}");
+        let size = imaging::dimensions(&path, Limits::default()).unwrap();
+        assert_eq!(
+            (size.width as u32, size.height as u32),
+            expected.dimensions()
+        );
         let png = encoded(&picture(), ImageFormat::Png);
         let mut png = Png::from_bytes(png.into()).unwrap();
         png.set_exif(Some(exif(orientation).into()));
