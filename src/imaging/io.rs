@@ -9,8 +9,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use serde::{Deserialize, Serialize};
 
-use super::metadata::{self, Provenance};
-use super::{Size, jpeg, profile, source};
+use super::provenance::Provenance;
+use super::{Size, jpeg, metadata, profile, source};
 use crate::error::{Error, FileUse, OutputReason, Result};
 use crate::file::{self, IfExists};
 
