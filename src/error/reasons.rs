@@ -40,6 +40,8 @@ pub enum FileUse {
     DecodeImage,
     /// To encode an image in its format.
     EncodeImage,
+    /// To read or write how the picture was made.
+    Provenance,
     /// To read it as the recipe of a network.
     Recipe,
     /// To read or write it as the report of a greedy stack.
@@ -62,6 +64,7 @@ impl FileUse {
             Self::Write => format!("write {file}"),
             Self::DecodeImage => format!("decode {file} as an image"),
             Self::EncodeImage => format!("encode {file}"),
+            Self::Provenance => format!("use what {file} says of how it was made"),
             Self::Recipe => format!("use {file} as a recipe"),
             Self::Report => format!("use {file} as the report of a greedy stack"),
             Self::Weights => format!("use {file} as weights"),

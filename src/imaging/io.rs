@@ -5,9 +5,12 @@ use std::path::Path;
 
 use derive_setters::Setters;
 use image::error::{UnsupportedError, UnsupportedErrorKind};
-use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use serde::{Deserialize, Serialize};
 
+use super::provenance::Provenance;
+use super::{Size, jpeg, metadata, profile, source};
 use crate::error::{Error, FileUse, OutputReason, Result};
 use crate::file::{self, IfExists};
 
@@ -19,7 +22,9 @@ use crate::file::{self, IfExists};
 pub struct Limits {
     /// Most pixels of a side. Default: 16384.
     pub side: u32,
-    /// Most bytes that decoding may allocate. Default: 1 GiB.
+    /// Most bytes of the file, of what decoding may allocate, and of the pixels as tasks hold them: 4
+    /// bytes for each of at least three channels. Default: 1 GiB, which is 9459x9459 pixels of a
+    /// photograph.
     pub bytes: u64,
 }
 
@@ -35,17 +40,73 @@ impl Default for Limits {
 /// Endings of files that can be written.
 const WRITABLE: &str = ".png, .jpg, .jpeg, .tif, .tiff";
 
-/// Reads a PNG, JPEG or TIFF file. The format is found from the content, not from the name.
+/// Reads a PNG, JPEG or TIFF file, with the crate features `webp` and `exr` also these. The format is
+/// found from the content, not from the name. The picture is turned as its EXIF data say. Colours of a
+/// profile (ICC) other than sRGB are converted to sRGB; a profile that cannot be read is ignored.
 ///
 /// # Errors
 ///
-/// [`Error::File`] if there is no such file, or if it is empty, cut off, not an image, or beyond
-/// `limits`.
+/// [`Error::File`] if there is no such file, if it is something else than a regular file, or if it is
+/// empty, cut off, not an image, or beyond `limits`.
 pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
+    let (image, profile) = decoded(path.as_ref(), limits)?;
+    Ok(match profile {
+        Some(profile) => profile::to_srgb(image, &profile),
+        None => image,
+    })
+}
+
+/// As [`open`], with the values as they are stored, whatever profile the file has: for normals, height
+/// and other maps that are no colours.
+///
+/// # Errors
+///
+/// Those of [`open`].
+pub fn open_data(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
+    Ok(decoded(path.as_ref(), limits)?.0)
+}
+
+/// The size of the picture that [`open`] would give.
+///
+/// # Errors
+///
+/// Those of [`open`], but for damage beyond the file's head.
+pub fn dimensions(path: impl AsRef<Path>, limits: Limits) -> Result<Size> {
     let path = path.as_ref();
-    // Read first: an image that is written over its own input must not lose it half-way, and a
-    // folder or device gives one clear error.
-    let bytes = file::read(path)?;
+    let mut decoder = decoder(path, limits)?;
+    let (width, height) = decoder.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    Ok(match orientation(&mut decoder) {
+        Orientation::Rotate90
+        | Orientation::Rotate270
+        | Orientation::Rotate90FlipH
+        | Orientation::Rotate270FlipH => Size::new(height, width),
+        _ => Size::new(width, height),
+    })
+}
+
+/// The picture of a file, the right way up, and its profile.
+fn decoded(path: &Path, limits: Limits) -> Result<(DynamicImage, Option<Vec<u8>>)> {
+    let mut decoder = decoder(path, limits)?;
+    let orientation = orientation(&mut decoder);
+    let profile = decoder.icc_profile().ok().flatten();
+    let mut image = DynamicImage::from_decoder(decoder)
+        .map_err(|source| Error::file(FileUse::DecodeImage, path, source))?;
+    image.apply_orientation(orientation);
+    Ok((image, profile))
+}
+
+/// How a picture has to be turned. What is damaged here does not hide the picture.
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+/// The decoder of a file whose picture is within `limits`.
+fn decoder(path: &Path, limits: Limits) -> Result<impl ImageDecoder> {
+    let decoding = |source: ImageError| Error::file(FileUse::DecodeImage, path, source);
+    // Read first: an image that is written over its own input must not lose it half-way.
+    let bytes = source::read(path, limits.bytes)?;
+    let cut = jpeg::is_jpeg(&bytes) && !jpeg::is_whole(&bytes);
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|source| Error::file(FileUse::Read, path, source))?;
@@ -54,9 +115,24 @@ pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
     allowed.max_image_height = Some(limits.side);
     allowed.max_alloc = Some(limits.bytes);
     reader.limits(allowed);
-    reader
-        .decode()
-        .map_err(|source| Error::file(FileUse::DecodeImage, path, source))
+    let decoder = reader.into_decoder().map_err(decoding)?;
+    if cut {
+        let said = "it is cut off: a JPEG without its end marker";
+        return Err(Error::file(FileUse::DecodeImage, path, said));
+    }
+    // A small file can unfold to far more than it holds.
+    let (width, height) = decoder.dimensions();
+    let channels = u64::from(decoder.color_type().channel_count()).max(3);
+    let bytes = (u64::from(width) * u64::from(height)).saturating_mul(4 * channels);
+    if bytes > limits.bytes {
+        let said = format!(
+            "{width}x{height} pixels of {channels} channels take {} MiB; allowed: up to {} MiB",
+            bytes >> 20,
+            limits.bytes >> 20
+        );
+        return Err(Error::file(FileUse::DecodeImage, path, said));
+    }
+    Ok(decoder)
 }
 
 /// Refuses an output that could not be written: call it before a long run.
@@ -82,6 +158,29 @@ pub fn check_output(path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
 pub fn save(image: &DynamicImage, path: impl AsRef<Path>, if_exists: IfExists) -> Result<()> {
     let path = path.as_ref();
     check_output(path, if_exists)?;
+    file::write(path, &encoded(image, path)?.1, if_exists)
+}
+
+/// As [`save`], with how the picture was made inside the file: see [`provenance`](super::provenance()).
+///
+/// # Errors
+///
+/// Those of [`save`].
+pub fn save_with(
+    image: &DynamicImage,
+    path: impl AsRef<Path>,
+    if_exists: IfExists,
+    provenance: &Provenance,
+) -> Result<()> {
+    let path = path.as_ref();
+    check_output(path, if_exists)?;
+    let plain = encoded(image, path)?;
+    let bytes = metadata::embedded(image, plain, provenance).map_err(|error| error.at(path))?;
+    file::write(path, &bytes, if_exists)
+}
+
+/// The file that `path` would be.
+fn encoded(image: &DynamicImage, path: &Path) -> Result<(ImageFormat, Vec<u8>)> {
     let format = format_of(path)?;
     let encoding = |source| Error::file(FileUse::EncodeImage, path, source);
     let color = image.color();
@@ -93,7 +192,7 @@ pub fn save(image: &DynamicImage, path: impl AsRef<Path>, if_exists: IfExists) -
     }
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, format).map_err(encoding)?;
-    file::write(path, bytes.get_ref(), if_exists)
+    Ok((format, bytes.into_inner()))
 }
 
 fn format_of(path: &Path) -> Result<ImageFormat> {

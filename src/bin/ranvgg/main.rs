@@ -1,6 +1,8 @@
 //! The program `ranvgg`: textures, inversions, styles and material maps from the command line.
 
 mod devices;
+mod maps;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -17,10 +19,12 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Devices(devices::Arguments),
+    Maps(maps::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Maps(arguments) => maps::run(&arguments),
     }
 }

@@ -1,0 +1,268 @@
+//! The files of a set: named beforehand, written all or none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+use ranvgg::IfExists;
+use ranvgg::imaging::{self, Provenance};
+
+use super::Result;
+use super::found::Found;
+use super::gltf::{self, Material};
+use super::kind::{Green, Kind, PACKED};
+use super::normals;
+use super::set::Set;
+
+/// Where a set goes, and what its files are called.
+pub(super) struct Output {
+    folder: PathBuf,
+    name: String,
+    if_exists: IfExists,
+    /// Whether normals for DirectX are wanted beside those for OpenGL, which glTF takes.
+    direct_x: bool,
+}
+
+impl Output {
+    pub(super) fn new(folder: PathBuf, name: String, force: bool, green: Green) -> Self {
+        Self {
+            folder,
+            name,
+            if_exists: match force {
+                true => IfExists::Replace,
+                false => IfExists::Refuse,
+            },
+            direct_x: green == Green::Dx,
+        }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn png(&self, suffix: &str) -> String {
+        format!("{}_{suffix}.png", self.name)
+    }
+
+    /// The names of all files, of a set of the maps found.
+    fn names(&self, found: &Found) -> Vec<String> {
+        let kinds = found.places.keys();
+        let mut names: Vec<String> = kinds.clone().map(|kind| self.png(kind.suffix())).collect();
+        if self.direct_x && found.places.contains_key(&Kind::Normal) {
+            names.push(self.png("normal_dx"));
+        }
+        if kinds.clone().any(|kind| PACKED.contains(kind)) {
+            names.push(self.png("orm"));
+        }
+        names.push(format!("{}.bin", self.name));
+        names.push(format!("{}.gltf", self.name));
+        names
+    }
+
+    /// Refuses outputs that could not be written.
+    pub(super) fn check(&self, found: &Found) -> Result<()> {
+        if !self.folder.is_dir() {
+            // The folder will be made: its own place is what counts.
+            if self.folder.exists() {
+                return Err(format!("the output `{}` is no folder", self.folder.display()).into());
+            }
+            let parent = parent_of(&self.folder);
+            if !parent.is_dir() {
+                let (parent, folder) = (parent.display(), self.folder.display());
+                return Err(format!(
+                    "the folder `{parent}` of the output `{folder}` does not exist"
+                )
+                .into());
+            }
+            tempfile::tempfile_in(parent)
+                .map_err(|source| format!("cannot write into `{}`: {source}", parent.display()))?;
+            return Ok(());
+        }
+        for name in self.names(found) {
+            let path = self.folder.join(name);
+            // Files of any ending are checked as a picture beside them would be.
+            imaging::check_output(path.with_extension("png"), IfExists::Replace)?;
+            if path.is_dir() {
+                return Err(format!("cannot write `{}`: it is a folder", path.display()).into());
+            }
+            if path.exists() && self.if_exists == IfExists::Refuse {
+                let path = path.display();
+                return Err(format!("`{path}` exists already; --force overwrites it").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the set: first into a folder beside the output, then under its names.
+    pub(super) fn write(&self, set: &Set, provenance: &Provenance) -> Result<()> {
+        let parent = match self.folder.is_dir() {
+            true => self.folder.as_path(),
+            false => parent_of(&self.folder),
+        };
+        let writing = |source| format!("cannot write into `{}`: {source}", parent.display());
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".ranvgg-").suffix(".tmp");
+        // Temporary folders are private by default; the output should be readable as any new one is.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(fs::Permissions::from_mode(0o777));
+        }
+        let temporary = builder.tempdir_in(parent).map_err(writing)?;
+        let names = self.write_into(temporary.path(), set, provenance)?;
+        if self.folder.is_dir() {
+            return self.moved(temporary.path(), &names);
+        }
+        fs::rename(temporary.path(), &self.folder).map_err(writing)?;
+        // It has its name now and is no longer temporary.
+        let _ = temporary.keep();
+        Ok(())
+    }
+
+    /// Moves files from a folder inside the output to their names; if one cannot be moved, those before
+    /// it are taken back.
+    fn moved(&self, from: &Path, names: &[String]) -> Result<()> {
+        for (place, name) in names.iter().enumerate() {
+            if let Err(source) = self.move_one(from, name) {
+                for name in names[..place].iter().rev() {
+                    self.take_back(from, name)?;
+                }
+                let path = self.folder.join(name);
+                return Err(format!("cannot write `{}`: {source}", path.display()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn move_one(&self, from: &Path, name: &str) -> std::io::Result<()> {
+        let place = self.folder.join(name);
+        let there = place.exists();
+        if there && self.if_exists == IfExists::Refuse {
+            return Err(std::io::ErrorKind::AlreadyExists.into());
+        }
+        if there {
+            fs::rename(&place, replaced(from, name))?;
+        }
+        let moved = fs::rename(from.join(name), &place);
+        if moved.is_err() && there {
+            fs::rename(replaced(from, name), &place)?;
+        }
+        moved
+    }
+
+    /// Undoes [`move_one`](Self::move_one).
+    fn take_back(&self, from: &Path, name: &str) -> std::io::Result<()> {
+        let place = self.folder.join(name);
+        let old = replaced(from, name);
+        match old.exists() {
+            true => fs::rename(old, place),
+            false => fs::remove_file(place),
+        }
+    }
+
+    /// Writes all files of a set into `folder`, and gives their names.
+    fn write_into(&self, folder: &Path, set: &Set, made: &Provenance) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        let mut save = |suffix: &str, image: &DynamicImage| -> Result<String> {
+            let name = self.png(suffix);
+            imaging::save_with(image, folder.join(&name), IfExists::Refuse, made)?;
+            names.push(name.clone());
+            Ok(name)
+        };
+        for (kind, map) in &set.maps {
+            save(kind.suffix(), map)?;
+        }
+        let normals = set.maps.get(&Kind::Normal);
+        if let Some(normals) = normals.filter(|_| self.direct_x) {
+            save("normal_dx", &normals::flipped(normals))?;
+        }
+        let packed = match packed(set) {
+            Some(packed) => Some(save("orm", &packed.into())?),
+            None => None,
+        };
+        let file_of = |kind: Kind| {
+            set.maps
+                .contains_key(&kind)
+                .then(|| self.png(kind.suffix()))
+        };
+        let (albedo, normal) = (file_of(Kind::Albedo), file_of(Kind::Normal));
+        let albedo_alpha = set
+            .maps
+            .get(&Kind::Albedo)
+            .is_some_and(|map| map.color().has_alpha());
+        let material = Material {
+            name: &self.name,
+            albedo: albedo.as_deref(),
+            transparent: albedo_alpha,
+            normal: normal.as_deref(),
+            packed: packed.as_deref(),
+            occluded: set.maps.contains_key(&Kind::Occlusion),
+            rough_or_metallic: [Kind::Roughness, Kind::Metallic]
+                .iter()
+                .any(|kind| set.maps.contains_key(kind)),
+        };
+        let buffer = format!("{}.bin", self.name);
+        let document = gltf::document(&material, &buffer);
+        let file = format!("{}.gltf", self.name);
+        fs::write(folder.join(&buffer), gltf::buffer())?;
+        fs::write(folder.join(&file), serde_json::to_vec_pretty(&document)?)?;
+        names.extend([buffer, file]);
+        Ok(names)
+    }
+}
+
+/// Occlusion, roughness and metallic as one picture; none of a set that has none of them. What is
+/// missing is not occluded, rough and no metal.
+fn packed(set: &Set) -> Option<RgbImage> {
+    let maps: Vec<Option<GrayImage>> = PACKED
+        .iter()
+        .map(|kind| set.maps.get(kind).map(DynamicImage::to_luma8))
+        .collect();
+    let (width, height) = maps.iter().flatten().next()?.dimensions();
+    let value = |channel: usize, x, y| match &maps[channel] {
+        Some(map) => {
+            let Luma([value]) = map.get_pixel(x, y);
+            *value
+        }
+        None => [255, 255, 0][channel],
+    };
+    Some(RgbImage::from_fn(width, height, |x, y| {
+        Rgb([value(0, x, y), value(1, x, y), value(2, x, y)])
+    }))
+}
+
+/// Where a file waits that another one replaces, until all are in their places.
+fn replaced(from: &Path, name: &str) -> PathBuf {
+    from.join(format!("{name}.replaced"))
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The third file of a set is missing: the two before it are taken back.
+    #[test]
+    fn a_set_that_cannot_be_moved_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = folder.path().join("temporary");
+        fs::create_dir(&from).unwrap();
+        for name in ["a", "b"] {
+            fs::write(from.join(name), b"new").unwrap();
+        }
+        fs::write(folder.path().join("a"), b"old").unwrap();
+        fs::write(folder.path().join("c"), b"old").unwrap();
+        let output = Output::new(folder.path().into(), "m".into(), true, Green::Gl);
+        let names = ["a", "b", "c"].map(str::to_owned);
+        assert!(output.moved(&from, &names).is_err());
+        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"old");
+        assert!(!folder.path().join("b").exists());
+        assert_eq!(fs::read(folder.path().join("c")).unwrap(), b"old");
+    }
+}

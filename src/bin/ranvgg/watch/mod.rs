@@ -1,0 +1,124 @@
+//! `--watch`: a page on this machine that shows a run while it goes on, and stops it.
+
+mod server;
+mod state;
+
+use std::io::Error as IoError;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use ranvgg::run::Preparation;
+use ranvgg::{Control, Observer, Progress};
+use tiny_http::Server;
+
+use self::state::State;
+
+/// The shortest time between two pictures that are taken of a run.
+const BETWEEN_PICTURES: Duration = Duration::from_millis(500);
+
+/// A page that shows a run. It is served until this is dropped.
+pub(crate) struct Watch {
+    state: Arc<State>,
+    server: Arc<Server>,
+    thread: Option<JoinHandle<()>>,
+    url: String,
+    limit: Option<Duration>,
+    pictured: Option<Instant>,
+}
+
+/// Serves the page on 127.0.0.1, at `port` or, if that is 0, at one that the system chooses.
+pub(crate) fn start(port: u16) -> Result<Watch, IoError> {
+    let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
+        IoError::other(format!("cannot serve the page at port {port}: {source}"))
+    };
+    let server = Arc::new(Server::http(("127.0.0.1", port)).map_err(refused)?);
+    let address = server.server_addr().to_ip();
+    let port = address.map_or(port, |address| address.port());
+    let state = Arc::new(State::default());
+    let thread = thread::Builder::new().name("watch".into()).spawn({
+        let (server, state) = (Arc::clone(&server), Arc::clone(&state));
+        move || server::serve(&server, &state, port)
+    })?;
+    Ok(Watch {
+        state,
+        server,
+        thread: Some(thread),
+        url: format!("http://127.0.0.1:{port}/"),
+        limit: None,
+        pictured: None,
+    })
+}
+
+impl Watch {
+    /// Where the page is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The longest time that the run may take: the time left is no longer.
+    pub(crate) fn with_time_limit(mut self, limit: Option<Duration>) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Takes a picture if somebody looks and the last one is old enough.
+    fn take_picture(&mut self, progress: &Progress<'_>) {
+        let due = self
+            .pictured
+            .is_none_or(|taken| taken.elapsed() >= BETWEEN_PICTURES && self.state.is_looked_at());
+        if due {
+            // A picture that cannot be read now may be at the next evaluation; the run goes on.
+            if let Ok(image) = progress.image() {
+                self.state.show(image);
+            }
+            self.pictured = Some(Instant::now());
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn prepare(&mut self, preparation: &Preparation) {
+        self.state.prepare(preparation);
+    }
+
+    fn observe(&mut self, progress: &Progress<'_>) -> Control {
+        self.state.record(progress, self.limit);
+        self.take_picture(progress);
+        match self.state.is_stopped() {
+            true => Control::Stop,
+            false => Control::Continue,
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.server.unblock();
+        if let Some(thread) = self.thread.take() {
+            // It ends at the next request or at this call, and has nothing to give back.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Two observers of one run; it stops when one of them asks.
+pub(crate) struct Both<'a>(
+    pub(crate) &'a mut dyn Observer,
+    pub(crate) &'a mut dyn Observer,
+);
+
+impl Observer for Both<'_> {
+    fn prepare(&mut self, preparation: &Preparation) {
+        self.0.prepare(preparation);
+        self.1.prepare(preparation);
+    }
+
+    fn observe(&mut self, progress: &Progress<'_>) -> Control {
+        let asked = [self.0.observe(progress), self.1.observe(progress)];
+        match asked.contains(&Control::Stop) {
+            true => Control::Stop,
+            false => Control::Continue,
+        }
+    }
+}
