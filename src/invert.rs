@@ -1,5 +1,7 @@
 //! Inversion: an image with the same features as a given one, from nothing but those features.
 
+use std::time::Instant;
+
 use burn::tensor::Tensor;
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use crate::error::{Result, not_negative};
 use crate::imaging::{Picture, Raster, Scales};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Observer, Outcome, RunOptions, RunPlan, run_setters};
+use crate::run::{self, Identity, Observer, Outcome, RunOptions, RunPlan, run_setters};
 use crate::terms::{smallest_side, with_content, with_total_variation};
 
 /// Options of [`invert`].
@@ -89,6 +91,7 @@ pub fn invert(
     options: &InvertOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    let begun = Instant::now();
     let run_options = RunOptions {
         evaluations: options.run.evaluations.or(Some(EVALUATIONS)),
         ..options.run.clone()
@@ -114,7 +117,15 @@ pub fn invert(
         Some(start) => start.read("the starting picture", vgg.channels())?,
         None => run_options.starting_noise(sizes[0], &mean),
     };
+    let identity = Identity::of(vgg, "inversion", (options, &run_options), || {
+        vec![
+            ("the picture", picture.fingerprint()),
+            ("the layer", layer.to_string()),
+        ]
+    });
     let plan = RunPlan {
+        begun,
+        identity,
         sizes,
         start,
         mean,

@@ -2,6 +2,8 @@
 
 mod resampled;
 
+use std::time::Instant;
+
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +12,7 @@ use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Inpainting, Observer, Outcome, RunOptions, RunPlan, run_setters};
+use crate::run::{self, Identity, Inpainting, Observer, Outcome, RunOptions, RunPlan, run_setters};
 use crate::terms::{
     PUBLISHED_BLOCKS, Statistics, StyleTerms, first_of, smallest_side, style_layers,
     with_total_variation,
@@ -180,6 +182,7 @@ pub fn synthesize_texture(
     options: &TextureOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    let begun = Instant::now();
     options.run.check()?;
     not_negative("total variation weight", options.total_variation_weight)?;
     not_negative("colour weight", options.colour_weight)?;
@@ -202,9 +205,18 @@ pub fn synthesize_texture(
         Some(inpainting) => Some(inpainting.read(size, vgg.channels())?),
         None => None,
     };
-    let exemplars = exemplars.brought_to(|given| options.exemplar_size(given, size));
+    let exemplars = exemplars.resized_by(|given| options.exemplar_size(given, size));
+    let identity = Identity::of(vgg, "texture", (options, &options.run), || {
+        vec![("the exemplar", exemplars.fingerprint())]
+    });
     if options.statistics == Statistics::Resampled {
-        return resampled::synthesize(vgg, &exemplars, (size, kept), options, observer);
+        let result = resampled::Wanted {
+            begun,
+            identity,
+            size,
+            kept,
+        };
+        return resampled::synthesize(vgg, &exemplars, result, options, observer);
     }
     if options.nearest_weight > 0.0 {
         let allowed = "0 with statistics of a network";
@@ -231,6 +243,8 @@ pub fn synthesize_texture(
         None => options.run.starting_noise(sizes[0], &mean),
     };
     let plan = RunPlan {
+        begun,
+        identity,
         sizes,
         start,
         mean,

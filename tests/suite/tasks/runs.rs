@@ -2,7 +2,7 @@
 
 use super::{run, whitened};
 use crate::common::{bundled, network};
-use ranvgg::optim::StopReason;
+use ranvgg::run::StopReason;
 use ranvgg::{Control, Progress, RunOptions, synthesize_texture};
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ fn an_observer_sees_the_run_and_may_end_it() {
     };
     let options = whitened().with_run(run(60));
     let outcome = synthesize_texture(&network(), &gravel, &options, &mut observer).unwrap();
-    assert_eq!(outcome.stop_reason(), StopReason::Asked);
+    assert_eq!(outcome.stop_reason(), StopReason::Stopped);
     assert_eq!(outcome.evaluations(), 9);
     assert_eq!(
         outcome.image().width(),
