@@ -192,7 +192,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::loss::{Loss, Measured, Observation, TotalVariation};
+    use crate::loss::{Custom, Loss, Measured, Observation, TotalVariation};
     use crate::network::RandomVgg;
 
     /// Counts how often it is measured, and panics from then on as a backend does whose device is
@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    fn failing_after(good: usize) -> Result<Outcome> {
+    fn two_scales(objective: impl Fn(&Vgg, usize) -> Result<Objective>) -> Result<Outcome> {
         let vgg = RandomVgg::vgg16().init(&crate::device::by_name("flex")?)?;
         let size = Size::new(12, 10);
         let options = RunOptions {
@@ -218,20 +218,63 @@ mod tests {
             ..RunOptions::default()
         };
         let plan = RunPlan {
+            begun: Instant::now(),
             sizes: vec![size.halved(1), size],
             start: options.starting_noise(size.halved(1), &[0.5; 3]),
             mean: vec![0.5; 3],
             formats: Vec::new(),
             kept: None,
             identity: None,
-            begun: Instant::now(),
         };
+        run(&vgg, plan, &options, &mut (), |scale| {
+            objective(&vgg, scale)
+        })
+    }
+
+    fn failing_after(good: usize) -> Result<Outcome> {
         let measured = Arc::new(AtomicUsize::new(0));
-        run(&vgg, plan, &options, &mut (), |_| {
+        two_scales(|vgg, _| {
             let measured = Arc::clone(&measured);
             let loss = Failing { measured, good };
-            Ok(Objective::new(&vgg).at_image("failing", 1.0, loss))
+            Ok(Objective::new(vgg).at_image("failing", 1.0, loss))
         })
+    }
+
+    /// An error of a user's loss, and values that are not finite, at the second scale.
+    #[test]
+    fn a_run_that_fails_at_a_later_scale_keeps_the_scale_before() {
+        let refusing = |scale: usize| match scale {
+            0 => Ok(()),
+            _ => Err(Error::option("a loss", "refusing", "others")),
+        };
+        let not_finite = || Custom::new(|map| map.sum().mul_scalar(f32::NAN));
+        for refuses in [true, false] {
+            let outcome = two_scales(|vgg, scale| {
+                if refuses {
+                    refusing(scale)?;
+                }
+                let objective = Objective::new(vgg).at_image("variation", 1.0, TotalVariation);
+                Ok(match scale {
+                    0 => objective,
+                    _ => objective.at_image("not finite", 1.0, not_finite()),
+                })
+            })
+            .unwrap();
+            assert_eq!(outcome.stop_reason(), StopReason::Failed);
+            let failure = outcome.failure().unwrap();
+            match refuses {
+                true => assert!(matches!(failure, Error::InvalidOption { .. })),
+                false => assert!(matches!(failure, Error::NotFinite { .. }), "{failure}"),
+            }
+            assert_eq!(outcome.picture().width(), 12);
+            assert!(
+                outcome
+                    .picture()
+                    .as_raw()
+                    .iter()
+                    .all(|value| value.is_finite())
+            );
+        }
     }
 
     #[test]

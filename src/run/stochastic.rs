@@ -385,3 +385,93 @@ impl Stochastic<'_> {
         });
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// Pulls all values to a half, until its value or its gradient is not a number.
+    struct Failing {
+        steps: Rc<Cell<usize>>,
+        good: usize,
+        in_gradient: bool,
+    }
+
+    impl Estimate for Failing {
+        fn estimate(&self, image: &Planes, _: u32) -> (Vec<f64>, Planes) {
+            self.steps.set(self.steps.get() + 1);
+            let failed = self.steps.get() > self.good;
+            let mut pixels = image.to_pixels();
+            pixels.iter_mut().for_each(|value| *value -= 0.5);
+            if failed && self.in_gradient {
+                pixels[7] = f32::NAN;
+            }
+            let value = if failed && !self.in_gradient {
+                f64::NAN
+            } else {
+                1.0
+            };
+            let gradient = Planes::from_pixels(image.channels, image.height, image.width, &pixels);
+            (vec![value], gradient)
+        }
+
+        fn memory(&self) -> Vec<u32> {
+            Vec::new()
+        }
+
+        fn recall(&self, memory: &[u32]) -> bool {
+            memory.is_empty()
+        }
+    }
+
+    fn failing_after(good: usize, in_gradient: bool) -> Result<Outcome> {
+        let level = |side: usize| Level {
+            size: Size::square(side),
+            factor: side as f64 / 20.0,
+            steps: 10,
+        };
+        let options = RunOptions::default();
+        let plan = StochasticPlan {
+            begun: Instant::now(),
+            levels: vec![level(12), level(20)],
+            start: options.starting_noise(Size::square(12), &[0.2; 3]),
+            formats: Vec::new(),
+            kept: None,
+            wraps: false,
+            deviation: 0.1,
+            terms: vec!["failing"],
+            identity: None,
+        };
+        let device = crate::device::by_name("flex")?;
+        let steps = Rc::new(Cell::new(0));
+        run_stochastic(&device, plan, &options, &mut (), |_, _| {
+            Box::new(Failing {
+                steps: Rc::clone(&steps),
+                good,
+                in_gradient,
+            })
+        })
+    }
+
+    #[test]
+    fn a_run_that_fails_keeps_its_last_picture() {
+        for in_gradient in [false, true] {
+            for good in [1, 9, 10, 15] {
+                let outcome = failing_after(good, in_gradient).unwrap();
+                assert_eq!(outcome.stop_reason(), StopReason::Failed);
+                assert!(matches!(outcome.failure(), Some(Error::NotFinite { .. })));
+                assert_eq!(outcome.evaluations(), good);
+                let picture = outcome.picture();
+                assert_eq!(picture.width(), 20);
+                assert!(picture.as_raw().iter().all(|value| value.is_finite()));
+            }
+            // Nothing was made yet.
+            let error = failing_after(0, in_gradient).unwrap_err();
+            assert!(matches!(error, Error::NotFinite { .. }));
+            assert!(failing_after(20, in_gradient).unwrap().failure().is_none());
+        }
+    }
+}
