@@ -397,3 +397,42 @@ fn a_checkpoint_that_cannot_be_written_ends_nothing() {
         std::fs::create_dir(&inside).unwrap();
     }
 }
+
+/// What a checkpoint costs: `cargo test --release --test suite -- checkpointing::cost --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn cost_at_512() {
+    let folder = Folder::new();
+    let path = folder.file("run.safetensors");
+    let exemplar = bundled("gravel.png", 256);
+    let size = Size::square(512);
+    for (statistics, nearest) in [
+        (Statistics::Whitened, 0.0),
+        (Statistics::Resampled, 0.0),
+        (Statistics::Resampled, 1.0),
+    ] {
+        let evaluations = 16;
+        let make = |run: RunOptions| {
+            let options = TextureOptions::default()
+                .with_statistics(statistics)
+                .with_size(size)
+                .with_nearest_weight(nearest)
+                .with_run(
+                    run.with_scales(Scales::Single)
+                        .with_evaluations(evaluations),
+                );
+            let outcome = synthesize_texture(&network(), &exemplar, &options, &mut ()).unwrap();
+            let records = outcome.records();
+            // The last three: the history is full.
+            records[evaluations - 1].elapsed - records[evaluations - 4].elapsed
+        };
+        let without = make(options());
+        let with = make(saving(&path));
+        let bytes = std::fs::metadata(&path).unwrap().len();
+        println!(
+            "{statistics}, nearest weight {nearest}: {bytes} bytes, {:.0} ms a save, {:.0} ms an evaluation",
+            (with.as_secs_f64() - without.as_secs_f64()) * 1e3 / 3.0,
+            without.as_secs_f64() * 1e3 / 3.0,
+        );
+    }
+}
