@@ -81,9 +81,13 @@ const VARIATION_PER_STRIDE: f64 = 0.001;
 ///   with a fully connected layer, not 224x224,
 /// - [`Error::UnknownLayer`](crate::Error::UnknownLayer) or [`Error::Tensor`](crate::Error::Tensor)
 ///   for a layer that the network does not have.
+/// - [`Error::File`](crate::Error::File) or [`Error::OtherRun`](crate::Error::OtherRun) for a file that the
+///   run cannot [go on](RunOptions::resume) from, and [`Error::Output`](crate::Error::Output) for a
+///   [checkpoint](RunOptions::checkpoint) that cannot be written.
 ///
-/// While it runs: [`Error::Device`](crate::Error::Device) if the device fails before it gave a
-/// picture, and [`Error::NotFinite`](crate::Error::NotFinite) if the objective is not finite.
+/// While it runs, until a picture was made: [`Error::Device`](crate::Error::Device) if the device fails, and
+/// [`Error::NotFinite`](crate::Error::NotFinite) if the objective is not finite. Later the run ends with its
+/// last picture, and [`Outcome::failure`] has the error.
 pub fn invert(
     vgg: &Vgg,
     picture: impl Into<Picture>,

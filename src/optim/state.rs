@@ -163,18 +163,18 @@ impl Lbfgs {
     /// Continues on a device from a state of `count` variables.
     pub(crate) fn restore(saved: Saved, count: usize, device: &Device) -> Result<Self> {
         let (mut state, vectors): (LbfgsState, _) = saved.into_parts(count)?;
-        let places = state.vectors_mut();
-        if places.len() != vectors.len() {
+        let empty = state.vectors_mut();
+        if empty.len() != vectors.len() {
             return Err(Saved::incomplete());
         }
-        for (place, vector) in places.into_iter().zip(vectors) {
-            *place = TensorData::new(vector, [count]);
+        for (empty, vector) in empty.into_iter().zip(vectors) {
+            *empty = TensorData::new(vector, [count]);
         }
         Ok(Self::resume(state, device))
     }
 }
 
-/// In the place of a vector that is kept elsewhere.
+/// An empty vector, for one that is kept elsewhere.
 fn absent() -> TensorData {
     TensorData::new(Vec::<f32>::new(), [0])
 }

@@ -166,6 +166,20 @@ macro_rules! run_setters {
                 self.run.scales = scales;
                 self
             }
+
+            /// Sets [`RunOptions::checkpoint`](crate::RunOptions::checkpoint).
+            #[must_use]
+            pub fn with_checkpoint(mut self, checkpoint: crate::run::Checkpoint) -> Self {
+                self.run.checkpoint = Some(checkpoint);
+                self
+            }
+
+            /// Sets [`RunOptions::resume`](crate::RunOptions::resume).
+            #[must_use]
+            pub fn with_resume(mut self, checkpoint: impl Into<std::path::PathBuf>) -> Self {
+                self.run.resume = Some(checkpoint.into());
+                self
+            }
         }
     };
 }

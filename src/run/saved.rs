@@ -222,7 +222,7 @@ fn numbers<T, const N: usize>(
 ) -> Result<Vec<T>> {
     if view.dtype() != wanted {
         return Err(refused(format!(
-            "it holds {:?} in place of {wanted:?}",
+            "it holds {:?}; allowed: {wanted:?}",
             view.dtype()
         )));
     }

@@ -55,15 +55,16 @@ impl TimePlan {
     }
 
     /// When a scale that begins now is to end, counted from the beginning of the run. It gets a share
-    /// of the time left in proportion to its cost.
+    /// of the time left in proportion to its cost among those that can be afforded.
     pub(super) fn deadline(&self, scale: usize, elapsed: Duration) -> Option<Duration> {
         let cost = |cost: &Cost| cost.pixels as f64 * (cost.evaluations as f64 + self.preparing);
-        let to_come = self.costs.get(scale..).unwrap_or_default();
-        let all: f64 = to_come.iter().map(cost).sum();
-        let share = to_come
-            .first()
-            .map_or(1.0, |first| cost(first) / all.max(1.0));
         let left = self.limit?.saturating_sub(elapsed).as_secs_f64();
+        let to_come = self.costs.get(scale..).unwrap_or_default();
+        let share = to_come.split_first().map_or(1.0, |(first, later)| {
+            let later = later.iter().filter(|later| self.least(later) <= left);
+            let all = cost(first) + later.map(cost).sum::<f64>();
+            cost(first) / all.max(1.0)
+        });
         let deadline = elapsed.as_secs_f64() + left * share;
         Some(Duration::try_from_secs_f64(deadline).unwrap_or(Duration::MAX))
     }
@@ -74,9 +75,13 @@ impl TimePlan {
         let (Some(limit), true) = (self.limit, scale > 0) else {
             return true;
         };
-        let pixels = self.costs.get(scale).map_or(0, |cost| cost.pixels) as f64;
-        let needed = self.pace.unwrap_or(0.0) * pixels * (self.preparing + FEWEST);
+        let needed = self.costs.get(scale).map_or(0.0, |cost| self.least(cost));
         elapsed < limit && elapsed.as_secs_f64() + needed <= limit.as_secs_f64()
+    }
+
+    /// The seconds that preparing a scale and its fewest evaluations take, at the pace of the scales before.
+    fn least(&self, cost: &Cost) -> f64 {
+        self.pace.unwrap_or(0.0) * cost.pixels as f64 * (self.preparing + FEWEST)
     }
 
     /// Takes note of how long evaluations of a scale took, without the first.
@@ -112,6 +117,15 @@ mod tests {
         assert!((seconds(1, 25) - 85.0).abs() < 1e-9);
         assert!((seconds(2, 85) - 245.0).abs() < 1e-9);
         assert!((seconds(2, 300) - 300.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn time_that_later_scales_cannot_use_goes_to_earlier_ones() {
+        let mut plan = plan(10);
+        plan.measured(0, 20, Duration::from_secs(2));
+        // The last scale would take 11.2 s.
+        let deadline = plan.deadline(1, Duration::from_secs(2)).unwrap();
+        assert_eq!(deadline, Duration::from_secs(10));
     }
 
     #[test]

@@ -110,7 +110,7 @@ const MOST_OF_RESULT: f64 = 1.5;
 run_setters!(TextureOptions);
 
 impl TextureOptions {
-    /// The size to which an exemplar of size `given` is brought for a result of size `result`: see
+    /// The size to which an exemplar of size `given` is resized for a result of size `result`: see
     /// [`exemplar_scale`](Self::exemplar_scale).
     #[must_use]
     pub fn exemplar_size(&self, given: Size, result: Size) -> Size {
@@ -173,9 +173,12 @@ impl TextureOptions {
 /// - [`Error::Shape`], [`Error::Channels`] or [`Error::NotFinite`] for pictures that cannot be used,
 /// - [`Error::ImageSize`] for an exemplar or a size that a layer cannot be computed from,
 /// - [`Error::UnknownLayer`] or [`Error::Tensor`] for a layer that the network does not have.
+/// - [`Error::File`] or [`Error::OtherRun`] for a file that the run cannot [go on](RunOptions::resume) from,
+///   and [`Error::Output`] for a [checkpoint](RunOptions::checkpoint) that cannot be written.
 ///
-/// While it runs: [`Error::Device`] if the device fails before it gave a picture, and
-/// [`Error::NotFinite`] if the objective is not finite.
+/// While it runs, until a picture was made: [`Error::Device`] if the device fails, and
+/// [`Error::NotFinite`] if the objective is not finite. Later the run ends with its last picture, and
+/// [`Outcome::failure`] has the error.
 pub fn synthesize_texture(
     vgg: &Vgg,
     exemplar: impl Into<Exemplars>,

@@ -19,7 +19,7 @@ const TASK: &str = "RANVGG_KILLED_TASK";
 const FOLDER: &str = "RANVGG_KILLED_FOLDER";
 
 /// More than a process makes before it is killed.
-const EVALUATIONS: usize = 160;
+const EVALUATIONS: usize = 400;
 
 fn run(task: &str, options: RunOptions) -> Outcome {
     // So that kills fall into evaluations and saves, and a run lasts for several.
