@@ -127,6 +127,10 @@ impl Descent<'_> {
                 self.counts.preparing += started.elapsed();
                 prepared = Some(Instant::now());
             }
+            if let Some(prepared) = prepared {
+                let after_first = lbfgs.evaluations() - first - 1;
+                self.time.measured(scale, after_first, prepared.elapsed());
+            }
             let elapsed = self.clock.elapsed();
             self.records.push(Record {
                 scale,
@@ -162,7 +166,7 @@ impl Descent<'_> {
                 Next::Stop(termination) => break termination.into(),
                 _ if control == Control::Stop => break StopReason::Stopped,
                 // After two, so that every scale takes a step whatever the clock says.
-                _ if lbfgs.evaluations() > 1 && deadline.is_some_and(|end| elapsed >= end) => {
+                _ if lbfgs.evaluations() > 1 && self.time.is_over(scale, deadline, elapsed) => {
                     break StopReason::Time;
                 }
                 _ if lbfgs.evaluations() % READ_EVERY == 0 => self.read(&lbfgs, shape)?,
@@ -172,10 +176,6 @@ impl Descent<'_> {
                 self.save(scale, &lbfgs, shape);
             }
         };
-        if let Some(prepared) = prepared {
-            let after_first = lbfgs.evaluations() - first - 1;
-            self.time.measured(scale, after_first, prepared.elapsed());
-        }
         self.save(scale, &lbfgs, shape);
         self.ended(&lbfgs, shape, reason).map(Some)
     }

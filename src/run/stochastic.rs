@@ -269,7 +269,9 @@ impl Stochastic<'_> {
                 break;
             }
             // After two, so that every size takes a step whatever the clock says.
-            if step > 0 && deadline.is_some_and(|end| elapsed >= end) {
+            self.time
+                .measured(scale, step + 1 - first, stepping.elapsed());
+            if step > 0 && self.time.is_over(scale, deadline, elapsed) {
                 stop = StopReason::Time;
                 break;
             }
@@ -277,9 +279,6 @@ impl Stochastic<'_> {
                 self.save(scale, &adam, &*estimate);
             }
         }
-        let made = usize::try_from(adam.steps()).unwrap_or(steps);
-        self.time
-            .measured(scale, made.saturating_sub(first), stepping.elapsed());
         self.save(scale, &adam, &*estimate);
         self.canvas = Raster::new(self.canvas.size(), channels, adam.into_point());
         Ok(stop)

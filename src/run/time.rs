@@ -37,7 +37,7 @@ pub(super) struct TimePlan {
     costs: Vec<Cost>,
     /// How many evaluations take as long as preparing a scale.
     preparing: f64,
-    /// Seconds of one evaluation for each pixel, measured at the last scale.
+    /// Seconds of one evaluation for each pixel, measured last.
     pace: Option<f64>,
 }
 
@@ -77,6 +77,19 @@ impl TimePlan {
         };
         let needed = self.costs.get(scale).map_or(0.0, |cost| self.least(cost));
         elapsed < limit && elapsed.as_secs_f64() + needed <= limit.as_secs_f64()
+    }
+
+    /// Whether a scale is to end: at its deadline, or at the limit if the next scale cannot be afforded.
+    pub(super) fn is_over(
+        &self,
+        scale: usize,
+        deadline: Option<Duration>,
+        elapsed: Duration,
+    ) -> bool {
+        let (Some(limit), Some(deadline)) = (self.limit, deadline) else {
+            return false;
+        };
+        elapsed >= limit || elapsed >= deadline && self.affords(scale + 1, elapsed)
     }
 
     /// The seconds that preparing a scale and its fewest evaluations take, at the pace of the scales before.
@@ -126,6 +139,19 @@ mod tests {
         // The last scale would take 11.2 s.
         let deadline = plan.deadline(1, Duration::from_secs(2)).unwrap();
         assert_eq!(deadline, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_scale_goes_on_if_the_next_cannot_be_afforded() {
+        let mut plan = plan(10);
+        let over = |plan: &TimePlan, scale, elapsed| {
+            let deadline = Some(Duration::from_secs(2));
+            plan.is_over(scale, deadline, Duration::from_secs(elapsed))
+        };
+        plan.measured(0, 20, Duration::from_secs(2));
+        assert!(!over(&plan, 0, 1) && over(&plan, 0, 3) && !over(&plan, 0, 8));
+        assert!(!over(&plan, 1, 3) && over(&plan, 1, 10));
+        assert!(over(&plan, 2, 2));
     }
 
     #[test]
