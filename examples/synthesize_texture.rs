@@ -111,7 +111,7 @@ fn run(mut arguments: Arguments) -> support::Result<()> {
                 common.summarise(&outcome, file);
             }
         }
-        if outcome.stop_reason() == ranvgg::optim::StopReason::Asked {
+        if outcome.stop_reason() == ranvgg::run::StopReason::Stopped {
             break;
         }
     }

@@ -1,5 +1,7 @@
 //! Inversion: an image with the same features as a given one, from nothing but those features.
 
+use std::time::Instant;
+
 use burn::tensor::Tensor;
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use crate::error::{Result, not_negative};
 use crate::imaging::{Picture, Raster, Scales};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Observer, Outcome, RunOptions, RunPlan, run_setters};
+use crate::run::{self, Identity, Observer, Outcome, RunOptions, RunPlan, run_setters};
 use crate::terms::{smallest_side, with_content, with_total_variation};
 
 /// Options of [`invert`].
@@ -79,9 +81,13 @@ const VARIATION_PER_STRIDE: f64 = 0.001;
 ///   with a fully connected layer, not 224x224,
 /// - [`Error::UnknownLayer`](crate::Error::UnknownLayer) or [`Error::Tensor`](crate::Error::Tensor)
 ///   for a layer that the network does not have.
+/// - [`Error::File`](crate::Error::File) or [`Error::OtherRun`](crate::Error::OtherRun) for a file that the
+///   run cannot [go on](RunOptions::resume) from, and [`Error::Output`](crate::Error::Output) for a
+///   [checkpoint](RunOptions::checkpoint) that cannot be written.
 ///
-/// While it runs: [`Error::Device`](crate::Error::Device) if the device fails before it gave a
-/// picture, and [`Error::NotFinite`](crate::Error::NotFinite) if the objective is not finite.
+/// While it runs, until a picture was made: [`Error::Device`](crate::Error::Device) if the device fails, and
+/// [`Error::NotFinite`](crate::Error::NotFinite) if the objective is not finite. Later the run ends with its
+/// last picture, and [`Outcome::failure`] has the error.
 pub fn invert(
     vgg: &Vgg,
     picture: impl Into<Picture>,
@@ -89,6 +95,7 @@ pub fn invert(
     options: &InvertOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    let begun = Instant::now();
     let run_options = RunOptions {
         evaluations: options.run.evaluations.or(Some(EVALUATIONS)),
         ..options.run.clone()
@@ -114,7 +121,15 @@ pub fn invert(
         Some(start) => start.read("the starting picture", vgg.channels())?,
         None => run_options.starting_noise(sizes[0], &mean),
     };
+    let identity = Identity::of(vgg, "inversion", (options, &run_options), || {
+        vec![
+            ("the picture", picture.fingerprint()),
+            ("the layer", layer.to_string()),
+        ]
+    });
     let plan = RunPlan {
+        begun,
+        identity,
         sizes,
         start,
         mean,

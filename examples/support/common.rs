@@ -207,7 +207,7 @@ impl Common {
         imaging::save(&image, output, if_exists(self.force))?;
         self.summarise(outcome, output);
         match outcome.failure() {
-            Some(reason) => Err(format!("the device failed on the way: {reason}").into()),
+            Some(reason) => Err(format!("the run failed on the way: {reason}").into()),
             None => Ok(()),
         }
     }

@@ -46,6 +46,8 @@ pub enum FileUse {
     Recipe,
     /// To read or write it as the report of a greedy stack.
     Report,
+    /// To read or write it as the checkpoint of a run.
+    Checkpoint,
     /// To read or write weights, as safetensors or as `torch.save` writes them.
     Weights,
     /// To read the values of one tensor of the weights.
@@ -67,6 +69,7 @@ impl FileUse {
             Self::Provenance => format!("use what {file} says of how it was made"),
             Self::Recipe => format!("use {file} as a recipe"),
             Self::Report => format!("use {file} as the report of a greedy stack"),
+            Self::Checkpoint => format!("use {file} as a checkpoint"),
             Self::Weights => format!("use {file} as weights"),
             Self::Tensor(name) => format!("read the tensor `{name}` of {file}"),
         }

@@ -110,6 +110,18 @@ pub enum Error {
         /// Why.
         reason: OutputReason,
     },
+    /// A run cannot go on from the checkpoint of another run.
+    #[error("cannot go on from `{}`: {what} is {found}; the checkpoint has {expected}", path.display())]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs, for example `options.run.seed`.
+        what: String,
+        /// What the run was given.
+        found: String,
+        /// What the checkpoint's run was given.
+        expected: String,
+    },
     /// A tensor of a weight file is not there, or of another type.
     #[error("the tensor `{name}` of the weights {reason}")]
     Tensor {

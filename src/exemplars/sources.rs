@@ -88,6 +88,23 @@ impl Sources {
         self.first().formats.clone()
     }
 
+    /// All pictures, masks, shares and regions in a line; see [`Raster::fingerprint`].
+    pub(crate) fn fingerprint(&self) -> String {
+        let line = |mixture: &SourceMixture| {
+            let members = mixture.members.iter().map(|member| {
+                let mask = member.mask.as_ref().map(Raster::fingerprint);
+                let mask = mask.map_or_else(String::new, |mask| format!(" within {mask}"));
+                format!("{} of {}{mask}", member.share, member.raster.fingerprint())
+            });
+            let members: Vec<String> = members.collect();
+            let region = mixture.region.as_ref().map(Raster::fingerprint);
+            let region = region.map_or_else(String::new, |region| format!(" in {region}"));
+            members.join(" + ") + &region
+        };
+        let mixtures: Vec<String> = self.mixtures.iter().map(line).collect();
+        mixtures.join(", ")
+    }
+
     /// The picture, if there is only one, without a mask and without a region.
     pub(crate) fn single(&self) -> Option<&Raster> {
         let first = self.first();
@@ -136,7 +153,7 @@ impl Sources {
     }
 
     /// The same with each picture and its mask resized to the size that `to` gives for its own.
-    pub(crate) fn brought_to(mut self, to: impl Fn(Size) -> Size) -> Self {
+    pub(crate) fn resized_by(mut self, to: impl Fn(Size) -> Size) -> Self {
         let sources = self
             .mixtures
             .iter_mut()

@@ -5,6 +5,7 @@
 
 mod colour;
 mod convert;
+mod fingerprint;
 mod format;
 mod halving;
 mod io;

@@ -12,6 +12,7 @@ mod checkpoint;
 pub(crate) mod config;
 mod export;
 mod features;
+mod identity;
 pub(crate) mod layer;
 mod normalizer;
 mod passes;

@@ -4,6 +4,7 @@ use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::options::check_bounds;
+use super::saved::Saved;
 use crate::error::{Error, Result, positive};
 
 /// Options of [`Adam`].
@@ -149,6 +150,27 @@ impl Adam {
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The state for a file.
+    pub(crate) fn save(&self) -> Result<Saved> {
+        let numbers = Self {
+            point: Vec::new(),
+            mean: Vec::new(),
+            square: Vec::new(),
+            steps: self.steps,
+            options: self.options.clone(),
+        };
+        let vectors = [&self.point, &self.mean, &self.square];
+        Saved::new(&numbers, vectors.map(Clone::clone).into())
+    }
+
+    /// Continues from a state of `count` variables.
+    pub(crate) fn restore(saved: Saved, count: usize) -> Result<Self> {
+        let (mut adam, vectors): (Self, _) = saved.into_parts(count)?;
+        let [point, mean, square] = vectors.try_into().map_err(|_| Saved::incomplete())?;
+        (adam.point, adam.mean, adam.square) = (point, mean, square);
+        Ok(adam)
     }
 
     /// The last point.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
 use super::line_search::{LineSearch, LineSearchFailure, Verdict};
-use super::options::{LbfgsOptions, StopReason};
+use super::options::{LbfgsOptions, Termination};
 use super::pairs::{Curvature, Pair, dot, times_inverse_hessian};
 use crate::backend::read;
 use crate::error::{Error, Result};
@@ -21,14 +21,14 @@ pub enum Next {
     /// An evaluation at [`Lbfgs::ask`]. The last one was accepted as the new point.
     Step,
     /// Nothing: the minimisation is over.
-    Stop(StopReason),
+    Stop(Termination),
 }
 
 /// Minimises a function of a vector by L-BFGS (Nocedal and Wright, *Numerical Optimization*, 2nd
 /// edition, algorithms 7.4 and 7.5) with the line search of Moré and Thuente.
 ///
-/// The optimiser asks for evaluations and is told their results, so the caller controls time, progress
-/// and cancelling. Vectors stay on their device. Each evaluation costs one read, of all its scalars packed
+/// The optimiser asks for evaluations and is told their results, so the caller controls time and
+/// progress, and cancels by asking no more. Vectors stay on their device. Each evaluation costs one read, of all its scalars packed
 /// together.
 ///
 /// A value may consist of several terms. The optimiser minimises their sum and remembers each of them.
@@ -85,7 +85,7 @@ pub struct Lbfgs {
     /// The largest absolute component of the free gradient at the start.
     pub(super) first_gradient: f64,
     pub(super) counts: Counts,
-    pub(super) stopped: Option<StopReason>,
+    pub(super) stopped: Option<Termination>,
 }
 
 /// A point with its value and gradient. Before the first evaluation there is no gradient.
@@ -199,13 +199,20 @@ impl Lbfgs {
 
     /// Why the minimisation is over, or nothing while it is not.
     #[must_use]
-    pub fn stop_reason(&self) -> Option<StopReason> {
+    pub fn termination(&self) -> Option<Termination> {
         self.stopped
     }
 
-    /// Ends the minimisation.
-    pub fn stop(&mut self) {
-        self.stopped.get_or_insert(StopReason::Asked);
+    /// Allows another number of evaluations. A minimisation that ended because all were used goes on
+    /// if there are more now, with the same numbers as if they had been allowed from the start.
+    pub fn set_evaluations(&mut self, evaluations: Option<usize>) {
+        self.options.evaluations = evaluations;
+        let used = evaluations.is_some_and(|most| self.counts.evaluations >= most);
+        match self.stopped {
+            Some(Termination::Evaluations) if !used => self.stopped = None,
+            None if used => self.stopped = Some(Termination::Evaluations),
+            _ => {}
+        }
     }
 
     fn lowest(&self) -> &Point {
@@ -240,15 +247,10 @@ impl Lbfgs {
         };
         if let Next::Stop(reason) = next {
             self.stopped = Some(reason);
-        } else if self
-            .options
-            .evaluations
-            .is_some_and(|most| self.counts.evaluations >= most)
-        {
-            self.stopped = Some(StopReason::Evaluations);
-            return Ok(Next::Stop(StopReason::Evaluations));
+            return Ok(next);
         }
-        Ok(next)
+        self.set_evaluations(self.options.evaluations);
+        Ok(self.stopped.map_or(next, Next::Stop))
     }
 
     /// Computes all scalars of an evaluation and reads them at once.
@@ -288,7 +290,7 @@ impl Lbfgs {
 
     fn told_at_start(&mut self, evaluation: Evaluation, gradient: Tensor<1>) -> Next {
         if evaluation.finite_value().is_none() {
-            return Next::Stop(StopReason::NotFinite);
+            return Next::Stop(Termination::NotFinite);
         }
         self.first_gradient = evaluation.largest;
         self.current = evaluation.into_point(self.trial.clone(), gradient);
@@ -326,7 +328,7 @@ impl Lbfgs {
             Verdict::Fail(failure @ LineSearchFailure::LongestStep) => {
                 // The function seems to have no minimum along this line.
                 self.accept();
-                Next::Stop(StopReason::LineSearch(failure))
+                Next::Stop(Termination::LineSearch(failure))
             }
             // A trial was lower although none satisfies the conditions.
             Verdict::Fail(_) if self.candidate.is_some() => self.accept(),
@@ -336,7 +338,7 @@ impl Lbfgs {
 
     fn accept(&mut self) -> Next {
         let Some((point, curvature)) = self.candidate.take() else {
-            return Next::Stop(StopReason::LineSearch(LineSearchFailure::Precision));
+            return Next::Stop(Termination::LineSearch(LineSearchFailure::Precision));
         };
         self.counts.iterations += 1;
         if let (true, Some(now), Some(before)) = (
@@ -357,14 +359,14 @@ impl Lbfgs {
         self.current = point;
         let tolerance = self.options.settings.change_tolerance * before.abs().max(now.abs());
         if self.options.settings.change_tolerance > 0.0 && before - now <= tolerance {
-            return Next::Stop(StopReason::Change);
+            return Next::Stop(Termination::Change);
         }
         self.next_direction()
     }
 
     fn restart(&mut self, failure: LineSearchFailure) -> Next {
         if self.pairs.is_empty() {
-            return Next::Stop(StopReason::LineSearch(failure));
+            return Next::Stop(Termination::LineSearch(failure));
         }
         self.pairs.clear();
         self.counts.restarts += 1;
@@ -377,10 +379,10 @@ impl Lbfgs {
         self.candidate = None;
         let limit = self.options.settings.gradient_tolerance * self.first_gradient;
         let Some(gradient) = &self.current.gradient else {
-            return Next::Stop(StopReason::NotFinite);
+            return Next::Stop(Termination::NotFinite);
         };
         if self.current.largest <= limit {
-            return Next::Stop(StopReason::Gradient);
+            return Next::Stop(Termination::Gradient);
         }
         let bounds = Bounds(self.options.bounds);
         let free = bounds.free(gradient, &self.current.position);

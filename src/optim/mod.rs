@@ -7,11 +7,13 @@ mod lbfgs;
 mod line_search;
 mod options;
 mod pairs;
+mod saved;
 mod state;
 
 pub(crate) use self::adam::falling_rate;
 pub use self::adam::{Adam, AdamOptions};
 pub use self::lbfgs::{Lbfgs, Next};
 pub use self::line_search::LineSearchFailure;
-pub use self::options::{LbfgsOptions, LbfgsSettings, StopReason};
+pub use self::options::{LbfgsOptions, LbfgsSettings, Termination};
+pub(crate) use self::saved::Saved;
 pub use self::state::LbfgsState;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::line_search::{Conditions, LineSearchFailure};
 use crate::error::{Error, Result, at_least_one, not_negative, positive};
 
-/// How [`Lbfgs`](super::Lbfgs) steps, and when it is content.
+/// How [`Lbfgs`](super::Lbfgs) steps, and at which tolerances it stops.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
 #[serde(default, deny_unknown_fields)]
 #[setters(prefix = "with_")]
@@ -132,7 +132,7 @@ const VALUE_NOISE: f64 = 1e-6;
 /// Why a minimisation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub enum StopReason {
+pub enum Termination {
     /// The gradient fell to its tolerance, or vanishes.
     Gradient,
     /// A step changed the value by less than its tolerance.
@@ -143,25 +143,16 @@ pub enum StopReason {
     LineSearch(LineSearchFailure),
     /// Value or gradient at the start is not finite.
     NotFinite,
-    /// Whoever watches asked for it.
-    Asked,
-    /// The time that a run may take is over.
-    Time,
-    /// The device failed; the picture is the last that was read from it.
-    Device,
 }
 
-impl std::fmt::Display for StopReason {
+impl std::fmt::Display for Termination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Gradient => "the gradient vanished",
-            Self::Change => "steps changed too little",
+            Self::Gradient => "the gradient fell to its tolerance",
+            Self::Change => "the value changed by less than its tolerance",
             Self::Evaluations => "all evaluations were used",
-            Self::LineSearch(_) => "no step lowers the loss any more",
-            Self::NotFinite => "the loss is not a finite number",
-            Self::Asked => "asked to stop",
-            Self::Time => "the time is up",
-            Self::Device => "the device failed",
+            Self::LineSearch(_) => "no step lowers the value any more",
+            Self::NotFinite => "the value is not a finite number",
         })
     }
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::lbfgs::{Counts, Lbfgs, Point};
 use super::line_search::LineSearch;
-use super::options::{LbfgsOptions, StopReason};
+use super::options::{LbfgsOptions, Termination};
 use super::pairs::{Curvature, Pair};
+use super::saved::Saved;
 use crate::error::{Error, Result};
 
 /// The state of [`Lbfgs`], in host memory and serialisable.
@@ -27,7 +28,7 @@ pub struct LbfgsState {
     pairs: Vec<PairState>,
     first_gradient: f64,
     counts: Counts,
-    stopped: Option<StopReason>,
+    stopped: Option<Termination>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -125,6 +126,57 @@ impl Lbfgs {
             stopped: state.stopped,
         }
     }
+}
+
+impl LbfgsState {
+    /// Its vectors, in an order that depends on its numbers alone.
+    fn vectors_mut(&mut self) -> Vec<&mut TensorData> {
+        let candidate = self.candidate.as_mut().map(|(point, _)| point);
+        let points = [Some(&mut self.current), candidate].into_iter().flatten();
+        let points = points.flat_map(|point| [Some(&mut point.position), point.gradient.as_mut()]);
+        let pairs = self.pairs.iter_mut();
+        let pairs = pairs.flat_map(|pair| [Some(&mut pair.step), Some(&mut pair.change)]);
+        let others = [Some(&mut self.trial), self.direction.as_mut()];
+        points.chain(others).chain(pairs).flatten().collect()
+    }
+}
+
+impl Lbfgs {
+    /// The state for a file.
+    ///
+    /// Errors are those of [`state`](Self::state), and [`Error::Device`] for vectors of another type than
+    /// f32.
+    pub(crate) fn save(&self) -> Result<Saved> {
+        let mut state = self.state()?;
+        let vectors: Result<Vec<Vec<f32>>> = state
+            .vectors_mut()
+            .into_iter()
+            .map(|vector| {
+                std::mem::replace(vector, absent())
+                    .try_into_vec()
+                    .map_err(Error::device)
+            })
+            .collect();
+        Saved::new(&state, vectors?)
+    }
+
+    /// Continues on a device from a state of `count` variables.
+    pub(crate) fn restore(saved: Saved, count: usize, device: &Device) -> Result<Self> {
+        let (mut state, vectors): (LbfgsState, _) = saved.into_parts(count)?;
+        let empty = state.vectors_mut();
+        if empty.len() != vectors.len() {
+            return Err(Saved::incomplete());
+        }
+        for (empty, vector) in empty.into_iter().zip(vectors) {
+            *empty = TensorData::new(vector, [count]);
+        }
+        Ok(Self::resume(state, device))
+    }
+}
+
+/// An empty vector, for one that is kept elsewhere.
+fn absent() -> TensorData {
+    TensorData::new(Vec::<f32>::new(), [0])
 }
 
 fn read(vector: &Tensor<1>) -> Result<TensorData> {

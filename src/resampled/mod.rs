@@ -134,6 +134,19 @@ impl Resampled {
         self
     }
 
+    /// What is kept from one step to the next; nothing where no nearest patches pull.
+    pub(crate) fn memory(&self) -> Vec<u32> {
+        self.nearest.as_ref().map_or_else(Vec::new, Nearest::memory)
+    }
+
+    /// Goes on from what [`memory`](Self::memory) gave; false if it does not fit.
+    pub(crate) fn recall(&self, memory: &[u32]) -> bool {
+        match &self.nearest {
+            Some(nearest) => nearest.recall(memory),
+            None => memory.is_empty(),
+        }
+    }
+
     fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
         self.regions.iter().flat_map(|region| &region.exemplars)
     }

@@ -89,6 +89,37 @@ impl Nearest {
         Some((self.weight, Arc::clone(&state.matches)))
     }
 
+    /// What the term keeps from one step to the next: the mean distance (its bits), the numbers of the
+    /// next search and step, the count of uses, the uses, and the matches.
+    pub(super) fn memory(&self) -> Vec<u32> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbers = [
+            state.mean_distance.to_bits(),
+            state.search,
+            state.step,
+            state.uses.len() as u32,
+        ];
+        [&numbers, &state.uses[..], &state.matches[..]].concat()
+    }
+
+    /// Goes on from what [`memory`](Self::memory) gave; false if that is incomplete.
+    pub(super) fn recall(&self, memory: &[u32]) -> bool {
+        let Some(([distance, search, step, uses], rest)) = memory.split_first_chunk() else {
+            return false;
+        };
+        let Some((uses, matches)) = rest.split_at_checked(*uses as usize) else {
+            return false;
+        };
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State {
+            matches: matches.to_vec().into(),
+            uses: uses.to_vec(),
+            mean_distance: f32::from_bits(*distance),
+            search: *search,
+            step: *step,
+        };
+        true
+    }
+
     fn search(&self, state: &mut State, image: &Planes, exemplar: &Planes, side: usize) {
         let banks: Vec<FilterBank> = (0..BANKS)
             .map(|number| {
@@ -203,6 +234,22 @@ mod tests {
             assert_eq!(position, *found as usize);
         }
         assert!(nearest.state.lock().unwrap().mean_distance < 1e-9);
+    }
+
+    #[test]
+    fn one_that_recalls_goes_on_with_the_same_matches() {
+        let (exemplar, canvas) = (coloured(40, 53, 0.9, 0.7), coloured(40, 53, 0.4, 0.8));
+        let matches = |nearest: &Nearest| nearest.matches(&canvas, &exemplar, 7).unwrap().1;
+        for steps in 0..30 {
+            let (whole, resumed) = (Nearest::new(1.0, 100, 3), Nearest::new(1.0, 100, 3));
+            (0..steps).for_each(|_| drop(matches(&whole)));
+            let memory = whole.memory();
+            assert!(resumed.recall(&memory));
+            (0..14).for_each(|_| assert_eq!(matches(&whole), matches(&resumed)));
+            assert_eq!(whole.memory(), resumed.memory());
+        }
+        let nearest = Nearest::new(1.0, 100, 3);
+        assert!(!nearest.recall(&[1, 2, 3]) && !nearest.recall(&[0, 0, 0, 2, 7]));
     }
 
     #[test]

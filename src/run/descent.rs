@@ -1,12 +1,16 @@
-//! A run in progress: its picture, and the loop through the evaluations of one scale.
+//! A run by L-BFGS: its picture, and the loop through the evaluations of one scale.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::tensor::Tensor;
 
+use super::canvas::{noise_image, resized};
+use super::checkpoint::Keeper;
+use super::saved::{SavedProgress, SavedRun};
+use super::time::{Clock, TimePlan};
 use super::{
-    Control, Counts, KeptPixels, Observer, Point, Preparation, Progress, Record, RunOptions, Term,
-    deadline, enlarged, noise_image,
+    Control, Counts, KeptPixels, Observer, Point, Preparation, Progress, Record, RunOptions,
+    StopReason, Term,
 };
 use crate::backend::guarded;
 use crate::engine::Padding;
@@ -14,23 +18,15 @@ use crate::error::{Error, Result};
 use crate::imaging::{Raster, Size};
 use crate::network::Vgg;
 use crate::objective::Objective;
-use crate::optim::{Lbfgs, Next, StopReason};
+use crate::optim::{Lbfgs, Next, Saved, Termination};
 use crate::random::Purpose;
 
 /// How many of the evaluations left the next scale gets, when `scales` scales are to come. Of two
 /// scales the coarser gets twice as many as the finer, of three the coarsest three times as many as
 /// the finest. Evaluations of coarse scales are cheap, and what they settle need not be done again.
-fn share(left: usize, scales: usize) -> usize {
+pub(super) fn share(left: usize, scales: usize) -> usize {
     let parts = scales * (scales + 1) / 2;
     (left * scales).div_ceil(parts)
-}
-
-/// The share of the time left that the next of `scales` scales gets. Each scale has four times the
-/// pixels of the one before, and as many evaluations as [`share`] gives it.
-fn share_of_time(scales: usize) -> f64 {
-    // The next scale takes `scales` parts, the one after it 4 (scales - 1), and so on.
-    let cost = |later: usize| 4f64.powi(later as i32) * (scales - later) as f64;
-    cost(0) / (0..scales).map(cost).sum::<f64>()
 }
 
 /// Amplitude of the noise at which weights are measured; they hardly depend on it.
@@ -43,78 +39,103 @@ const READ_EVERY: usize = 25;
 pub(super) struct Descent<'a> {
     pub(super) vgg: &'a Vgg,
     pub(super) options: &'a RunOptions,
-    pub(super) begun: Instant,
+    pub(super) clock: Clock,
+    pub(super) time: TimePlan,
+    pub(super) keeper: Keeper,
     pub(super) scales: usize,
     /// The colour around which weights are measured.
     pub(super) mean: Vec<f32>,
     pub(super) kept: Option<KeptPixels>,
     /// The picture so far, at the size of the last scale that was begun.
     pub(super) picture: Raster,
-    /// Whether the picture was read from the device, and is not the one that the run started from.
-    pub(super) read: bool,
+    /// Whether the picture was made by evaluations, and is not the one that the run started from.
+    pub(super) made: bool,
     pub(super) names: Vec<String>,
     pub(super) counts: Counts,
     pub(super) records: Vec<Record>,
 }
 
 impl Descent<'_> {
-    /// Brings the picture to `size` and restores its kept pixels; see [`KeptPixels::put`] for what is
+    /// Resizes the picture and restores its kept pixels; see [`KeptPixels::restore`] for what is
     /// returned.
-    pub(super) fn enlarge(&mut self, size: Size) -> Option<Raster> {
+    pub(super) fn resize(&mut self, size: Size) -> Option<Raster> {
         let wraps = self.vgg.padding() == Padding::Circular;
-        self.picture = enlarged(&self.picture, size, wraps);
+        self.picture = resized(&self.picture, size, wraps);
         let kept = self.kept.as_ref()?;
-        Some(kept.put(&mut self.picture))
+        Some(kept.restore(&mut self.picture))
     }
 
-    /// One scale, and why it ended; none if no evaluations are left for it.
+    /// One scale, from the start or from the `saved` state of its optimiser, and why it ended; none if
+    /// no evaluations are left for it.
     pub(super) fn scale(
         &mut self,
         scale: usize,
         size: Size,
         objective: &mut dyn FnMut(usize) -> Result<Objective>,
         observer: &mut dyn Observer,
+        saved: Option<Saved>,
     ) -> Result<Option<StopReason>> {
-        let left = self.options.evaluations_of_lbfgs() - self.counts.evaluations;
-        let share = share(left, self.scales - scale);
-        if share == 0 {
-            return Ok(None);
-        }
-        let until = self.until(scale);
+        let deadline = self.time.deadline(scale, self.clock.elapsed());
         let started = Instant::now();
+        let device = self.vgg.device();
+        let channels = self.picture.channels();
+        let values = size.pixels() * channels;
+        let shape = [1, channels, size.height, size.width];
+        let allowed = self.options.evaluations_of_lbfgs();
+        let saved = match saved {
+            Some(saved) => Some(guarded(|| Lbfgs::restore(saved, values, device))?),
+            None => None,
+        };
+        // The share is that of the beginning of the scale, also for a run that goes on within it.
+        let made = saved.as_ref().map_or(0, Lbfgs::evaluations);
+        let left = (allowed + made).saturating_sub(self.counts.evaluations);
+        let share = share(left, self.scales - scale);
+        let restored = match saved {
+            None if share == 0 => return Ok(None),
+            None => None,
+            Some(mut lbfgs) => {
+                lbfgs.set_evaluations(Some(share));
+                if let Some(termination) = lbfgs.termination() {
+                    self.save(scale, &lbfgs, shape);
+                    return self.ended(&lbfgs, shape, termination.into()).map(Some);
+                }
+                Some(lbfgs)
+            }
+        };
         observer.prepare(&Preparation {
             scale,
             scales: self.scales,
             size,
         });
-        let device = self.vgg.device();
-        let channels = self.picture.channels();
-        let measuring = (self.options.seed, Purpose::Measurement, scale as u32);
-        let noise = noise_image(size, &self.mean, MEASURING_NOISE, measuring);
-        let objective = guarded(|| {
-            let mut objective = objective(scale)?;
-            objective.normalize(noise.to_tensor(device))?;
-            Ok(objective)
-        })?;
+        let objective = self.objective(scale, size, objective)?;
         self.names = objective.names().map(str::to_owned).collect();
-        let free = self.enlarge(size);
-        let values = size.pixels() * channels;
-        let shape = [1, channels, size.height, size.width];
-        let (mut lbfgs, gate) = guarded(|| {
-            let from = self.picture.to_tensor(device).reshape([values]);
-            let lbfgs = Lbfgs::new(from, self.options.optimiser(share, values))?;
-            Ok((lbfgs, free.map(|free| free.to_tensor(device))))
-        })?;
+        let free = self.resize(size);
+        let gate = guarded(|| Ok(free.map(|free| free.to_tensor(device))))?;
+        let mut lbfgs = match restored {
+            Some(lbfgs) => lbfgs,
+            None => guarded(|| {
+                let from = self.picture.to_tensor(device).reshape([values]);
+                Lbfgs::new(from, self.options.optimiser(share, values))
+            })?,
+        };
+        let mut prepared = None;
+        let first = lbfgs.evaluations();
         let reason = loop {
             let next = guarded(|| step(&objective, &mut lbfgs, shape, gate.as_ref()))?;
             self.counts.evaluations += 1;
-            if lbfgs.evaluations() == 1 {
+            if prepared.is_none() {
                 self.counts.preparing += started.elapsed();
+                prepared = Some(Instant::now());
             }
+            if let Some(prepared) = prepared {
+                let after_first = lbfgs.evaluations() - first - 1;
+                self.time.measured(scale, after_first, prepared.elapsed());
+            }
+            let elapsed = self.clock.elapsed();
             self.records.push(Record {
                 scale,
                 evaluation: self.counts.evaluations,
-                elapsed: self.begun.elapsed(),
+                elapsed,
                 terms: lbfgs.values().to_vec(),
             });
             let terms: Vec<Term> = self
@@ -128,51 +149,106 @@ impl Descent<'_> {
                 scales: self.scales,
                 size,
                 evaluation: self.counts.evaluations,
-                evaluations: self.options.evaluations_of_lbfgs(),
-                elapsed: self.begun.elapsed(),
+                evaluations: allowed,
+                elapsed,
                 terms: &terms,
                 point: Point::Best(&lbfgs),
                 channels,
             };
             let control = observer.observe(&progress);
-            let late = until.is_some_and(|until| progress.elapsed >= until);
             match next {
-                Next::Stop(reason) => break reason,
-                _ if control == Control::Stop => {
-                    lbfgs.stop();
-                    break StopReason::Asked;
+                Next::Stop(Termination::NotFinite) => {
+                    return Err(Error::NotFinite {
+                        what: format!("the objective at the start of scale {}", scale + 1),
+                        value: f32::NAN,
+                    });
                 }
+                Next::Stop(termination) => break termination.into(),
+                _ if control == Control::Stop => break StopReason::Stopped,
                 // After two, so that every scale takes a step whatever the clock says.
-                _ if late && lbfgs.evaluations() > 1 => break StopReason::Time,
+                _ if lbfgs.evaluations() > 1 && self.time.is_over(scale, deadline, elapsed) => {
+                    break StopReason::Time;
+                }
                 _ if lbfgs.evaluations() % READ_EVERY == 0 => self.read(&lbfgs, shape)?,
                 _ => {}
             }
+            if self.keeper.is_due() {
+                self.save(scale, &lbfgs, shape);
+            }
         };
-        self.counts.restarts += lbfgs.restarts();
-        self.counts.iterations += lbfgs.iterations();
-        if reason == StopReason::NotFinite {
-            return Err(Error::NotFinite {
-                what: format!("the objective at the start of scale {}", scale + 1),
-                value: f32::NAN,
-            });
-        }
-        self.read(&lbfgs, shape)?;
-        Ok(Some(reason))
+        self.save(scale, &lbfgs, shape);
+        self.ended(&lbfgs, shape, reason).map(Some)
     }
 
-    /// When a scale is to end, counted from the beginning of the run.
-    fn until(&self, scale: usize) -> Option<Duration> {
-        let share = share_of_time(self.scales - scale);
-        let limit = self.options.time_limit?;
-        Some(deadline(limit, self.begun.elapsed(), share))
+    /// The objective of a scale, its weights measured at noise.
+    fn objective(
+        &self,
+        scale: usize,
+        size: Size,
+        objective: &mut dyn FnMut(usize) -> Result<Objective>,
+    ) -> Result<Objective> {
+        let measuring = (self.options.seed, Purpose::Measurement, scale as u32);
+        let noise = noise_image(size, &self.mean, MEASURING_NOISE, measuring);
+        guarded(|| {
+            let mut objective = objective(scale)?;
+            objective.normalize(noise.to_tensor(self.vgg.device()))?;
+            Ok(objective)
+        })
+    }
+
+    /// The end of a scale: its best point is the picture.
+    fn ended(
+        &mut self,
+        lbfgs: &Lbfgs,
+        shape: [usize; 4],
+        reason: StopReason,
+    ) -> Result<StopReason> {
+        self.counts.restarts += lbfgs.restarts();
+        self.counts.iterations += lbfgs.iterations();
+        self.read(lbfgs, shape)?;
+        Ok(reason)
     }
 
     /// Takes the best point so far as the picture.
     fn read(&mut self, lbfgs: &Lbfgs, shape: [usize; 4]) -> Result<()> {
-        self.picture = guarded(|| Raster::from_tensor(lbfgs.point().reshape(shape)))?;
-        self.read = true;
+        self.picture = best(lbfgs, shape)?;
+        self.made = true;
         Ok(())
     }
+
+    fn save(&mut self, scale: usize, lbfgs: &Lbfgs, shape: [usize; 4]) {
+        let Self {
+            keeper,
+            counts,
+            clock,
+            names,
+            records,
+            ..
+        } = self;
+        keeper.save(|identity| {
+            guarded(|| {
+                Ok(SavedRun {
+                    identity,
+                    progress: SavedProgress {
+                        scale,
+                        counts: *counts,
+                        elapsed: clock.elapsed(),
+                        names: names.clone(),
+                    },
+                    records: records.clone(),
+                    picture: best(lbfgs, shape)?,
+                    start: None,
+                    optimiser: lbfgs.save()?,
+                    memory: Vec::new(),
+                })
+            })
+        });
+    }
+}
+
+/// The best point so far as a picture.
+fn best(lbfgs: &Lbfgs, shape: [usize; 4]) -> Result<Raster> {
+    guarded(|| Raster::from_tensor(lbfgs.point().reshape(shape)))
 }
 
 /// One evaluation, told to the optimiser.

@@ -24,6 +24,7 @@ pub struct Inpainting {
 }
 
 /// The picture and the mask on the host.
+#[derive(Clone)]
 pub(crate) struct KeptPixels {
     picture: Raster,
     /// One channel.
@@ -64,16 +65,24 @@ impl Inpainting {
 }
 
 impl KeptPixels {
+    /// Both pictures, for [`Raster::fingerprint`].
+    pub(super) fn rasters(&self) -> [(&'static str, &Raster); 2] {
+        [
+            ("the picture to fill", &self.picture),
+            ("the mask", &self.mask),
+        ]
+    }
+
     /// Keeps the pixels of `picture` that a `mask` of the same size shows black.
     pub(crate) fn new(picture: Raster, mask: Raster) -> Self {
         Self { picture, mask }
     }
 
-    /// Puts the pixels that stay into a picture of any size.
+    /// Restores the kept pixels in a picture of any size.
     ///
     /// Returns one channel that is 0 at these pixels and 1 elsewhere. Multiplied by it, a gradient
     /// vanishes at the pixels that stay, and an optimiser never changes a variable without gradient.
-    pub(super) fn put(&self, picture: &mut Raster) -> Raster {
+    pub(super) fn restore(&self, picture: &mut Raster) -> Raster {
         let mut free = self.mask.resized(picture.size());
         let kept = self.picture.resized(picture.size());
         let pixels = picture

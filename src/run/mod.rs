@@ -4,17 +4,29 @@
 //! [`RunOptions`] says how long, an [`Observer`] watches, and an
 //! [`Outcome`] is the result.
 
+mod canvas;
+mod checkpoint;
 mod descent;
+mod identity;
 pub(crate) mod inpainting;
 pub(crate) mod observer;
 pub(crate) mod options;
 pub(crate) mod outcome;
+mod saved;
 mod schedule;
 mod stochastic;
+mod stop_reason;
+mod time;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
+pub use self::checkpoint::Checkpoint;
+use self::checkpoint::Keeper;
 use self::descent::Descent;
+pub(crate) use self::identity::Identity;
 pub(crate) use self::inpainting::{Inpainting, KeptPixels};
 use self::observer::Point;
 pub(crate) use self::observer::{Control, Observer, Progress};
@@ -22,47 +34,20 @@ pub use self::observer::{Preparation, Term};
 pub(crate) use self::options::{RunOptions, run_setters};
 pub(crate) use self::outcome::Outcome;
 pub use self::outcome::Record;
+use self::saved::SavedRun;
 pub(crate) use self::schedule::Schedule;
-pub(crate) use self::stochastic::{MARGIN, StochasticPlan, run_stochastic};
-use crate::error::{Error, Result};
+pub(crate) use self::stochastic::{Estimate, MARGIN, StochasticPlan, run_stochastic};
+pub use self::stop_reason::StopReason;
+use self::time::{Clock, Cost, TimePlan};
+use crate::error::{Error, FileUse, Result};
 use crate::imaging::{Format, Raster, Size};
 use crate::network::Vgg;
 use crate::objective::Objective;
-use crate::optim::StopReason;
-use crate::random::{self, Purpose};
-
-/// Noise around a mean colour: where runs start, and where weights are measured.
-fn noise_image(
-    size: Size,
-    mean: &[f32],
-    amplitude: f64,
-    (seed, purpose, index): (u64, Purpose, u32),
-) -> Raster {
-    let numbers = random::normal(seed, purpose, index, size.pixels() * mean.len());
-    let values = numbers
-        .into_iter()
-        .zip(mean.iter().cycle())
-        .map(|(number, mean)| mean + amplitude as f32 * number)
-        .collect();
-    Raster::new(size, mean.len(), values)
-}
-
-/// When a scale ends, counted from the beginning of the run: it has `share` of what is left of `limit`.
-fn deadline(limit: Duration, elapsed: Duration, share: f64) -> Duration {
-    let left = limit.saturating_sub(elapsed).as_secs_f64();
-    Duration::try_from_secs_f64(elapsed.as_secs_f64() + left * share).unwrap_or(Duration::MAX)
-}
-
-/// A picture brought to another size; one that `wraps` is resized as if it repeated without end.
-fn enlarged(picture: &Raster, size: Size, wraps: bool) -> Raster {
-    match wraps {
-        true => picture.resized_periodic(size),
-        false => picture.resized(size),
-    }
-}
 
 /// What a run by L-BFGS goes through.
 pub(crate) struct RunPlan {
+    /// When the task began.
+    pub(crate) begun: Instant,
     /// The sizes it goes through, coarse to fine.
     pub(crate) sizes: Vec<Size>,
     /// What it starts from.
@@ -73,13 +58,19 @@ pub(crate) struct RunPlan {
     pub(crate) formats: Vec<Format>,
     /// Pixels that stay as they are, of the last size.
     pub(crate) kept: Option<KeptPixels>,
+    /// What the run is given beside what it starts from and keeps, if it is saved or resumed.
+    pub(crate) identity: Option<Identity>,
 }
+
+/// How many evaluations of an objective of networks take as long as preparing it: weights are measured
+/// in about two, and targets in the forward halves of some more.
+const PREPARING: f64 = 4.0;
 
 /// Runs as planned. `objective` makes what is minimised at scale number `i`; its weights are
 /// measured here, at noise.
 ///
-/// If the device fails during the run, the run ends with the last picture that was read from it, if
-/// there is one: [`StopReason::Device`].
+/// An error after a picture was made ends the run with the last picture that was read from the device:
+/// [`StopReason::Failed`].
 pub(crate) fn run(
     vgg: &Vgg,
     plan: RunPlan,
@@ -87,60 +78,106 @@ pub(crate) fn run(
     observer: &mut dyn Observer,
     mut objective: impl FnMut(usize) -> Result<Objective>,
 ) -> Result<Outcome> {
-    let begun = Instant::now();
     let RunPlan {
+        begun,
         sizes,
         start,
         mean,
         formats,
         kept,
+        identity,
     } = plan;
+    let identity = identity.map(|identity| identity.with_pictures(&start, kept.as_ref()));
+    let saved = SavedRun::to_resume(options, identity.as_ref())?;
+    let scales = sizes.len();
     let mut descent = Descent {
         vgg,
         options,
-        begun,
-        scales: sizes.len(),
+        clock: Clock::new(begun, Duration::ZERO),
+        time: time_plan(options, &sizes),
+        keeper: Keeper::new(options.checkpoint.as_ref(), identity)?,
+        scales,
         mean,
         kept,
         picture: start,
-        read: false,
+        made: false,
         names: Vec::new(),
         counts: Counts::default(),
         records: Vec::new(),
     };
+    let mut resumed = None;
+    if let Some(saved) = saved {
+        let size = sizes.get(saved.progress.scale).copied();
+        saved.check(size, descent.picture.channels())?;
+        let progress = saved.progress;
+        descent.clock = Clock::new(begun, progress.elapsed);
+        (descent.picture, descent.made) = (saved.picture, true);
+        (descent.names, descent.counts) = (progress.names, progress.counts);
+        descent.records = saved.records;
+        resumed = Some((progress.scale, saved.optimiser));
+    }
+    let first = resumed.as_ref().map_or(0, |(scale, _)| *scale);
     let mut stop = StopReason::Evaluations;
     let mut failure = None;
-    for (scale, &size) in sizes.iter().enumerate() {
-        match descent.scale(scale, size, &mut objective, observer) {
+    for (scale, &size) in sizes.iter().enumerate().skip(first) {
+        let state = resumed.take().map(|(_, optimiser)| optimiser);
+        if state.is_none() && !descent.time.affords(scale, descent.clock.elapsed()) {
+            stop = StopReason::Time;
+            break;
+        }
+        match descent.scale(scale, size, &mut objective, observer, state) {
             Ok(None) => break,
             Ok(Some(reason)) => stop = reason,
-            Err(Error::Device(reason)) if descent.read => {
-                stop = StopReason::Device;
-                failure = Some(reason);
+            Err(error) if descent.made && !is_of_checkpoint(&error) => {
+                stop = StopReason::Failed;
+                failure = Some(Arc::new(error));
             }
             Err(error) => return Err(error),
         }
-        if matches!(stop, StopReason::Asked | StopReason::Device) {
+        if matches!(stop, StopReason::Stopped | StopReason::Failed) {
             break;
         }
     }
     if let Some(&size) = sizes.last() {
         // Stopped before the last scale: the picture has the size asked for all the same.
-        descent.enlarge(size);
+        descent.resize(size);
     }
     vgg.release_buffers();
-    Ok(Outcome::new(
-        (descent.picture, formats),
-        vgg.device().clone(),
-        (stop, failure),
-        descent.counts,
-        begun.elapsed(),
-        descent.names,
-        descent.records,
-    ))
+    Ok(Outcome {
+        picture: descent.picture,
+        formats,
+        device: vgg.device().clone(),
+        stop,
+        failure,
+        checkpoint_failure: descent.keeper.into_failure().map(Arc::new),
+        counts: descent.counts,
+        elapsed: descent.clock.elapsed(),
+        names: descent.names,
+        records: descent.records,
+    })
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// Whether a run that is to go on could not begin, which no picture makes up for.
+fn is_of_checkpoint(error: &Error) -> bool {
+    let wanted = FileUse::Checkpoint;
+    matches!(error, Error::File { wanted: found, .. } if *found == wanted)
+}
+
+/// The time limit of a run, shared out by the evaluations that scales get if none is cut short.
+fn time_plan(options: &RunOptions, sizes: &[Size]) -> TimePlan {
+    let mut left = options.evaluations_of_lbfgs();
+    let costs = sizes.iter().enumerate().map(|(scale, size)| {
+        let evaluations = descent::share(left, sizes.len() - scale);
+        left -= evaluations;
+        Cost {
+            pixels: size.pixels(),
+            evaluations,
+        }
+    });
+    TimePlan::new(options.time_limit, costs.collect(), PREPARING)
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     pub(crate) evaluations: usize,
     pub(crate) iterations: usize,
@@ -155,7 +192,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::loss::{Loss, Measured, Observation, TotalVariation};
+    use crate::loss::{Custom, Loss, Measured, Observation, TotalVariation};
     use crate::network::RandomVgg;
 
     /// Counts how often it is measured, and panics from then on as a backend does whose device is
@@ -173,7 +210,7 @@ mod tests {
         }
     }
 
-    fn failing_after(good: usize) -> Result<Outcome> {
+    fn two_scales(objective: impl Fn(&Vgg, usize) -> Result<Objective>) -> Result<Outcome> {
         let vgg = RandomVgg::vgg16().init(&crate::device::by_name("flex")?)?;
         let size = Size::new(12, 10);
         let options = RunOptions {
@@ -181,18 +218,63 @@ mod tests {
             ..RunOptions::default()
         };
         let plan = RunPlan {
+            begun: Instant::now(),
             sizes: vec![size.halved(1), size],
             start: options.starting_noise(size.halved(1), &[0.5; 3]),
             mean: vec![0.5; 3],
             formats: Vec::new(),
             kept: None,
+            identity: None,
         };
+        run(&vgg, plan, &options, &mut (), |scale| {
+            objective(&vgg, scale)
+        })
+    }
+
+    fn failing_after(good: usize) -> Result<Outcome> {
         let measured = Arc::new(AtomicUsize::new(0));
-        run(&vgg, plan, &options, &mut (), |_| {
+        two_scales(|vgg, _| {
             let measured = Arc::clone(&measured);
             let loss = Failing { measured, good };
-            Ok(Objective::new(&vgg).at_image("failing", 1.0, loss))
+            Ok(Objective::new(vgg).at_image("failing", 1.0, loss))
         })
+    }
+
+    /// An error of a user's loss, and values that are not finite, at the second scale.
+    #[test]
+    fn a_run_that_fails_at_a_later_scale_keeps_the_scale_before() {
+        let refusing = |scale: usize| match scale {
+            0 => Ok(()),
+            _ => Err(Error::option("a loss", "refusing", "others")),
+        };
+        let not_finite = || Custom::new(|map| map.sum().mul_scalar(f32::NAN));
+        for refuses in [true, false] {
+            let outcome = two_scales(|vgg, scale| {
+                if refuses {
+                    refusing(scale)?;
+                }
+                let objective = Objective::new(vgg).at_image("variation", 1.0, TotalVariation);
+                Ok(match scale {
+                    0 => objective,
+                    _ => objective.at_image("not finite", 1.0, not_finite()),
+                })
+            })
+            .unwrap();
+            assert_eq!(outcome.stop_reason(), StopReason::Failed);
+            let failure = outcome.failure().unwrap();
+            match refuses {
+                true => assert!(matches!(failure, Error::InvalidOption { .. })),
+                false => assert!(matches!(failure, Error::NotFinite { .. }), "{failure}"),
+            }
+            assert_eq!(outcome.picture().width(), 12);
+            assert!(
+                outcome
+                    .picture()
+                    .as_raw()
+                    .iter()
+                    .all(|value| value.is_finite())
+            );
+        }
     }
 
     #[test]
@@ -200,8 +282,9 @@ mod tests {
         // The first scale may use two thirds of 200 evaluations, and one more measures weights.
         for good in [30, 100, 150] {
             let outcome = failing_after(good).unwrap();
-            assert_eq!(outcome.stop_reason(), StopReason::Device);
-            assert_eq!(outcome.failure(), Some("the device is lost"));
+            assert_eq!(outcome.stop_reason(), StopReason::Failed);
+            let failure = outcome.failure().unwrap();
+            assert_eq!(failure.to_string(), "the device failed: the device is lost");
             assert!(outcome.evaluations() < good && outcome.evaluations() + 3 >= good);
             let picture = outcome.picture();
             assert_eq!((picture.width(), picture.height()), (12, 10));
@@ -221,6 +304,6 @@ mod tests {
                 "{good}"
             );
         }
-        assert_eq!(failing_after(usize::MAX).unwrap().failure(), None);
+        assert!(failing_after(usize::MAX).unwrap().failure().is_none());
     }
 }

@@ -1,12 +1,13 @@
 //! How long and through which sizes a task runs.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
-use super::noise_image;
-use super::stochastic::add_noise;
+use super::canvas::{add_noise, noise_image};
+use super::checkpoint::Checkpoint;
 use crate::error::{Error, Result, at_least_one, not_negative};
 use crate::imaging::{Raster, Scales, Size};
 use crate::optim::{LbfgsOptions, LbfgsSettings};
@@ -35,9 +36,11 @@ pub struct RunOptions {
     /// With resampled filters 120 at each size of a texture, and 120 at the first to 50 at the last
     /// size of a style.
     pub evaluations: Option<usize>,
-    /// The longest time that a run may take. It ends earlier when its evaluations are used. Each
-    /// scale gets the share of time that it would take of an unlimited run, so that the last scale is
-    /// reached with time left. Default: none.
+    /// The longest time that a run may take, with the time before it was resumed. It ends earlier when
+    /// its evaluations are used. Each scale gets the share of the time left that it would take of an
+    /// unlimited run, so that the last scale is reached with time left. A scale whose first step would
+    /// end too late is left out, and the picture enlarged. The first scale takes one step whatever the
+    /// limit. Default: none.
     pub time_limit: Option<Duration>,
     /// The sizes it goes through.
     pub scales: Scales,
@@ -51,6 +54,23 @@ pub struct RunOptions {
     pub bounds: Option<(f64, f64)>,
     /// Settings of L-BFGS, where a task uses it.
     pub lbfgs: LbfgsSettings,
+    /// Where the run saves its state. Default: none. Serde leaves it out.
+    #[serde(skip)]
+    pub checkpoint: Option<Checkpoint>,
+    /// A [checkpoint](Checkpoint) to go on from, with the same inputs and options. The run ends with the
+    /// picture and the records that it would have had without the interruption, bit for bit, on the same
+    /// device with the same number of threads.
+    ///
+    /// Evaluations, the time limit, the checkpoint and the observer may be others. With more evaluations a
+    /// finished run goes on at its last scale; finished scales are not made again. At a single size by
+    /// L-BFGS that is, bit for bit, a run that had as many from the beginning. Otherwise it is not, since
+    /// evaluations are shared out among scales and rates of resampled filters fall with them.
+    ///
+    /// Another version of the crate, task, device, network, input, or any other option is refused
+    /// ([`Error::OtherRun`]). Default: none. Serde leaves it out.
+    #[serde(skip)]
+    #[setters(into)]
+    pub resume: Option<PathBuf>,
 }
 
 impl Default for RunOptions {
@@ -63,6 +83,8 @@ impl Default for RunOptions {
             noise: 0.1,
             bounds: None,
             lbfgs: LbfgsSettings::default(),
+            checkpoint: None,
+            resume: None,
         }
     }
 }
@@ -142,6 +164,20 @@ macro_rules! run_setters {
             #[must_use]
             pub fn with_scales(mut self, scales: crate::imaging::Scales) -> Self {
                 self.run.scales = scales;
+                self
+            }
+
+            /// Sets [`RunOptions::checkpoint`](crate::RunOptions::checkpoint).
+            #[must_use]
+            pub fn with_checkpoint(mut self, checkpoint: crate::run::Checkpoint) -> Self {
+                self.run.checkpoint = Some(checkpoint);
+                self
+            }
+
+            /// Sets [`RunOptions::resume`](crate::RunOptions::resume).
+            #[must_use]
+            pub fn with_resume(mut self, checkpoint: impl Into<std::path::PathBuf>) -> Self {
+                self.run.resume = Some(checkpoint.into());
                 self
             }
         }

@@ -1,28 +1,29 @@
 //! What a run leaves: the image, and how it went.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use burn::tensor::{Device, Tensor};
 use image::{DynamicImage, Rgb32FImage};
 
-use super::Counts;
-use crate::error::Result;
+use super::{Counts, StopReason};
+use crate::error::{Error, Result};
 use crate::file::IfExists;
 use crate::imaging::{Depth, Format, Picture, Raster, encoded, save};
-use crate::optim::StopReason;
 
 /// The result of a task.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    picture: Raster,
-    formats: Vec<Format>,
-    device: Device,
-    stop: StopReason,
-    failure: Option<String>,
-    counts: Counts,
-    elapsed: Duration,
-    names: Vec<String>,
-    records: Vec<Record>,
+    pub(super) picture: Raster,
+    pub(super) formats: Vec<Format>,
+    pub(super) device: Device,
+    pub(super) stop: StopReason,
+    pub(super) failure: Option<Arc<Error>>,
+    pub(super) checkpoint_failure: Option<Arc<Error>>,
+    pub(super) counts: Counts,
+    pub(super) elapsed: Duration,
+    pub(super) names: Vec<String>,
+    pub(super) records: Vec<Record>,
 }
 
 /// The loss after one evaluation.
@@ -56,28 +57,6 @@ impl From<&Outcome> for Picture {
 }
 
 impl Outcome {
-    pub(super) fn new(
-        (picture, formats): (Raster, Vec<Format>),
-        device: Device,
-        (stop, failure): (StopReason, Option<String>),
-        counts: Counts,
-        elapsed: Duration,
-        names: Vec<String>,
-        records: Vec<Record>,
-    ) -> Self {
-        Self {
-            picture,
-            formats,
-            device,
-            stop,
-            failure,
-            counts,
-            elapsed,
-            names,
-            records,
-        }
-    }
-
     /// The image with 8 bits a channel, clipped to 0..=1. Of a stack of maps it is the first map.
     #[must_use]
     pub fn image(&self) -> DynamicImage {
@@ -139,16 +118,25 @@ impl Outcome {
         save(&self.image(), path, if_exists)
     }
 
-    /// Why the last scale ended.
+    /// Why the run ended.
     #[must_use]
     pub fn stop_reason(&self) -> StopReason {
         self.stop
     }
 
-    /// What the device said when it failed, if that is why the run ended.
+    /// The error that ended the run after a picture was made. The image is then the last one that was
+    /// read from the device, at most 25 evaluations old; by resampled filters it is that of the last
+    /// step.
     #[must_use]
-    pub fn failure(&self) -> Option<&str> {
+    pub fn failure(&self) -> Option<&Error> {
         self.failure.as_deref()
+    }
+
+    /// Why the last [checkpoint](crate::RunOptions::checkpoint) could not be written, if it could not.
+    /// The file, if there is one, is then of an earlier evaluation.
+    #[must_use]
+    pub fn checkpoint_failure(&self) -> Option<&Error> {
+        self.checkpoint_failure.as_deref()
     }
 
     /// Evaluations made.
@@ -169,14 +157,14 @@ impl Outcome {
         self.counts.restarts
     }
 
-    /// How long the run took.
+    /// How long the run took, with the time before it was resumed.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
     /// How much of [`elapsed`](Self::elapsed) passed from the beginning of each scale to the end of
-    /// its first evaluation, over all scales. Targets and weights are measured then. A GPU also
+    /// its first evaluation, over all scales; a run that is resumed prepares its scale once more. Targets and weights are measured then. A GPU also
     /// compiles kernels and tries them out, unless an earlier run left them in the cache.
     #[must_use]
     pub fn preparing(&self) -> Duration {

@@ -20,8 +20,8 @@ impl Schedule {
         let last = (factors.len() - 1).max(1) as f64;
         let (first_steps, last_steps) = self.steps;
         let steps = (0..factors.len()).map(|number| {
-            let place = number as f64 / last;
-            (first_steps * (last_steps / first_steps).powf(place)).round()
+            let position = number as f64 / last;
+            (first_steps * (last_steps / first_steps).powf(position)).round()
         });
         let steps: Vec<f64> = steps.collect();
         let sum: f64 = steps.iter().sum();

@@ -22,6 +22,8 @@ pub(super) fn paint(
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     let ContentPicture {
+        begun,
+        identity,
         picture,
         mask,
         formats,
@@ -49,6 +51,8 @@ pub(super) fn paint(
         (None, StyleStart::Noise) => options.run.starting_noise(sizes[0], &mean),
     };
     let plan = RunPlan {
+        begun,
+        identity,
         sizes,
         start,
         mean,

@@ -4,6 +4,8 @@ mod layers;
 mod resampled;
 mod tint;
 
+use std::time::Instant;
+
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,7 @@ use crate::error::{Error, Result, not_negative, positive, unknown_name};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Format, Picture, Raster, Size, luma, matched, with_luma};
 use crate::network::{Layer, Vgg};
-use crate::run::{Observer, Outcome, RunOptions, run_setters};
+use crate::run::{Identity, Observer, Outcome, RunOptions, run_setters};
 use crate::terms::Statistics;
 
 /// What style transfer starts from, unless it is given a [picture](StyleOptions::start_picture).
@@ -216,6 +218,7 @@ pub fn transfer_style(
     options: &StyleOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    let begun = Instant::now();
     options.check()?;
     let content = content.into();
     let formats = content.formats();
@@ -231,7 +234,16 @@ pub fn transfer_style(
         let allowed = "those of the style, for pictures of other than three channels";
         return Err(Error::option("colours", "those of the content", allowed));
     }
-    let style = style.brought_to(|own| style_size(own, size, options.style_scale));
+    let identity = Identity::of(vgg, "style", (options, &options.run), || {
+        let mut inputs = vec![
+            ("the content picture", content.fingerprint()),
+            ("the style picture", style.fingerprint()),
+        ];
+        let mask = mask.as_ref().map(Raster::fingerprint);
+        inputs.extend(mask.map(|mask| ("the content mask", mask)));
+        inputs
+    });
+    let style = style.resized_by(|own| style_size(own, size, options.style_scale));
     let coloured = content.resized(size);
     let (picture, style) = match options.colours {
         Colours::Style => (coloured.clone(), style),
@@ -240,12 +252,14 @@ pub fn transfer_style(
             (coloured.clone(), style)
         }
         Colours::Luminance => {
-            let light = luma(&coloured);
+            let luminance = luma(&coloured);
             let style = style.changed(|picture| luma(&matched(picture, &coloured)));
-            (light, style)
+            (luminance, style)
         }
     };
     let content = ContentPicture {
+        begun,
+        identity,
         picture,
         mask,
         formats,
@@ -262,6 +276,9 @@ pub fn transfer_style(
 
 /// The content picture at the result's size, the mask of where it counts, and its pixel types.
 struct ContentPicture {
+    /// When the task began.
+    begun: Instant,
+    identity: Option<Identity>,
     picture: Raster,
     mask: Option<Raster>,
     formats: Vec<Format>,

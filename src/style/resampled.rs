@@ -7,8 +7,10 @@ use crate::error::Result;
 use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
-use crate::resampled::{Content, Guide, Painting, Resampled, planes};
-use crate::run::{KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic};
+use crate::resampled::{Content, Guide, Painting, Planes, Resampled, planes};
+use crate::run::{
+    Estimate, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
+};
 use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
 const SCHEDULE: Schedule = Schedule {
@@ -39,6 +41,8 @@ pub(super) fn paint(
     refuse_total_variation(options.total_variation_weight)?;
     let seed = seed_of(vgg)?;
     let ContentPicture {
+        begun,
+        identity,
         picture,
         mask,
         formats,
@@ -63,6 +67,8 @@ pub(super) fn paint(
         .regions(size)
         .map(|mask| KeptPixels::new(picture.clone(), mask));
     let plan = StochasticPlan {
+        begun,
+        identity,
         levels,
         start,
         formats,
@@ -83,8 +89,7 @@ pub(super) fn paint(
             true => Guide::of(&content),
             false => Guide::with_contours(&content, &planes(canvas)),
         };
-        let place = (level.size, margin);
-        let target = Resampled::new(style, level.factor, place, wraps, seed);
+        let target = Resampled::new(style, level.factor, (level.size, margin), wraps, seed);
         let mask = mask
             .as_ref()
             .map(|mask| mask.resized(level.size).with_margin(margin));
@@ -93,9 +98,21 @@ pub(super) fn paint(
             style: target.guided(guide),
             weight,
         };
-        Box::new(move |image, step| {
-            let (values, gradient) = painting.distance(image, step);
-            (values.to_vec(), gradient)
-        })
+        Box::new(painting)
     })
+}
+
+impl Estimate for Painting {
+    fn estimate(&self, image: &Planes, step: u32) -> (Vec<f64>, Planes) {
+        let (values, gradient) = self.distance(image, step);
+        (values.to_vec(), gradient)
+    }
+
+    fn memory(&self) -> Vec<u32> {
+        self.style.memory()
+    }
+
+    fn recall(&self, memory: &[u32]) -> bool {
+        self.style.recall(memory)
+    }
 }

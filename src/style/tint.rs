@@ -14,13 +14,13 @@ const BINS: usize = 64;
 /// Each region has the colours of its own style; beyond all of them the picture stays as it is.
 pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) -> Raster {
     let weights = luma_weights(picture.channels());
-    let light = |pixel: &[f32]| -> f32 { pixel.iter().zip(&weights).map(|(a, b)| a * b).sum() };
-    let mut lights: Vec<f32> = picture.pixels().map(light).collect();
-    let amplitude = dither * Raster::new(picture.size(), 1, lights.clone()).deviation();
+    let luminance = |pixel: &[f32]| -> f32 { pixel.iter().zip(&weights).map(|(a, b)| a * b).sum() };
+    let mut luminances: Vec<f32> = picture.pixels().map(luminance).collect();
+    let amplitude = dither * Raster::new(picture.size(), 1, luminances.clone()).deviation();
     if amplitude > 0.0 {
-        let noise = random::normal(seed, Purpose::Dither, 0, lights.len());
-        for (light, noise) in lights.iter_mut().zip(noise) {
-            *light += amplitude as f32 * noise;
+        let noise = random::normal(seed, Purpose::Dither, 0, luminances.len());
+        for (luminance, noise) in luminances.iter_mut().zip(noise) {
+            *luminance += amplitude as f32 * noise;
         }
     }
     let mut tinted = picture.clone();
@@ -30,17 +30,18 @@ pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) 
             let mask = region.as_ref().map(|mask| mask.values()[*pixel]);
             mask.is_none_or(is_white)
         };
-        let ranked = ranked((0..lights.len()).filter(counts).collect(), &lights);
-        let table = table(&mixture, light);
+        let ranked = ranked((0..luminances.len()).filter(counts).collect(), &luminances);
+        let table = table(&mixture, luminance);
         let mut pixels: Vec<&mut [f32]> = tinted.pixels_mut().collect();
         for (rank, pixel) in ranked.iter().enumerate() {
-            let place = (rank as f32 + 0.5) / ranked.len() as f32 * BINS as f32 - 0.5;
-            let place = place.clamp(0.0, BINS as f32 - 1.0);
-            let (bin, part) = ((place as usize).min(BINS - 2), place);
-            let part = part - bin as f32;
+            // Between the middles of two bins, the colour is interpolated.
+            let position = (rank as f32 + 0.5) / ranked.len() as f32 * BINS as f32 - 0.5;
+            let position = position.clamp(0.0, BINS as f32 - 1.0);
+            let bin = (position as usize).min(BINS - 2);
+            let fraction = position - bin as f32;
             let colours = table[bin].iter().zip(&table[bin + 1]);
             for (value, (below, above)) in pixels[*pixel].iter_mut().zip(colours) {
-                *value = below + part * (above - below);
+                *value = below + fraction * (above - below);
             }
         }
     }
@@ -48,13 +49,13 @@ pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) 
 }
 
 /// Pixels in the order of their luminance.
-fn ranked(mut pixels: Vec<usize>, lights: &[f32]) -> Vec<usize> {
-    pixels.sort_by(|a, b| lights[*a].total_cmp(&lights[*b]));
+fn ranked(mut pixels: Vec<usize>, luminances: &[f32]) -> Vec<usize> {
+    pixels.sort_by(|a, b| luminances[*a].total_cmp(&luminances[*b]));
     pixels
 }
 
 /// The mean colours of a mixture's pixels, dark to light; each bin has as many of them.
-fn table(mixture: &HostMixture<'_>, light: impl Fn(&[f32]) -> f32) -> Vec<Vec<f32>> {
+fn table(mixture: &HostMixture<'_>, luminance: impl Fn(&[f32]) -> f32) -> Vec<Vec<f32>> {
     let channels = mixture
         .members
         .first()
@@ -62,20 +63,20 @@ fn table(mixture: &HostMixture<'_>, light: impl Fn(&[f32]) -> f32) -> Vec<Vec<f3
     let mut table = vec![vec![0.0; channels]; BINS];
     let mut shares = vec![0.0; BINS];
     for member in &mixture.members {
-        let lights: Vec<f32> = member.picture.pixels().map(&light).collect();
+        let luminances: Vec<f32> = member.picture.pixels().map(&luminance).collect();
         let counts = |pixel: &usize| {
             let mask = member.mask.as_ref().map(|mask| mask.values()[*pixel]);
             mask.is_none_or(is_white)
         };
-        let ranked = ranked((0..lights.len()).filter(counts).collect(), &lights);
+        let ranked = ranked((0..luminances.len()).filter(counts).collect(), &luminances);
         let pixels: Vec<&[f32]> = member.picture.pixels().collect();
         for bin in 0..BINS {
             // At least one pixel, also of pictures with fewer than bins.
-            let place = |bin: usize| bin * ranked.len() / BINS;
-            let first = place(bin).min(ranked.len().saturating_sub(1));
-            let members = &ranked[first..place(bin + 1).max(first + 1).min(ranked.len())];
-            for pixel in members {
-                let share = member.share as f32 / members.len() as f32;
+            let start = |bin: usize| bin * ranked.len() / BINS;
+            let first = start(bin).min(ranked.len().saturating_sub(1));
+            let in_bin = &ranked[first..start(bin + 1).max(first + 1).min(ranked.len())];
+            for pixel in in_bin {
+                let share = member.share as f32 / in_bin.len() as f32;
                 shares[bin] += share;
                 for (sum, value) in table[bin].iter_mut().zip(pixels[*pixel]) {
                     *sum += share * value;

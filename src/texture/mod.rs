@@ -2,6 +2,8 @@
 
 mod resampled;
 
+use std::time::Instant;
+
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +12,7 @@ use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
 use crate::network::{Layer, Vgg};
 use crate::objective::Objective;
-use crate::run::{self, Inpainting, Observer, Outcome, RunOptions, RunPlan, run_setters};
+use crate::run::{self, Identity, Inpainting, Observer, Outcome, RunOptions, RunPlan, run_setters};
 use crate::terms::{
     PUBLISHED_BLOCKS, Statistics, StyleTerms, first_of, smallest_side, style_layers,
     with_total_variation,
@@ -108,7 +110,7 @@ const MOST_OF_RESULT: f64 = 1.5;
 run_setters!(TextureOptions);
 
 impl TextureOptions {
-    /// The size to which an exemplar of size `given` is brought for a result of size `result`: see
+    /// The size to which an exemplar of size `given` is resized for a result of size `result`: see
     /// [`exemplar_scale`](Self::exemplar_scale).
     #[must_use]
     pub fn exemplar_size(&self, given: Size, result: Size) -> Size {
@@ -171,15 +173,19 @@ impl TextureOptions {
 /// - [`Error::Shape`], [`Error::Channels`] or [`Error::NotFinite`] for pictures that cannot be used,
 /// - [`Error::ImageSize`] for an exemplar or a size that a layer cannot be computed from,
 /// - [`Error::UnknownLayer`] or [`Error::Tensor`] for a layer that the network does not have.
+/// - [`Error::File`] or [`Error::OtherRun`] for a file that the run cannot [go on](RunOptions::resume) from,
+///   and [`Error::Output`] for a [checkpoint](RunOptions::checkpoint) that cannot be written.
 ///
-/// While it runs: [`Error::Device`] if the device fails before it gave a picture, and
-/// [`Error::NotFinite`] if the objective is not finite.
+/// While it runs, until a picture was made: [`Error::Device`] if the device fails, and
+/// [`Error::NotFinite`] if the objective is not finite. Later the run ends with its last picture, and
+/// [`Outcome::failure`] has the error.
 pub fn synthesize_texture(
     vgg: &Vgg,
     exemplar: impl Into<Exemplars>,
     options: &TextureOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    let begun = Instant::now();
     options.run.check()?;
     not_negative("total variation weight", options.total_variation_weight)?;
     not_negative("colour weight", options.colour_weight)?;
@@ -202,9 +208,18 @@ pub fn synthesize_texture(
         Some(inpainting) => Some(inpainting.read(size, vgg.channels())?),
         None => None,
     };
-    let exemplars = exemplars.brought_to(|given| options.exemplar_size(given, size));
+    let exemplars = exemplars.resized_by(|given| options.exemplar_size(given, size));
+    let identity = Identity::of(vgg, "texture", (options, &options.run), || {
+        vec![("the exemplar", exemplars.fingerprint())]
+    });
     if options.statistics == Statistics::Resampled {
-        return resampled::synthesize(vgg, &exemplars, (size, kept), options, observer);
+        let result = resampled::Wanted {
+            begun,
+            identity,
+            size,
+            kept,
+        };
+        return resampled::synthesize(vgg, &exemplars, result, options, observer);
     }
     if options.nearest_weight > 0.0 {
         let allowed = "0 with statistics of a network";
@@ -231,6 +246,8 @@ pub fn synthesize_texture(
         None => options.run.starting_noise(sizes[0], &mean),
     };
     let plan = RunPlan {
+        begun,
+        identity,
         sizes,
         start,
         mean,

@@ -1,5 +1,7 @@
 //! Textures by resampled filters.
 
+use std::time::Instant;
+
 use super::TextureOptions;
 use crate::engine::Padding;
 use crate::error::{Error, Result};
@@ -7,8 +9,11 @@ use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
 use crate::random::{self, Purpose};
-use crate::resampled::{Lattice, Resampled};
-use crate::run::{KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic};
+use crate::resampled::{Lattice, Planes, Resampled};
+use crate::run::{
+    Estimate, Identity, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan,
+    run_stochastic,
+};
 use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
 const SCHEDULE: Schedule = Schedule {
@@ -16,13 +21,28 @@ const SCHEDULE: Schedule = Schedule {
     steps: (120.0, 120.0),
 };
 
+/// The result that is asked for.
+pub(super) struct Wanted {
+    /// When the task began.
+    pub(super) begun: Instant,
+    pub(super) identity: Option<Identity>,
+    pub(super) size: Size,
+    pub(super) kept: Option<KeptPixels>,
+}
+
 pub(super) fn synthesize(
     vgg: &Vgg,
     exemplars: &Sources,
-    (size, kept): (Size, Option<KeptPixels>),
+    wanted: Wanted,
     options: &TextureOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    let Wanted {
+        begun,
+        identity,
+        size,
+        kept,
+    } = wanted;
     refuse_layers("layers", options.layers.as_deref())?;
     refuse_total_variation(options.total_variation_weight)?;
     let seed = seed_of(vgg)?;
@@ -47,6 +67,8 @@ pub(super) fn synthesize(
     let offsets = random::uniform(options.run.seed, Purpose::Phase, 0, 2);
     let offsets = [f64::from(offsets[0]), f64::from(offsets[1])];
     let plan = StochasticPlan {
+        begun,
+        identity,
         levels,
         start,
         formats: exemplars.formats(),
@@ -57,18 +79,38 @@ pub(super) fn synthesize(
     };
     run_stochastic(vgg.device(), plan, &options.run, observer, |level, _| {
         let margin = if wraps { 0 } else { MARGIN };
-        let place = (level.size, margin);
-        let mut target = Resampled::new(exemplars, level.factor, place, wraps, seed);
+        let size = (level.size, margin);
+        let mut target = Resampled::new(exemplars, level.factor, size, wraps, seed);
         if let Some(lattice) = &lattice {
-            target = target.repeating(lattice, place, level.factor, offsets);
+            target = target.repeating(lattice, size, level.factor, offsets);
         }
         if nearest_weight > 0.0 {
             target = target.with_nearest(nearest_weight, level.steps);
         }
-        Box::new(move |image, step| {
-            let draw = step / u32::try_from(steps_per_draw).unwrap_or(u32::MAX);
-            let (value, gradient) = target.distance(image, draw);
-            (vec![value], gradient)
+        Box::new(Patches {
+            target,
+            steps_per_draw: u32::try_from(steps_per_draw).unwrap_or(u32::MAX),
         })
     })
+}
+
+/// The distance of patches along filters that are drawn anew every few steps.
+struct Patches {
+    target: Resampled,
+    steps_per_draw: u32,
+}
+
+impl Estimate for Patches {
+    fn estimate(&self, image: &Planes, step: u32) -> (Vec<f64>, Planes) {
+        let (value, gradient) = self.target.distance(image, step / self.steps_per_draw);
+        (vec![value], gradient)
+    }
+
+    fn memory(&self) -> Vec<u32> {
+        self.target.memory()
+    }
+
+    fn recall(&self, memory: &[u32]) -> bool {
+        self.target.recall(memory)
+    }
 }

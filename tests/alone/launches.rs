@@ -92,7 +92,7 @@ fn a_step_of_the_optimiser_with_a_full_history() {
             lbfgs.tell(value, gradient).unwrap();
         });
         if evaluation > 14 {
-            assert_eq!(lbfgs.stop_reason(), None);
+            assert_eq!(lbfgs.termination(), None);
             most = most.max(total(&sent));
         }
     }

@@ -3,7 +3,7 @@
 use crate::common::flex;
 use burn::tensor::{DType, Tensor, TensorData};
 use ranvgg::optim::LineSearchFailure;
-use ranvgg::optim::{LbfgsOptions, LbfgsSettings, LbfgsState, Next, StopReason};
+use ranvgg::optim::{LbfgsOptions, LbfgsSettings, LbfgsState, Next, Termination};
 use ranvgg::{Error, Lbfgs};
 
 type Problem = fn(&[f64]) -> (f64, Vec<f64>);
@@ -184,7 +184,7 @@ fn it_says_why_it_stopped() {
         let mut lbfgs = Lbfgs::new(vector(&[-1.2, 1.0]), options).unwrap();
         for _ in 0..1000 {
             if let Next::Stop(reason) = evaluate(&mut lbfgs, problem) {
-                assert_eq!(lbfgs.stop_reason(), Some(reason));
+                assert_eq!(lbfgs.termination(), Some(reason));
                 return reason;
             }
         }
@@ -192,39 +192,31 @@ fn it_says_why_it_stopped() {
     };
     let default = LbfgsOptions::default;
     let gradient = default().with_settings(LbfgsSettings::default().with_gradient_tolerance(1e-6));
-    assert_eq!(stop(gradient, rosenbrock), StopReason::Gradient);
+    assert_eq!(stop(gradient, rosenbrock), Termination::Gradient);
     assert_eq!(
         stop(default(), |x| (1.0, vec![0.0; x.len()])),
-        StopReason::Gradient
+        Termination::Gradient
     );
     let change = default().with_settings(LbfgsSettings::default().with_change_tolerance(1e-2));
-    assert_eq!(stop(change, beale), StopReason::Change);
+    assert_eq!(stop(change, beale), Termination::Change);
     let few = default().with_evaluations(7);
-    assert_eq!(stop(few, rosenbrock), StopReason::Evaluations);
+    assert_eq!(stop(few, rosenbrock), Termination::Evaluations);
     assert_eq!(
         stop(default(), |x| (f64::NAN, vec![0.0; x.len()])),
-        StopReason::NotFinite
+        Termination::NotFinite
     );
     assert_eq!(
         stop(default(), |x| (0.0, vec![f64::NAN; x.len()])),
-        StopReason::NotFinite
+        Termination::NotFinite
     );
     // The gradient points the wrong way: no step along it descends.
     let liar: Problem = |x| (x[0] * x[0], vec![-2.0 * x[0], 0.0]);
-    assert!(matches!(stop(default(), liar), StopReason::LineSearch(_)));
+    assert!(matches!(stop(default(), liar), Termination::LineSearch(_)));
     let slope: Problem = |x| (x[0], vec![1.0, 0.0]);
     assert_eq!(
         stop(default(), slope),
-        StopReason::LineSearch(LineSearchFailure::LongestStep)
+        Termination::LineSearch(LineSearchFailure::LongestStep)
     );
-    let mut asked = Lbfgs::new(vector(&[-1.2, 1.0]), default()).unwrap();
-    evaluate(&mut asked, rosenbrock);
-    asked.stop();
-    assert_eq!(
-        evaluate(&mut asked, rosenbrock),
-        Next::Stop(StopReason::Asked)
-    );
-    assert_eq!(asked.evaluations(), 1);
 }
 
 #[test]
@@ -248,6 +240,27 @@ fn terms_are_summed_and_read_back() {
         .unwrap();
     assert_eq!(lbfgs.values(), [9.0, 16.0]);
     assert_eq!(lbfgs.value(), 25.0);
+}
+
+/// More evaluations, allowed after all were used, change nothing of what they find.
+#[test]
+fn an_optimiser_with_more_evaluations_goes_on() {
+    let start = || vector(&[-1.2, 1.0]);
+    let few = LbfgsOptions::default().with_evaluations(7);
+    let mut lbfgs = Lbfgs::new(start(), few).unwrap();
+    while !matches!(evaluate(&mut lbfgs, rosenbrock), Next::Stop(_)) {}
+    assert_eq!(lbfgs.termination(), Some(Termination::Evaluations));
+    lbfgs.set_evaluations(Some(20));
+    assert_eq!(lbfgs.termination(), None);
+    let mut whole = Lbfgs::new(start(), LbfgsOptions::default()).unwrap();
+    (0..20).for_each(|_| {
+        evaluate(&mut whole, rosenbrock);
+    });
+    while !matches!(evaluate(&mut lbfgs, rosenbrock), Next::Stop(_)) {}
+    assert_eq!(lbfgs.evaluations(), 20);
+    assert_eq!(host(lbfgs.point()), host(whole.point()));
+    lbfgs.set_evaluations(Some(5));
+    assert_eq!(lbfgs.termination(), Some(Termination::Evaluations));
 }
 
 /// Saved in the middle of a line search or between two, it goes on as if nothing had happened.

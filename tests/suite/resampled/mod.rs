@@ -6,7 +6,7 @@ mod structure;
 use crate::common::{bundled, flex};
 use image::{DynamicImage, Rgb, RgbImage};
 use ranvgg::metrics::{filter_responses, novelty, seam};
-use ranvgg::optim::StopReason;
+use ranvgg::run::StopReason;
 use ranvgg::{
     Control, Exemplars, Layer, Outcome, Padding, Picture, Progress, RandomVgg, RunOptions, Scales,
     Size, Statistics, TextureOptions, Vgg, synthesize_texture,
@@ -142,7 +142,7 @@ fn a_run_is_watched_stopped_and_limited() {
         Control::Continue
     };
     let outcome = synthesize_texture(&vgg, &gravel, &options(80), &mut watch).unwrap();
-    assert_eq!(outcome.stop_reason(), StopReason::Asked);
+    assert_eq!(outcome.stop_reason(), StopReason::Stopped);
     assert_eq!((outcome.evaluations(), outcome.records().len()), (5, 5));
     assert_eq!(outcome.image().width(), 96);
     assert_eq!(pictures[0].width(), 25);

@@ -3,7 +3,8 @@
 use super::run;
 use crate::common::{bundled, layer, network};
 use ranvgg::metrics::psnr;
-use ranvgg::optim::StopReason;
+use ranvgg::optim::Termination;
+use ranvgg::run::StopReason;
 use ranvgg::{Control, InvertOptions, Progress, Scales, invert};
 
 /// Decibels that a PyTorch sketch of the method reached at 160 pixels, less a margin.
@@ -28,7 +29,10 @@ fn a_start_near_the_goal_stays_there() {
         .with_run(run(5).with_scales(Scales::Single));
     let outcome = invert(&network(), &cat, layer("conv2_1"), &options, &mut ()).unwrap();
     assert!(psnr(&outcome.picture(), &cat.to_rgb32f()).unwrap() > 60.0);
-    assert_eq!(outcome.stop_reason(), StopReason::Gradient);
+    assert_eq!(
+        outcome.stop_reason(),
+        StopReason::Optimiser(Termination::Gradient)
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::{run, whitened};
 use crate::common::{bundled, network};
-use ranvgg::optim::StopReason;
-use ranvgg::{Control, Progress, RunOptions, synthesize_texture};
+use ranvgg::run::StopReason;
+use ranvgg::{Control, Progress, RunOptions, Size, Statistics, TextureOptions, synthesize_texture};
 use std::time::Duration;
 
 #[test]
@@ -59,7 +59,7 @@ fn an_observer_sees_the_run_and_may_end_it() {
     };
     let options = whitened().with_run(run(60));
     let outcome = synthesize_texture(&network(), &gravel, &options, &mut observer).unwrap();
-    assert_eq!(outcome.stop_reason(), StopReason::Asked);
+    assert_eq!(outcome.stop_reason(), StopReason::Stopped);
     assert_eq!(outcome.evaluations(), 9);
     assert_eq!(
         outcome.image().width(),
@@ -129,4 +129,26 @@ fn a_run_ends_when_its_time_is_up_at_its_last_scale() {
     options.run.time_limit = Some(Duration::ZERO);
     let refused = synthesize_texture(&network(), &exemplar, &options, &mut ());
     assert!(refused.unwrap_err().to_string().contains("time limit"));
+}
+
+/// A second at 512x512, where one evaluation of the last scale takes about as long: scales that cannot be
+/// afforded are left out.
+#[test]
+fn a_short_time_limit_holds_at_a_large_size() {
+    let exemplar = bundled("gravel.png", 256);
+    for statistics in [Statistics::Whitened, Statistics::Resampled] {
+        let options = TextureOptions::default()
+            .with_statistics(statistics)
+            .with_size(Size::square(512))
+            .with_time_limit(Duration::from_secs(1));
+        let outcome = synthesize_texture(&network(), &exemplar, &options, &mut ()).unwrap();
+        println!("{statistics}: {:?}", outcome.elapsed());
+        assert_eq!(outcome.stop_reason(), StopReason::Time);
+        assert!(
+            outcome.elapsed() < Duration::from_secs(4),
+            "{:?}",
+            outcome.elapsed()
+        );
+        assert_eq!(outcome.image().width(), 512);
+    }
 }
