@@ -88,3 +88,28 @@ fn completions_and_manual_pages_name_the_flags() {
     assert!(page.contains("exemplar"));
     refused(folder.path(), &["completions", "csh"], &["csh", "bash"]);
 }
+
+/// Every command of the README is one that this program takes.
+#[test]
+fn the_commands_of_the_readme_are_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(readme).unwrap();
+    let mut seen = 0;
+    for line in text.lines() {
+        let installed = line.strip_prefix("ranvgg ");
+        let run = installed.or(line.strip_prefix("cargo run --release --features cli -- "));
+        let Some(command) = run else { continue };
+        let command = command.split('#').next().unwrap();
+        let mut words: Vec<&str> = command.split_whitespace().collect();
+        match words[..] {
+            ["texture" | "invert" | "style", ..] | ["network", "choose", ..] => {
+                words.push("--print-config");
+            }
+            _ => words.push("--help"),
+        }
+        made(folder.path(), &words);
+        seen += 1;
+    }
+    assert!(seen > 15, "{seen}");
+}

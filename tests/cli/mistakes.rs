@@ -99,7 +99,7 @@ fn mistakes_are_named_and_nothing_is_written() {
         (&["texture", "--weights", "1,0"], &["--weights", "above 0"]),
         (&["invert", "--layer", "fc6", "--size"], &["--size"]),
         (
-            &["invert", "--layer", "fc6", "--device", "flex"],
+            &["invert", "--layer", "fc6", "--in-size", "64"],
             &["224x224"],
         ),
         (&["invert", "--layer", "conv9_9"], &["conv9_9"]),
@@ -191,7 +191,7 @@ fn flags_that_do_not_go_together_are_named() {
         (&["a.png", "a.png", "-o", "out.png"], "--mix"),
         (&["a.png", "--variations", "2", "-o", "-"], "-o -"),
         (&["a.png", "--json", "-o", "-"], "--json"),
-        (&["a.png", "a.png", "-o", "./"], "two results"),
+        (&["a.png", "a.png", "-o", "./", "--force"], "two results"),
     ];
     for (arguments, named) in wrong {
         let arguments = [&["texture"], arguments].concat();

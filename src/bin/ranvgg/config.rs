@@ -91,7 +91,8 @@ pub(crate) fn printed(program: &Command, matches: &ArgMatches) -> Result<bool> {
     let mut text = format!("# ranvgg {} --config FILE\n", command.get_name());
     for arg in arguments(command) {
         let key = key_of(arg);
-        let hidden = !is_typed(arg, matches) && excluded(command, arg, matches);
+        let unset = !is_switch(arg) && !is_typed(arg, matches);
+        let hidden = unset && excluded(command, arg, matches);
         match effective(arg, matches).filter(|_| !hidden) {
             Some(value) => text.push_str(&format!("{key} = {value}\n")),
             None => text.push_str(&format!("# {key} is not set\n")),

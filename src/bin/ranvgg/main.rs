@@ -64,8 +64,34 @@ fn main() -> ExitCode {
     failure::exit_code(result)
 }
 
+/// The program's arguments. Flags that commands share have defaults of their own in each.
+fn program() -> clap::Command {
+    Arguments::command()
+        .mut_subcommand("texture", |command| {
+            let command = network::described(output::described(command, "texture.png"), "0");
+            run::described(
+                command,
+                "about 120 at each size; 300 with statistics of a network",
+            )
+        })
+        .mut_subcommand("invert", |command| {
+            let command = network::described(
+                command,
+                "1 for layers from pool3 on, else 0; with --paper 0",
+            );
+            run::described(output::described(command, "inverted.png"), "200")
+        })
+        .mut_subcommand("style", |command| {
+            let command = network::described(output::described(command, "styled.png"), "0");
+            run::described(
+                command,
+                "120 at the first size to 50 at the last; 300 with statistics of a network",
+            )
+        })
+}
+
 fn run(line: Vec<OsString>) -> Result<Status> {
-    let program = Arguments::command();
+    let program = program();
     let line = config::with_file(&program, line)?;
     let matches = program
         .clone()
@@ -82,7 +108,7 @@ fn run(line: Vec<OsString>) -> Result<Status> {
         Command::Network(arguments) => network::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Time(arguments) => time::run(&arguments),
-        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
-        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
+        Command::Completions(arguments) => completions::run(&arguments, program),
+        Command::Man(arguments) => man::run(&arguments, program),
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{ErrorKind, IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Command};
 use ranvgg::{IfExists, imaging};
 
 use crate::failure::Result;
@@ -15,7 +15,7 @@ use crate::failure::Result;
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
     /// File to write (.png, .jpg or .tif); or a folder, for files named after their inputs; or - for
-    /// a PNG on standard output [default: texture.png, inverted.png or styled.png, after the command]
+    /// a PNG on standard output
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
 
@@ -34,6 +34,20 @@ pub(crate) struct Output {
     /// Print nothing but errors, and show no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// Tells the default of --output.
+pub(crate) fn described(command: Command, default: &str) -> Command {
+    with_default(command, "output", default)
+}
+
+/// Tells the default of a flag that has another one in each command.
+pub(crate) fn with_default(command: Command, id: &str, default: &str) -> Command {
+    command.mut_arg(id, |arg| {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = format!("{help} [default: {default}]");
+        arg.help(help.clone()).long_help(help)
+    })
 }
 
 /// Where one result goes.

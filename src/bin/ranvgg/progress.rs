@@ -13,14 +13,33 @@ use crate::terminal;
 /// From one line to the next, where there is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
+/// Lines now and then, where no bar can be drawn.
+#[derive(Clone)]
+pub(crate) struct Lines(Option<Instant>);
+
+impl Lines {
+    /// None where they are not wanted, or a terminal shows a bar.
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self((!quiet && !stderr().is_terminal()).then(Instant::now))
+    }
+
+    /// Whether it is time for the next one.
+    pub(crate) fn due(&mut self) -> bool {
+        let due = self.0.is_some_and(|last| last.elapsed() >= BETWEEN_LINES);
+        if due {
+            self.0 = Some(Instant::now());
+        }
+        due
+    }
+}
+
 /// Shows how far a run is. Clones show the same run.
 #[derive(Clone)]
 pub(crate) struct Meter {
     bar: ProgressBar,
     preparing: ProgressStyle,
     running: ProgressStyle,
-    /// When the last line was printed; none where a bar is drawn, or nothing wanted.
-    lines: Option<Instant>,
+    lines: Lines,
 }
 
 impl Meter {
@@ -36,7 +55,7 @@ impl Meter {
             running: ProgressStyle::with_template(
                 "{prefix}{bar:32} {pos}/{len} evaluations, {msg}, {eta} left",
             )?,
-            lines: (!quiet && !drawn).then(Instant::now),
+            lines: Lines::new(quiet),
         })
     }
 
@@ -64,12 +83,16 @@ impl Observer for Meter {
             self.bar.reset();
         }
         self.bar.set_style(self.preparing.clone());
-        self.bar.set_message(format!(
+        let message = format!(
             "preparing scale {}/{} ({})",
             preparation.scale + 1,
             preparation.scales,
             preparation.size
-        ));
+        );
+        if self.lines.due() {
+            terminal::say(&format!("{}{message}", self.bar.prefix()));
+        }
+        self.bar.set_message(message);
         // On a GPU that compiles and tunes kernels this may take minutes: something has to move.
         self.bar.enable_steady_tick(Duration::from_millis(120));
     }
@@ -87,11 +110,10 @@ impl Observer for Meter {
             progress.size,
             progress.loss()
         );
-        if let Some(last) = self.lines.filter(|last| last.elapsed() >= BETWEEN_LINES) {
+        if self.lines.due() {
             let (done, all) = (progress.evaluation, progress.evaluations);
             let prefix = bar.prefix();
             terminal::say(&format!("{prefix}{done}/{all} evaluations, {message}"));
-            self.lines = Some(last.max(Instant::now()));
         }
         bar.set_message(message);
         if progress.evaluation == progress.evaluations {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Command};
 use ranvgg::{RunOptions, Scales};
 
+use crate::output::with_default;
 use crate::values;
 
 /// How long and through which sizes a run goes.
@@ -15,19 +16,23 @@ pub(crate) struct Run {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) seed: u64,
 
-    /// Most sizes from coarse to fine, each about half the next; 1 runs at the final size alone
-    /// [default: by size]
+    /// Most octaves from the coarsest size to the final one, each half the next; 1 runs at the final
+    /// size alone [default: by size]
     #[arg(long, value_name = "N", value_parser = values::scales)]
     pub(crate) scales: Option<usize>,
 
-    /// Evaluations of the loss in the whole run [default: 200 to invert; 300 with statistics of a
-    /// network; else about 120 at each size]
+    /// Evaluations of the loss in the whole run
     #[arg(long, value_name = "N", value_parser = values::evaluations)]
     pub(crate) evaluations: Option<usize>,
 
     /// Most seconds that the run may take [default: no limit]
     #[arg(long, value_name = "S", value_parser = values::seconds)]
     pub(crate) seconds: Option<Duration>,
+}
+
+/// Tells the default of --evaluations.
+pub(crate) fn described(command: Command, evaluations: &str) -> Command {
+    with_default(command, "evaluations", evaluations)
 }
 
 impl Run {

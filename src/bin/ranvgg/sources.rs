@@ -25,6 +25,7 @@ pub(crate) struct Sources {
 
     /// Picture of greys that says which of several pictures goes where: of two, the first where it is
     /// black and the second where it is white; of more, greys between; a single one where it is white
+    /// [default: none]
     #[arg(long, value_name = "PICTURE")]
     pub(crate) guide: Option<PathBuf>,
 

@@ -75,7 +75,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     layers: Vec<String>,
 
-    /// Weight of the total variation, in units of one layer: more is smoother
+    /// Weight of the total variation, in units of the loss of one layer: more is smoother
     #[arg(long, default_value_t = 0.0, value_name = "W", value_parser = values::weight)]
     tv_weight: f64,
 
@@ -100,7 +100,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PICTURE", requires = "fill")]
     mask: Option<PathBuf>,
 
-    /// Make so many, of seeds that follow one another, into files numbered by their seed
+    /// Results to make, each of the next seed, in files numbered by their seed
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     variations: u64,
 

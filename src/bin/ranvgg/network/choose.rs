@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::failure::{Result, Status};
 use crate::output::{check_file, if_exists};
 use crate::pictures::{self, CAT};
+use crate::progress::Lines;
 use crate::signals::Interrupts;
 use crate::terminal;
 use crate::values::{self, InSize};
@@ -50,7 +51,7 @@ pub(crate) struct Arguments {
     up_to: Option<Layer>,
 
     /// Size that the picture is brought to, in pixels: N for the shorter side, or WxH
-    #[arg(long, alias = "side", default_value = "96", value_name = "N|WxH", value_parser = values::in_size)]
+    #[arg(long, default_value = "96", value_name = "N|WxH", value_parser = values::in_size)]
     in_size: InSize,
 
     /// Seed of the network: another one, other draws
@@ -101,13 +102,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         true => ProgressBar::hidden(),
         false => ProgressBar::no_length(),
     };
+    let mut lines = Lines::new(arguments.quiet);
     bar.set_style(ProgressStyle::with_template(
         "{bar:32} {pos}/{len} draws, {msg}, {eta} left",
     )?);
     let stack = builder.build(&mut |candidate: &Candidate, total: usize| {
         bar.set_length(total as u64);
         bar.inc(1);
-        bar.set_message(format!("{} {:.4}", candidate.layer, candidate.score));
+        let message = format!("{} {:.4}", candidate.layer, candidate.score);
+        if lines.due() {
+            terminal::say(&format!("{}/{total} draws, {message}", bar.position()));
+        }
+        bar.set_message(message);
         match interrupts.asked() {
             true => Control::Stop,
             false => Control::Continue,

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 use ranvgg::{Architecture, Padding, Pooling, Precision, RandomVgg, Vgg, WeightFile, device};
 
 use crate::failure::{Result, Status};
+use crate::output::with_default;
 use crate::{terminal, values};
 
 /// Choose, describe or export a network
@@ -18,6 +19,11 @@ use crate::{terminal, values};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
+}
+
+/// Tells the default of --bias-sigma.
+pub(crate) fn described(command: clap::Command, bias_sigma: &str) -> clap::Command {
+    with_default(command, "bias_sigma", bias_sigma)
 }
 
 #[derive(Subcommand)]
@@ -43,8 +49,7 @@ pub(crate) struct Network {
     #[arg(long, default_value_t = 0, value_name = "N")]
     network_seed: u64,
 
-    /// Standard deviation of the network's biases; about 1 brings more back from deep layers [default: 0;
-    /// inverting layers from pool3 on without --paper, 1]
+    /// Standard deviation of the network's biases; about 1 brings more back from deep layers
     #[arg(long, value_name = "SIGMA", value_parser = values::weight)]
     pub(crate) bias_sigma: Option<f64>,
 
@@ -66,7 +71,7 @@ pub(crate) struct Network {
     #[arg(long, default_value = "vgg19", value_name = "NAME", value_parser = values::name::<Architecture>())]
     pub(crate) network: Architecture,
 
-    /// How maps are halved [default: average; of --weights-file, max]
+    /// How feature maps are halved [default: average; of --weights-file, max]
     #[arg(long, value_name = "NAME", value_parser = values::name::<Pooling>())]
     pooling: Option<Pooling>,
 

@@ -43,7 +43,7 @@ pub(super) struct Described {
     #[arg(long, value_name = "SIGMA", value_parser = values::weight)]
     bias_sigma: Option<f64>,
 
-    /// How maps are halved [default: average]
+    /// How feature maps are halved [default: average]
     #[arg(long, value_name = "NAME", value_parser = values::name::<Pooling>())]
     pooling: Option<Pooling>,
 
