@@ -25,6 +25,10 @@ fn every_input_becomes_a_file_in_the_folder() {
     fs::remove_file(out.join("moss.png")).unwrap();
     refused(folder.path(), &arguments, &["stone.png", "--force"]);
     assert_eq!(files(&out), ["stone.png"]);
+    // A folder that is still to be made is not made for nothing.
+    let wrong = ["texture", "moss.png", "-o", "new/", "--layers", "conv9_9"];
+    refused(folder.path(), &wrong, &["conv9_9"]);
+    assert!(!folder.path().join("new").exists());
     // Of one input and two seeds.
     let arguments = [
         &["texture", "moss.png", "-o", "out", "--variations", "2"],

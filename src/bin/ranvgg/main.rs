@@ -39,6 +39,7 @@ use crate::failure::{Result, Status};
 #[command(
     name = "ranvgg",
     version,
+    max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true
 )]

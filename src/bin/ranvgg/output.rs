@@ -78,15 +78,18 @@ impl Output {
         if self.is_standard_output() {
             return self.standard_output(names);
         }
-        if self.is_folder() {
-            self.make_folder()?;
+        let folder = self.new_folder();
+        if let Some(folder) = folder {
+            check_parent(folder)?;
         }
         let mut taken: Vec<PathBuf> = Vec::new();
         let mut targets = Vec::new();
         for name in names {
             let files = self.files(default, name);
             for file in &files {
-                self.check(file)?;
+                if folder.is_none() {
+                    self.check(file)?;
+                }
                 if taken.contains(file) {
                     let what = if name.maps.is_empty() {
                         "results"
@@ -118,13 +121,16 @@ impl Output {
         Ok(vec![Target::StandardOutput])
     }
 
-    fn make_folder(&self) -> Result<()> {
-        let folder = self.output.as_deref().unwrap_or(Path::new("."));
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                Err(format!("cannot make the folder `{}`: {error}", folder.display()).into())
-            }
-            _ => Ok(()),
+    /// The folder that is still to be made.
+    fn new_folder(&self) -> Option<&Path> {
+        let folder = self.output.as_deref().filter(|_| self.is_folder());
+        folder.filter(|folder| !folder.exists())
+    }
+
+    /// Makes the folder of the results, if there is one to make. If that fails, writing to it says so.
+    pub(crate) fn make_folder(&self) {
+        if let Some(folder) = self.new_folder() {
+            let _ = fs::create_dir(folder);
         }
     }
 
@@ -203,6 +209,18 @@ pub(crate) fn check_file(path: &Path, force: bool) -> Result<()> {
     match tempfile::tempfile_in(folder) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("cannot write `{shown}`: {error}").into()),
+    }
+}
+
+/// Refuses a folder that could not be made.
+fn check_parent(folder: &Path) -> Result<()> {
+    let above = folder.parent().filter(|above| *above != Path::new(""));
+    match tempfile::tempfile_in(above.unwrap_or(Path::new("."))) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let folder = folder.display();
+            Err(format!("cannot make the folder `{folder}`: {error}").into())
+        }
     }
 }
 

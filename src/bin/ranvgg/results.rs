@@ -40,6 +40,7 @@ pub(crate) fn write(
             written.push(PathBuf::from("-"));
         }
         Target::Files(files) => {
+            output.make_folder();
             let images = match files.len() {
                 1 => vec![image(output, outcome)],
                 _ => outcome.maps(),
