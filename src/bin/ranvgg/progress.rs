@@ -64,9 +64,12 @@ impl Meter {
         self.bar.set_prefix(format!("{name} "));
     }
 
-    /// A line above the bar.
+    /// A line above the bar of a run, or below that of one that has ended.
     pub(crate) fn say(&self, line: &str) {
-        self.bar.suspend(|| terminal::say(line));
+        match self.bar.is_finished() {
+            true => terminal::say(line),
+            false => self.bar.suspend(|| terminal::say(line)),
+        }
     }
 
     /// Leaves the bar where it is: a run may end before its last evaluation.

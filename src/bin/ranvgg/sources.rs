@@ -34,7 +34,8 @@ pub(crate) struct Sources {
     #[arg(long, value_name = "NAME", value_parser = values::name::<Statistics>())]
     statistics: Option<Statistics>,
 
-    /// Weight of the distribution of colours, in units of one statistic [default: 1]
+    /// Weight of the distribution of colours, with statistics of a network and in units of one of them
+    /// [default: 1]
     #[arg(long, value_name = "W", value_parser = values::weight)]
     pub(crate) colour_weight: Option<f64>,
 }

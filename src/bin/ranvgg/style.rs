@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "W", value_parser = values::positive)]
     style_weight: Option<f64>,
 
-    /// Weight of the total variation: more is smoother; with statistics of a network [default: 0]
+    /// Weight of the total variation, with statistics of a network: more is smoother [default: 0]
     #[arg(long, value_name = "W", value_parser = values::weight)]
     tv_weight: Option<f64>,
 

@@ -77,7 +77,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     layers: Vec<String>,
 
-    /// Weight of the total variation, in units of the loss of one layer: more is smoother
+    /// Weight of the total variation, with statistics of a network and in units of one of them: more
+    /// is smoother
     #[arg(long, default_value_t = 0.0, value_name = "W", value_parser = values::weight)]
     tv_weight: f64,
 
