@@ -4,7 +4,7 @@
 #     benches/compare_torch.sh [-d DEVICE] [-t TORCH_DEVICE] [-f] [-n ROUNDS] [-b BINARY] SIZE...
 #
 # DEVICE names ours (default flex), TORCH_DEVICE PyTorch's (default cpu); with -f PyTorch does without
-# the TF32 that its convolutions use on CUDA. BINARY is a built time_evaluation; without it cargo
+# the TF32 that its convolutions use on CUDA. BINARY is a built ranvgg; without it cargo
 # builds one. Needs python3 with torch, and torch_iteration.py beside this file.
 set -euo pipefail
 script=$(realpath "$0")
@@ -35,10 +35,10 @@ if ! python3 -c 'import sys, torch; torch.zeros(1, device=sys.argv[1])' "$torch"
   exit 1
 fi
 if [ -z "$binary" ]; then
-  features=()
-  case ${device%%:*} in flex | wgpu) ;; *) features=(--features "${device%%:*}") ;; esac
-  cargo build --release --manifest-path "$folder/../Cargo.toml" "${features[@]}" --example time_evaluation
-  binary=${CARGO_TARGET_DIR:-$folder/../target}/release/examples/time_evaluation
+  features=cli
+  case ${device%%:*} in flex | wgpu) ;; *) features=cli,${device%%:*} ;; esac
+  cargo build --release --manifest-path "$folder/../Cargo.toml" --features "$features" --bin ranvgg
+  binary=${CARGO_TARGET_DIR:-$folder/../target}/release/ranvgg
 fi
 binary=$(realpath "$binary")
 [ -x "$binary" ] || { echo "$binary is no program" >&2; exit 1; }
@@ -46,7 +46,7 @@ binary=$(realpath "$binary")
 log=$(mktemp)
 trap 'status=$?; if [ $status = 0 ]; then rm -f "$log"; else echo "what was measured is in $log" >&2; fi' EXIT
 for ((round = 1; round <= rounds; round++)); do
-  "$binary" --size "${sizes[@]}" --device "$device" --runs 3 | sed 's/^/ours /' >>"$log"
+  "$binary" time --size "${sizes[@]}" --device "$device" --runs 3 | sed 's/^/ours /' >>"$log"
   python3 "$folder/torch_iteration.py" --size "${sizes[@]}" --device "$torch" --threads "$(nproc)" --runs 3 \
     "${precision[@]}" | sed 's/^/torch /' >>"$log"
 done

@@ -49,7 +49,7 @@ struct Arguments {
     #[arg(long)]
     evaluations: Option<usize>,
 
-    /// Device: flex, wgpu, ... (see the example list_devices)
+    /// Device: flex, wgpu, ... (`ranvgg devices` lists them)
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
 }

@@ -67,7 +67,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) smallest: bool,
 
-    /// Device: flex, wgpu, ... (see the example list_devices)
+    /// Device: flex, wgpu, ... (`ranvgg devices` lists them)
     #[arg(long, value_name = "NAME")]
     pub(crate) device: Option<String>,
 }

@@ -1,27 +1,16 @@
-//! What the example programs share: devices, pictures, a progress bar, Ctrl-C, clear errors.
+//! What the programs for study share: devices, Ctrl-C, clear errors, pages.
 
-#![allow(dead_code, unused_imports)] // each example uses its part
+#![allow(dead_code)] // each program uses its part
 
-mod arguments;
-mod common;
 pub(crate) mod html;
-mod sources;
-mod watch;
 
 use std::error::Error;
-use std::path::Path;
+use std::process::{ExitCode, exit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use image::DynamicImage;
-use ranvgg::imaging::{self, Limits};
 use ranvgg::{Architecture, WeightFile, device};
-
-pub(crate) use self::arguments::{
-    chain, if_exists, parse_layers, parse_seconds, parse_size, report,
-};
-pub(crate) use self::common::Common;
-pub(crate) use self::sources::Sources;
-pub(crate) use self::watch::{Watch, interrupts};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -52,13 +41,39 @@ pub(crate) fn describe(device: &Device) -> String {
     }
 }
 
-/// Reads a picture, or one that ships with the crate.
-pub(crate) fn open_picture(path: Option<&Path>, bundled: &str) -> Result<DynamicImage> {
-    let path = match path {
-        Some(path) => path.to_owned(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("examples/images")
-            .join(bundled),
-    };
-    Ok(imaging::open(path, Limits::default())?)
+/// Whether Ctrl-C was pressed since; the second time leaves at once, with nothing half-written.
+pub(crate) fn interrupts() -> Result<impl Fn() -> bool> {
+    let asked = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&asked);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            exit(130);
+        }
+    })?;
+    Ok(move || asked.load(Ordering::SeqCst))
+}
+
+/// An error and its sources in a line. A source that the message before it ends with is left out.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let said = error.to_string();
+        if !line.ends_with(&said) {
+            line = format!("{line}: {said}");
+        }
+        source = error.source();
+    }
+    line
+}
+
+/// Runs a program; an error becomes one line on standard error and exit code 1.
+pub(crate) fn report(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,16 +1,14 @@
 //! `ranvgg devices`.
 
-use assert_cmd::Command;
+use crate::made;
 
 #[test]
-fn the_best_device_is_named() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ranvgg"));
-    let output = command
-        .arg("devices")
-        .assert()
-        .success()
-        .get_output()
-        .clone();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("flex") && text.contains("best: "), "{text}");
+fn devices_are_listed_with_the_best() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = made(folder.path(), &["devices"]);
+    assert!(listed.contains("flex"), "{listed}");
+    assert!(
+        listed.lines().last().unwrap().starts_with("best: "),
+        "{listed}"
+    );
 }

@@ -1,4 +1,4 @@
-//! The example programs, run as a user runs them.
+//! Programs run as a user runs them, and the files that they leave.
 
 #![allow(dead_code)] // each test program uses its part
 
@@ -61,8 +61,14 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
 /// Presses Ctrl-C, and waits for the program to end.
 #[cfg(unix)]
 pub(crate) fn interrupted(child: &mut Child) -> ExitStatus {
+    ended_by(child, "-INT")
+}
+
+/// Sends a signal, and waits for the program to end.
+#[cfg(unix)]
+pub(crate) fn ended_by(child: &mut Child, signal: &str) -> ExitStatus {
     let id = child.id().to_string();
-    let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    let killed = Command::new("kill").args([signal, &id]).status().unwrap();
     assert!(killed.success());
     let asked = Instant::now();
     while child.try_wait().unwrap().is_none() {

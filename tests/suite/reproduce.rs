@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::programs::{assert_refused, bundled, files, interrupted, program, run, said};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use ranvgg::{IfExists, RandomVgg, device};
 
 const STUDIES: [&str; 7] = [
     "convergence",
@@ -46,16 +47,11 @@ fn written(path: &Path) -> SystemTime {
 fn every_study_runs_at_its_smallest_and_shows_every_picture() {
     let folder = tempfile::tempdir().unwrap();
     // Weights in the form of trained ones: what they are does not matter here.
-    let weights = [
-        "-o",
-        "weights.safetensors",
-        "--network",
-        "vgg16",
-        "--network-seed",
-        "9",
-    ];
-    let output = run("export_network", folder.path(), &weights);
-    assert!(output.status.success(), "{}", said(&output));
+    let device = device::by_name("flex").unwrap();
+    let vgg = RandomVgg::vgg16().with_seed(9).init(&device).unwrap();
+    let (deepest, weights) = (vgg.layer("conv5_3").unwrap(), "weights.safetensors");
+    vgg.save_safetensors(deepest, folder.path().join(weights), IfExists::Refuse)
+        .unwrap();
     let arguments = [
         "all",
         "--smallest",

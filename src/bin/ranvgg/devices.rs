@@ -1,47 +1,44 @@
 //! `ranvgg devices`: lists the devices that this build can compute on.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use ranvgg::device;
+
+use crate::failure::{Result, Status};
+use crate::terminal;
 
 /// List the devices that this build can compute on, and the one it would choose
 #[derive(Args)]
 pub(crate) struct Arguments {}
 
-pub(crate) fn run(_: &Arguments) -> ExitCode {
+pub(crate) fn run(_: &Arguments) -> Result<Status> {
     for info in device::list() {
-        println!(
-            "{:<10} {:<14} {} ({})",
-            info.name, info.class, info.adapter, info.driver
-        );
+        let (name, class) = (&info.name, info.class.to_string());
+        let (adapter, driver) = (&info.adapter, &info.driver);
+        line(name, &format!("{class:<14} {adapter} ({driver})"))?;
         if let Some(bytes) = info.largest_buffer {
-            println!("{:<10} largest buffer {} MiB", "", bytes >> 20);
+            line("", &format!("largest buffer {} MiB", bytes >> 20))?;
         }
         if !info.matrices.is_empty() {
-            println!("{:<10} matrices {}", "", info.matrices.join(", "));
+            line("", &format!("matrices {}", info.matrices.join(", ")))?;
         }
         // GPUs are checked when they are opened; CPUs here.
         let opened = device::by_name(&info.name);
         match opened.and_then(|device| device::check(&device).map(|()| device)) {
             Ok(device) if device::has_half(&device) => {
-                println!("{:<10} computes right; has half precision", "");
+                line("", "computes right; has half precision")?;
             }
-            Ok(_) => println!("{:<10} computes right", ""),
-            Err(error) => println!("{:<10} {error}", ""),
+            Ok(_) => line("", "computes right")?,
+            Err(error) => line("", &error.to_string())?,
         }
     }
     if cfg!(feature = "wgpu") {
-        println!("OpenGL is used only when it is asked for: --device opengl");
+        terminal::print("OpenGL is used only when it is asked for: --device opengl\n")?;
     }
-    match device::best() {
-        Ok(best) => {
-            println!("best: {}", device::name_of(&best));
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    terminal::print(&format!("best: {}\n", device::name_of(&device::best()?)))?;
+    Ok(Status::Complete)
+}
+
+/// What there is to say of a device.
+fn line(name: &str, text: &str) -> Result<()> {
+    terminal::print(&format!("{name:<10} {text}\n"))
 }

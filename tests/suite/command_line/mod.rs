@@ -1,29 +1,13 @@
-//! The example programs as a user meets them: help, wrong arguments, broken files, Ctrl-C.
+//! The programs for study as a user meets them: help, wrong arguments, what they print and write.
 
-mod mistakes;
-mod pictures;
 mod tools;
 
 use crate::programs::{files, run, said};
 
-const QUICK: [&str; 6] = ["--device", "flex", "--evaluations", "3", "--size", "64"];
-
 #[test]
 fn every_program_explains_itself() {
     let folder = tempfile::tempdir().unwrap();
-    for name in [
-        "synthesize_texture",
-        "invert",
-        "transfer_style",
-        "list_devices",
-        "time_evaluation",
-        "time_layers",
-        "count_costs",
-        "export_network",
-        "choose_network",
-        "quality",
-        "reproduce",
-    ] {
+    for name in ["time_layers", "count_costs", "quality", "reproduce"] {
         let output = run(name, folder.path(), &["--help"]);
         assert!(output.status.success(), "{name}");
         let help = String::from_utf8_lossy(&output.stdout).into_owned();

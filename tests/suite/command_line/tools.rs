@@ -1,38 +1,7 @@
-//! Programs that list, time, count and judge.
+//! Programs that time, count and judge.
 
-use crate::programs::{bundled, files, run, said};
+use crate::programs::{assert_refused, bundled, files, run, said};
 use std::fs;
-
-#[test]
-fn devices_are_listed_with_the_best() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = run("list_devices", folder.path(), &[]);
-    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success() && listed.contains("flex"),
-        "{listed}"
-    );
-    assert!(
-        listed.lines().last().unwrap().starts_with("best: "),
-        "{listed}"
-    );
-}
-
-#[test]
-fn an_evaluation_is_timed_in_the_form_of_the_baseline() {
-    let folder = tempfile::tempdir().unwrap();
-    let arguments = ["--size", "32", "48", "--device", "flex", "--runs", "2"];
-    let output = run("time_evaluation", folder.path(), &arguments);
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines: Vec<&str> = printed.lines().collect();
-    assert_eq!(lines.len(), 3, "{printed}{}", said(&output));
-    assert!(lines[0].starts_with("on flex: "), "{printed}");
-    for (line, size) in lines[1..].iter().zip([32, 48]) {
-        let start = format!("size {size} device flex threads ");
-        assert!(line.starts_with(&start), "{printed}");
-        assert!(line.contains(" evaluation median ") && line.contains(" forward median "));
-    }
-}
 
 #[test]
 fn layers_are_timed_by_every_way() {
@@ -52,6 +21,14 @@ fn layers_are_timed_by_every_way() {
         .collect();
     assert_eq!(times.len(), 9 * 3 * 2, "{printed}");
     assert!(times.iter().all(|time| *time >= 0.0));
+    let small = ["--device", "flex", "--size", "16"];
+    assert_refused("time_layers", folder.path(), &small, "--size is 16");
+    assert_refused(
+        "count_costs",
+        folder.path(),
+        &["--size", "8"],
+        "--size is 8",
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use clap::Args;
 use ranvgg::{Padding, Size};
 
 use super::kind::Green;
+use crate::values;
 
 /// Make a set of material maps anew: albedo, normals, height, roughness, metallic, occlusion
 ///
@@ -42,12 +43,12 @@ pub(crate) struct Arguments {
     pub(super) force: bool,
 
     /// Size of the result: N or WxH [default: that of the maps given]
-    #[arg(long, value_parser = parse_size, value_name = "WxH")]
+    #[arg(long, value_parser = values::size, value_name = "N|WxH")]
     pub(super) size: Option<Size>,
 
     /// Size of the maps given in the result, as a factor [default: 1, less for maps much larger than
     /// the result]
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", value_parser = values::positive)]
     pub(super) exemplar_scale: Option<f64>,
 
     /// Which way green of the normals points. Names of files say it of those given; of others, and of
@@ -69,7 +70,7 @@ pub(crate) struct Arguments {
 
     /// How strongly patches are pulled to the nearest ones given: 1 for flowers, leaves and other
     /// things with parts; takes twice the time
-    #[arg(long, default_value_t = 0.0, value_name = "W")]
+    #[arg(long, default_value_t = 0.0, value_name = "W", value_parser = values::weight)]
     pub(super) nearest_weight: f64,
 
     /// Seed of the starting noise: another one, another surface of the same kind
@@ -80,12 +81,12 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 0)]
     pub(super) network_seed: u64,
 
-    /// Evaluations of the objective in the whole run
-    #[arg(long, value_name = "N")]
+    /// Evaluations of the loss in the whole run [default: about 120 at each size]
+    #[arg(long, value_name = "N", value_parser = values::evaluations)]
     pub(super) evaluations: Option<usize>,
 
-    /// Seconds that the run may take at most
-    #[arg(long, value_parser = parse_seconds, value_name = "S")]
+    /// Most seconds that the run may take [default: no limit]
+    #[arg(long, value_parser = values::seconds, value_name = "S")]
     pub(super) seconds: Option<Duration>,
 
     /// Device: flex, wgpu, ... (see `ranvgg devices`)
@@ -114,22 +115,3 @@ Where they go:
            other than the albedo with is_srgb = false
   Unreal   --normals dx; import NAME_albedo.png as sRGB, NAME_normal_dx.png as Normalmap, NAME_orm.png
            as Masks without sRGB: red to Ambient Occlusion, green to Roughness, blue to Metallic";
-
-fn parse_size(text: &str) -> Result<Size, String> {
-    let side = |text: &str| match text.parse::<usize>() {
-        Ok(side) if (1..=16384).contains(&side) => Ok(side),
-        _ => Err(format!(
-            "`{text}` is not a number of pixels from 1 to 16384"
-        )),
-    };
-    match text.split_once(['x', 'X']) {
-        Some((width, height)) => Ok(Size::new(side(width)?, side(height)?)),
-        None => side(text).map(Size::square),
-    }
-}
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: Option<f64> = text.parse().ok().filter(|seconds| *seconds > 0.0);
-    let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    limit.ok_or_else(|| format!("`{text}` is not a number of seconds above 0"))
-}

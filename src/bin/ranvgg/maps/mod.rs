@@ -6,45 +6,25 @@ mod gltf;
 mod kind;
 mod normals;
 mod output;
-mod progress;
 mod set;
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use ranvgg::imaging::Provenance;
-use ranvgg::optim::StopReason;
-use ranvgg::{Outcome, Padding, RandomVgg, TextureOptions, Vgg, device, synthesize_texture};
+use ranvgg::run::StopReason;
+use ranvgg::{Padding, RandomVgg, TextureOptions, Vgg, device, synthesize_texture};
 
 pub(crate) use self::arguments::Arguments;
 use self::found::Found;
 use self::kind::{Green, Kind};
 use self::output::Output;
-use self::progress::Bar;
 use self::set::Set;
-use crate::watch::{self, Both};
+use crate::failure::{Result, Status};
+use crate::observers::Watch;
+use crate::terminal;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    match make(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let mut line = error.to_string();
-            let mut source = error.source();
-            while let Some(error) = source {
-                line = format!("{line}: {error}");
-                source = error.source();
-            }
-            eprintln!("error: {line}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn make(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let found = found::find(&arguments.inputs, arguments.normals)?;
     for note in &found.notes {
         arguments.say(note);
@@ -62,9 +42,12 @@ fn make(arguments: &Arguments) -> Result<()> {
     let provenance = provenance(&found, &vgg, &options)?;
     let kinds: Vec<&str> = set.maps.keys().map(|kind| kind.suffix()).collect();
     arguments.say(&format!("maps of {}: {}", set.size(), kinds.join(", ")));
-    let outcome = observed(arguments, |observer| {
-        Ok(synthesize_texture(&vgg, stack, &options, observer)?)
-    })?;
+    let mut watch = Watch::start(arguments.quiet)?;
+    if let Some(port) = arguments.watch {
+        watch.show_page(port, arguments.seconds)?;
+    }
+    let outcome = synthesize_texture(&vgg, stack, &options, &mut watch.observers)?;
+    watch.meter.ended();
     let made = finished(set.remade(outcome.maps()), given);
     output.write(&made, &provenance)?;
     let folder = output.folder().display();
@@ -76,19 +59,19 @@ fn make(arguments: &Arguments) -> Result<()> {
         outcome.stop_reason()
     ));
     match (outcome.stop_reason(), outcome.failure()) {
-        (_, Some(reason)) => Err(format!("the device failed on the way: {reason}").into()),
-        (StopReason::Asked, None) => {
+        (_, Some(reason)) => Err(format!("the run failed on the way: {reason}").into()),
+        (StopReason::Stopped, None) => {
             arguments.say("stopped; the maps so far were written");
-            Ok(())
+            Ok(Status::Complete)
         }
-        _ => Ok(()),
+        _ => Ok(Status::Complete),
     }
 }
 
 impl Arguments {
     fn say(&self, line: &str) {
         if !self.quiet {
-            eprintln!("{line}");
+            terminal::say(line);
         }
     }
 }
@@ -162,25 +145,6 @@ fn provenance(found: &Found, vgg: &Vgg, options: &TextureOptions) -> Result<Prov
         made = made.with_input(file)?;
     }
     Ok(made)
-}
-
-/// Runs with a bar and, if it is asked for, the page.
-fn observed(
-    arguments: &Arguments,
-    run: impl FnOnce(&mut dyn ranvgg::Observer) -> Result<Outcome>,
-) -> Result<Outcome> {
-    let mut bar = Bar::new(arguments.quiet)?;
-    let outcome = match arguments.watch {
-        Some(port) => {
-            let mut page = watch::start(port)?.with_time_limit(arguments.seconds);
-            // Asked for, hence said even by --quiet.
-            eprintln!("watch at {}", page.url());
-            run(&mut Both(&mut bar, &mut page))
-        }
-        None => run(&mut bar),
-    };
-    bar.end();
-    outcome
 }
 
 /// The set with normals of unit length whose green points up.

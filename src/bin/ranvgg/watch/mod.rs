@@ -18,7 +18,7 @@ use self::state::State;
 const BETWEEN_PICTURES: Duration = Duration::from_millis(500);
 
 /// A page that shows a run. It is served until this is dropped.
-pub(crate) struct Watch {
+pub(crate) struct Page {
     state: Arc<State>,
     server: Arc<Server>,
     thread: Option<JoinHandle<()>>,
@@ -28,7 +28,7 @@ pub(crate) struct Watch {
 }
 
 /// Serves the page on 127.0.0.1, at `port` or, if that is 0, at one that the system chooses.
-pub(crate) fn start(port: u16) -> Result<Watch, IoError> {
+pub(crate) fn start(port: u16) -> Result<Page, IoError> {
     let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
         IoError::other(format!("cannot serve the page at port {port}: {source}"))
     };
@@ -40,7 +40,7 @@ pub(crate) fn start(port: u16) -> Result<Watch, IoError> {
         let (server, state) = (Arc::clone(&server), Arc::clone(&state));
         move || server::serve(&server, &state, port)
     })?;
-    Ok(Watch {
+    Ok(Page {
         state,
         server,
         thread: Some(thread),
@@ -50,7 +50,7 @@ pub(crate) fn start(port: u16) -> Result<Watch, IoError> {
     })
 }
 
-impl Watch {
+impl Page {
     /// Where the page is.
     pub(crate) fn url(&self) -> &str {
         &self.url
@@ -77,7 +77,7 @@ impl Watch {
     }
 }
 
-impl Observer for Watch {
+impl Observer for Page {
     fn prepare(&mut self, preparation: &Preparation) {
         self.state.prepare(preparation);
     }
@@ -92,33 +92,12 @@ impl Observer for Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for Page {
     fn drop(&mut self) {
         self.server.unblock();
         if let Some(thread) = self.thread.take() {
             // It ends at the next request or at this call, and has nothing to give back.
             let _ = thread.join();
-        }
-    }
-}
-
-/// Two observers of one run; it stops when one of them asks.
-pub(crate) struct Both<'a>(
-    pub(crate) &'a mut dyn Observer,
-    pub(crate) &'a mut dyn Observer,
-);
-
-impl Observer for Both<'_> {
-    fn prepare(&mut self, preparation: &Preparation) {
-        self.0.prepare(preparation);
-        self.1.prepare(preparation);
-    }
-
-    fn observe(&mut self, progress: &Progress<'_>) -> Control {
-        let asked = [self.0.observe(progress), self.1.observe(progress)];
-        match asked.contains(&Control::Stop) {
-            true => Control::Stop,
-            false => Control::Continue,
         }
     }
 }

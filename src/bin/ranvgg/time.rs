@@ -1,36 +1,39 @@
-//! Times one evaluation of the five-layer style objective: loss and image gradient.
+//! `ranvgg time`: times one evaluation of the five-layer style loss, and its image gradient.
 
-mod support;
-
-use std::process::ExitCode;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clap::Parser;
+use clap::Args;
 use ranvgg::objective::Objective;
 use ranvgg::{Gram, Layer, Padding, Precision, RandomVgg, Vgg, device};
 
-/// Time one loss-and-gradient evaluation of the five-layer style objective of VGG-19
-#[derive(Parser)]
-struct Arguments {
-    /// Sides of the square image in pixels
-    #[arg(long, num_args = 1.., default_values_t = [256, 512], value_name = "N")]
+use crate::failure::{Result, Status};
+use crate::network::open_device;
+use crate::{terminal, values};
+
+/// Time one evaluation of a loss and its gradient on a device
+///
+/// The loss is that of the style of five layers of VGG-19.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Sides of the square image in pixels, one or several
+    #[arg(long, num_args = 1.., default_values_t = [256, 512], value_name = "N", value_parser = values::side)]
     size: Vec<usize>,
 
-    /// Device by name [default: the best]
+    /// Device to compute on, as `ranvgg devices` lists them [default: the best]
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
 
     /// Timed evaluations of each size, after one that is not timed
-    #[arg(long, default_value_t = 7, value_name = "N")]
+    #[arg(long, default_value_t = 7, value_name = "N", value_parser = values::repetitions)]
     runs: usize,
 
-    /// How convolutions continue their input: zero, as PyTorch's baseline does, or reflect
-    #[arg(long, default_value = "zero")]
+    /// How convolutions continue a picture beyond its edges; zero is what PyTorch's baseline does
+    #[arg(long, default_value = "zero", value_name = "NAME", value_parser = ["zero", "reflect"])]
     padding: String,
 
-    /// Precision: single, plain (no Winograd transform) or half (f16, on GPUs)
-    #[arg(long, default_value = "single", value_name = "NAME")]
+    /// Numbers between layers: single; plain, which rounds less and is slower; or half, on GPUs
+    #[arg(long, default_value = "single", value_name = "NAME", value_parser = values::name::<Precision>())]
     precision: Precision,
 
     /// On a GPU, also print the kernels of one evaluation, and their times when each is waited for
@@ -42,24 +45,13 @@ struct Arguments {
     no_tuning: bool,
 }
 
-fn main() -> ExitCode {
-    support::report(run(&Arguments::parse()))
-}
-
-fn run(arguments: &Arguments) -> support::Result<()> {
-    if arguments.runs == 0 {
-        return Err("--runs is 0; allowed: whole numbers from 1 up".into());
-    }
+pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     if arguments.no_tuning {
         device::without_tuning()?;
     }
-    let device = support::open_device(arguments.device.as_deref())?;
-    let padding = match arguments.padding.as_str() {
-        "zero" => Padding::Zero,
-        "reflect" => Padding::Reflect,
-        other => return Err(format!("--padding is `{other}`; allowed: zero, reflect").into()),
-    };
-    println!("on {}", support::describe(&device));
+    let device = open_device(arguments.device.as_deref())?;
+    let padding: Padding = arguments.padding.parse()?;
+    terminal::print(&format!("on {}\n", described(&device)))?;
     let vgg = RandomVgg::vgg19().with_padding(padding).init(&device)?;
     let vgg = vgg.with_precision(arguments.precision)?;
     let names = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"];
@@ -81,22 +73,33 @@ fn run(arguments: &Arguments) -> support::Result<()> {
         }
         // The first one prepares weights and compiles shaders.
         let (whole, forward) = (sorted(&whole[1..]), sorted(&forward[1..]));
-        println!(
-            "size {size} device {} threads {} evaluation median {:.6} s min {:.6} s forward median {:.6} s",
+        terminal::print(&format!(
+            "size {size} device {} threads {} evaluation median {:.6} s min {:.6} s forward median {:.6} s\n",
             device::name_of(&device),
             rayon::current_num_threads(),
             whole[whole.len() / 2],
             whole[0],
             forward[forward.len() / 2],
-        );
+        ))?;
         if arguments.kernels {
             print_kernels(&objective, &picture(size, 0, &device))?;
         }
     }
-    Ok(())
+    Ok(Status::Complete)
 }
 
-fn time_evaluation(objective: &Objective, image: Tensor<4>) -> support::Result<()> {
+/// What a device is, in a line.
+fn described(device: &Device) -> String {
+    match device::info_of(device) {
+        Some(info) => {
+            let (name, adapter) = (info.name, info.adapter);
+            format!("{name}: {adapter}, {}, {}", info.class, info.driver)
+        }
+        None => device::name_of(device),
+    }
+}
+
+fn time_evaluation(objective: &Objective, image: Tensor<4>) -> Result<()> {
     let evaluation = objective.evaluate(image)?;
     wait(Tensor::cat(
         vec![evaluation.values, evaluation.gradient.sum()],
@@ -105,7 +108,7 @@ fn time_evaluation(objective: &Objective, image: Tensor<4>) -> support::Result<(
 }
 
 /// Reads: once, as the optimiser does. That ends after everything before it, on any device.
-fn wait(values: Tensor<1>) -> support::Result<()> {
+fn wait(values: Tensor<1>) -> Result<()> {
     match values.try_into_data() {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("{error:?}").into()),
@@ -113,22 +116,24 @@ fn wait(values: Tensor<1>) -> support::Result<()> {
 }
 
 /// What one evaluation sends to a GPU.
-fn print_kernels(objective: &Objective, image: &Tensor<4>) -> support::Result<()> {
+fn print_kernels(objective: &Objective, image: &Tensor<4>) -> Result<()> {
     let evaluate = || time_evaluation(objective, image.clone());
     let (counted, launches) = device::launches(false, evaluate);
     counted?;
     let (timed, times) = device::launches(true, evaluate);
     timed?;
     let count: u64 = launches.iter().map(|kernel| kernel.count).sum();
-    println!("  {count} launches of {} kernels", launches.len());
+    let kernels = launches.len();
+    terminal::print(&format!("  {count} launches of {kernels} kernels\n"))?;
     for kernel in times {
         let seconds = kernel.seconds.unwrap_or(0.0);
-        println!("  {:9.6} s {:4} x {}", seconds, kernel.count, kernel.kernel);
+        let (count, name) = (kernel.count, kernel.kernel);
+        terminal::print(&format!("  {seconds:9.6} s {count:4} x {name}\n"))?;
     }
     Ok(())
 }
 
-fn time_forward(vgg: &Vgg, image: Tensor<4>, taps: &[Layer]) -> support::Result<()> {
+fn time_forward(vgg: &Vgg, image: Tensor<4>, taps: &[Layer]) -> Result<()> {
     let (mut features, _trace) = vgg.forward(image, taps)?;
     let mut sums = Vec::new();
     for map in taps.iter().filter_map(|tap| features.take(*tap)) {
@@ -137,7 +142,7 @@ fn time_forward(vgg: &Vgg, image: Tensor<4>, taps: &[Layer]) -> support::Result<
     wait(Tensor::cat(sums, 0))
 }
 
-fn seconds(work: impl FnOnce() -> support::Result<()>) -> support::Result<f64> {
+fn seconds(work: impl FnOnce() -> Result<()>) -> Result<f64> {
     let start = Instant::now();
     work()?;
     Ok(start.elapsed().as_secs_f64())

@@ -1,0 +1,165 @@
+//! `ranvgg invert`: pictures from their features at one layer.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use image::DynamicImage;
+use ranvgg::run::StopReason;
+use ranvgg::{InvertOptions, Layer, RandomVgg, Size, Vgg, imaging, invert, metrics};
+
+use crate::batch::{self, Item};
+use crate::config::Config;
+use crate::failure::{Result, Status};
+use crate::memory;
+use crate::network::{self, Network};
+use crate::observers::Watch;
+use crate::output::{Name, Output, stem};
+use crate::pictures::{self, CAT};
+use crate::results::{self, Made};
+use crate::run::Run;
+use crate::values::{self, InSize};
+
+/// Reconstruct pictures from their features at one layer
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ranvgg invert photo.jpg --layer conv4_1
+  ranvgg invert photo.jpg --layer fc6 --in-size 224x224 -o fc6.png
+  ranvgg invert *.jpg --layer pool3 -o inverted/")]
+pub(crate) struct Arguments {
+    /// Pictures to reconstruct (.png, .jpg, .tif); of several, --output names a folder [default: a cat,
+    /// from the program]
+    #[arg(value_name = "PICTURE")]
+    inputs: Vec<PathBuf>,
+
+    /// Layer to invert: conv1_1 ... conv5_4, pool1 ... pool5, fc6 ... fc8 (224x224 pictures only)
+    #[arg(long, default_value = "conv3_1", value_name = "NAME")]
+    layer: Layer,
+
+    /// Size that inputs are brought to first, in pixels: N for the shorter side, or WxH [default: theirs]
+    #[arg(long, value_parser = values::in_size, value_name = "N|WxH")]
+    in_size: Option<InSize>,
+
+    /// Weight of the total variation, in units of the content loss: more is smoother [default: by
+    /// layer, 0.001 for each pixel of its stride]
+    #[arg(long, value_name = "W", value_parser = values::weight)]
+    tv_weight: Option<f64>,
+
+    /// The published form: features alone, at one size
+    #[arg(long, conflicts_with_all = ["tv_weight", "scales"])]
+    paper: bool,
+
+    #[command(flatten)]
+    output: Output,
+
+    #[command(flatten)]
+    run: Run,
+
+    #[command(flatten)]
+    network: Network,
+
+    #[command(flatten)]
+    _config: Config,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
+    let items = items(arguments)?;
+    // A single input that cannot be read is found before a network is made.
+    let only = match &items[..] {
+        [item] => Some(picture(arguments, item)?),
+        _ => None,
+    };
+    let vgg = arguments.network.init(3, None, biases(arguments)?)?;
+    network::say(&vgg, arguments.output.quiet);
+    // Says which layers there are.
+    vgg.layer(&arguments.layer.to_string())?;
+    let mut options = InvertOptions::default();
+    options.total_variation_weight = arguments.tv_weight;
+    if arguments.paper {
+        options = InvertOptions::paper();
+    }
+    options.run = arguments.run.options(options.run);
+    let mut watch = Watch::start(arguments.output.quiet)?;
+    batch::run(&items, &arguments.output, &mut watch, |item, watch| {
+        let picture = match &only {
+            Some(picture) => picture.clone(),
+            None => picture(arguments, item)?,
+        };
+        make(arguments, item, &picture, (&vgg, &options), watch)
+    })
+}
+
+/// Results of one input; whether none was left out.
+fn make(
+    arguments: &Arguments,
+    item: &Item,
+    picture: &DynamicImage,
+    (vgg, options): (&Vgg, &InvertOptions),
+    watch: &mut Watch,
+) -> Result<bool> {
+    let size = Size::new(picture.width() as usize, picture.height() as usize);
+    memory::check(size, memory::NETWORK, vgg, false)?;
+    for (seed, target) in &item.results {
+        let outcome = invert(vgg, picture, arguments.layer, options, &mut watch.observers)?;
+        let (image, given) = (outcome.image().to_rgb32f(), imaging::flatten(picture));
+        let made = Made {
+            command: "invert",
+            inputs: &item.inputs,
+            vgg,
+            seed: *seed,
+            outcome: &outcome,
+            psnr: metrics::psnr(&image, &given).ok(),
+        };
+        results::write(&arguments.output, target, &made, &watch.meter)?;
+        if outcome.stop_reason() == StopReason::Stopped {
+            break;
+        }
+    }
+    Ok(true)
+}
+
+/// What is to be made, and where it goes.
+fn items(arguments: &Arguments) -> Result<Vec<Item>> {
+    let inputs = &arguments.inputs;
+    if inputs.len() > 1 && !arguments.output.is_folder() {
+        return Err("several pictures need a folder as their output: -o out/".into());
+    }
+    let groups: Vec<Vec<PathBuf>> = match &inputs[..] {
+        [] => vec![Vec::new()],
+        inputs => inputs.iter().map(|input| vec![input.clone()]).collect(),
+    };
+    let names: Vec<Name<'_>> = groups
+        .iter()
+        .map(|group| Name {
+            stem: group.first().map_or(CAT.name.into(), |path| stem(path)),
+            seed: None,
+            maps: &[],
+        })
+        .collect();
+    let targets = arguments.output.targets("inverted.png", &names)?;
+    let seed = arguments.run.seed;
+    let items = groups
+        .into_iter()
+        .zip(targets)
+        .map(|(inputs, target)| Item {
+            inputs,
+            results: vec![(seed, target)],
+        });
+    Ok(items.collect())
+}
+
+fn picture(arguments: &Arguments, item: &Item) -> Result<DynamicImage> {
+    let path = item.inputs.first().map(PathBuf::as_path);
+    let picture = pictures::open_or(path, CAT)?;
+    Ok(pictures::resized(picture, arguments.in_size))
+}
+
+/// The biases that the layer is best inverted with, where nothing else describes the network.
+fn biases(arguments: &Arguments) -> Result<Option<f64>> {
+    let network = &arguments.network;
+    if network.recipe.is_some() || network.weights_file.is_some() || arguments.paper {
+        return Ok(None);
+    }
+    let random = RandomVgg::new(network.network).with_biases_for(arguments.layer)?;
+    Ok(Some(random.bias_sigma()))
+}

@@ -1,0 +1,78 @@
+//! Pictures that are read, and those that the program brings along.
+
+use std::path::Path;
+
+use image::DynamicImage;
+use image::imageops::FilterType;
+use ranvgg::Size;
+use ranvgg::imaging::{self, Limits};
+
+use crate::failure::Result;
+use crate::values::InSize;
+
+/// A picture inside of the program, for a first try without files.
+#[derive(Clone, Copy)]
+pub(crate) struct Bundled {
+    /// What results made of it are called after.
+    pub(crate) name: &'static str,
+    bytes: &'static [u8],
+}
+
+pub(crate) const GRAVEL: Bundled = Bundled {
+    name: "gravel",
+    bytes: include_bytes!("../../../examples/images/gravel.png"),
+};
+pub(crate) const CAT: Bundled = Bundled {
+    name: "cat",
+    bytes: include_bytes!("../../../examples/images/cat.png"),
+};
+pub(crate) const LAUNCH: Bundled = Bundled {
+    name: "launch",
+    bytes: include_bytes!("../../../examples/images/launch.png"),
+};
+pub(crate) const STROKES: Bundled = Bundled {
+    name: "strokes",
+    bytes: include_bytes!("../../../examples/images/strokes.png"),
+};
+
+/// Reads a picture.
+pub(crate) fn open(path: &Path) -> Result<DynamicImage> {
+    Ok(imaging::open(path, Limits::default())?)
+}
+
+/// Reads a picture, or one that comes with the program.
+pub(crate) fn open_or(path: Option<&Path>, bundled: Bundled) -> Result<DynamicImage> {
+    match path {
+        Some(path) => open(path),
+        None => Ok(image::load_from_memory(bundled.bytes)?),
+    }
+}
+
+/// Brought to the size asked for.
+pub(crate) fn resized(picture: DynamicImage, wanted: Option<InSize>) -> DynamicImage {
+    let Some(wanted) = wanted else {
+        return picture;
+    };
+    let size = brought(picture.width(), picture.height(), wanted);
+    picture.resize_exact(size.width as u32, size.height as u32, FilterType::Lanczos3)
+}
+
+/// The size of a picture when it is [resized]; none if the file does not tell.
+pub(crate) fn dimensions(path: &Path, wanted: Option<InSize>) -> Option<Size> {
+    let (width, height) = image::image_dimensions(path).ok()?;
+    Some(match wanted {
+        Some(wanted) => brought(width, height, wanted),
+        None => Size::new(width as usize, height as usize),
+    })
+}
+
+fn brought(width: u32, height: u32, wanted: InSize) -> Size {
+    match wanted {
+        InSize::Exactly(size) => size,
+        InSize::Shorter(side) => {
+            let factor = side as f64 / f64::from(width.min(height));
+            let scaled = |side: u32| ((f64::from(side) * factor).round() as usize).max(1);
+            Size::new(scaled(width), scaled(height))
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One result, written: the one place where pictures leave the program.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, ImageFormat};
+use ranvgg::{Outcome, Vgg, imaging};
+use serde_json::{Map, Value, json};
+
+use crate::failure::{Result, chain};
+use crate::output::{Output, Target, if_exists, suffixed};
+use crate::progress::Meter;
+use crate::terminal;
+
+/// A result, and what there is to tell of it.
+pub(crate) struct Made<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) inputs: &'a [PathBuf],
+    pub(crate) vgg: &'a Vgg,
+    pub(crate) seed: u64,
+    pub(crate) outcome: &'a Outcome,
+    /// How near the result is to its input, where that is the question.
+    pub(crate) psnr: Option<f64>,
+}
+
+/// Writes a result, and then says how the run went.
+pub(crate) fn write(
+    output: &Output,
+    target: &Target,
+    made: &Made<'_>,
+    meter: &Meter,
+) -> Result<()> {
+    meter.ended();
+    let outcome = made.outcome;
+    let mut failures: Vec<String> = Vec::new();
+    let mut written = Vec::new();
+    match target {
+        Target::StandardOutput => {
+            terminal::write_picture(&png(&image(output, outcome))?)?;
+            written.push(PathBuf::from("-"));
+        }
+        Target::Files(files) => {
+            output.make_folder();
+            let images = match files.len() {
+                1 => vec![image(output, outcome)],
+                _ => outcome.maps(),
+            };
+            for (image, file) in images.iter().zip(files) {
+                match imaging::save(image, file, if_exists(output.force)) {
+                    Ok(()) => written.push(file.clone()),
+                    Err(error) => {
+                        let (said, beside) = rescued(image, file, &chain(&error));
+                        failures.push(said);
+                        written.extend(beside);
+                    }
+                }
+            }
+        }
+    }
+    if output.json {
+        terminal::note(&described(made, &written).to_string());
+    }
+    if !output.quiet {
+        summarise(made, &written, meter);
+    }
+    if let Some(reason) = outcome.failure() {
+        failures.push(format!("the device failed on the way: {reason}"));
+    }
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(failures.join("; ").into()),
+    }
+}
+
+fn image(output: &Output, outcome: &Outcome) -> DynamicImage {
+    match output.sixteen {
+        true => outcome.image16(),
+        false => outcome.image(),
+    }
+}
+
+fn png(image: &DynamicImage) -> Result<Vec<u8>> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(bytes.into_inner())
+}
+
+/// Keeps a picture that could not be written where it should be: beside it, else where there is room.
+/// What happened, and the place.
+fn rescued(image: &DynamicImage, file: &Path, reason: &str) -> (String, Option<PathBuf>) {
+    let name = Path::new(file.file_name().unwrap_or_default());
+    let places = [
+        file.to_owned(),
+        name.to_owned(),
+        std::env::temp_dir().join(name),
+    ];
+    for place in places {
+        for number in 1..100 {
+            let free = suffixed(&place, &number.to_string());
+            if free.exists() {
+                continue;
+            }
+            if imaging::save(image, &free, ranvgg::IfExists::Refuse).is_ok() {
+                return (
+                    format!("{reason}; the picture is in `{}`", free.display()),
+                    Some(free),
+                );
+            }
+            break;
+        }
+    }
+    (format!("{reason}; the picture is lost"), None)
+}
+
+fn summarise(made: &Made<'_>, written: &[PathBuf], meter: &Meter) {
+    let (outcome, image) = (made.outcome, made.outcome.image());
+    for file in written {
+        meter.say(&format!(
+            "{}: {}x{}, {} evaluations in {:.1} s, {:.1} s of them preparing ({})",
+            file.display(),
+            image.width(),
+            image.height(),
+            outcome.evaluations(),
+            outcome.elapsed().as_secs_f64(),
+            outcome.preparing().as_secs_f64(),
+            outcome.stop_reason(),
+        ));
+    }
+    if let Some(psnr) = made.psnr {
+        meter.say(&format!("PSNR {psnr:.2} dB"));
+    }
+}
+
+/// A result for machines.
+fn described(made: &Made<'_>, written: &[PathBuf]) -> Value {
+    let (outcome, image) = (made.outcome, made.outcome.image());
+    let paths = |paths: &[PathBuf]| -> Vec<String> {
+        paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect()
+    };
+    let last = outcome.records().last();
+    let values = last.map_or(&[][..], |record| &record.terms);
+    let names = outcome.term_names().iter().cloned();
+    let terms: Map<String, Value> = names.zip(values.iter().map(|value| json!(value))).collect();
+    let mut object = json!({
+        "command": made.command,
+        "inputs": paths(made.inputs),
+        "outputs": paths(written),
+        "width": image.width(),
+        "height": image.height(),
+        "seed": made.seed,
+        "network": made.vgg.architecture().to_string(),
+        "network_seed": made.vgg.recipe().map(ranvgg::RandomVgg::seed),
+        "device": ranvgg::device::name_of(made.vgg.device()),
+        "evaluations": outcome.evaluations(),
+        "seconds": outcome.elapsed().as_secs_f64(),
+        "preparing_seconds": outcome.preparing().as_secs_f64(),
+        "stop_reason": outcome.stop_reason().to_string(),
+        "loss": last.map(ranvgg::run::Record::loss),
+        "terms": terms,
+    });
+    if let Some(psnr) = made.psnr {
+        object["psnr"] = json!(psnr);
+    }
+    object
+}

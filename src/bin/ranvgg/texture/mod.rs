@@ -1,0 +1,252 @@
+//! `ranvgg texture`: textures like given ones.
+
+mod plan;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ranvgg::run::StopReason;
+use ranvgg::{
+    Exemplars, Inpainting, Padding, Picture, Size, Statistics, TextureOptions, Vgg,
+    synthesize_texture,
+};
+
+use crate::batch::{self, Item};
+use crate::config::Config;
+use crate::failure::{Result, Status};
+use crate::memory;
+use crate::network::{self, Network};
+use crate::observers::Watch;
+use crate::output::Output;
+use crate::pictures::{self, GRAVEL};
+use crate::results::{self, Made};
+use crate::run::Run;
+use crate::sources::Sources;
+use crate::values::{self, InSize};
+
+/// Make textures like given pictures, at any size
+///
+/// Several pictures make one texture each, in the folder that --output names. With --mix, --weights or
+/// --guide they make one texture together.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ranvgg texture moss.jpg --size 512x256 -o meadow.png
+  ranvgg texture moss.jpg --tile --variations 3 -o tile.png
+  ranvgg texture moss.jpg stone.jpg --weights 1,2 -o mixed.png
+  ranvgg texture *.png -o out/")]
+pub(crate) struct Arguments {
+    /// Pictures of textures (.png, .jpg, .tif) [default: gravel, from the program]
+    #[arg(value_name = "PICTURE")]
+    inputs: Vec<PathBuf>,
+
+    /// Make one texture of several pictures, a mixture; --weights and --guide do so too
+    #[arg(long)]
+    mix: bool,
+
+    /// Another map of the input's surface, made together with it: give it once for each (normals,
+    /// height, roughness, ...); of -o out.png, the one made like height.png is out-height.png
+    /// [default: none]
+    #[arg(long = "map", value_name = "PICTURE", conflicts_with_all = ["fill", "weights", "guide", "sixteen", "mix"])]
+    maps: Vec<PathBuf>,
+
+    /// Size of the result in pixels [default: that of the first input; 256 without input]
+    #[arg(long, value_parser = values::size, value_name = "N|WxH")]
+    size: Option<Size>,
+
+    /// Size that inputs are brought to first, in pixels: N for the shorter side, or WxH [default: theirs]
+    #[arg(long, value_parser = values::in_size, value_name = "N|WxH", conflicts_with = "maps")]
+    in_size: Option<InSize>,
+
+    /// Size of the exemplar in the texture, as a factor [default: 1, less for an exemplar much larger
+    /// than the result]
+    #[arg(long, value_name = "FACTOR", value_parser = values::positive)]
+    exemplar_scale: Option<f64>,
+
+    /// Do not look for periods of an exemplar that repeats itself (rows of bricks, tiles, weaves)
+    #[arg(long)]
+    no_periods: bool,
+
+    /// How strongly patches are pulled to the exemplar's nearest ones: 1 for flowers, leaves and other
+    /// things with parts; takes twice the time
+    #[arg(long, default_value_t = 0.0, value_name = "W", value_parser = values::weight)]
+    nearest_weight: f64,
+
+    /// Layers of the network whose statistics are matched, separated by commas [default: none;
+    /// conv1_1,conv2_1,conv3_1 with statistics of a network]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    layers: Vec<String>,
+
+    /// Weight of the total variation, with statistics of a network and in units of one of them: more
+    /// is smoother
+    #[arg(long, default_value_t = 0.0, value_name = "W", value_parser = values::weight)]
+    tv_weight: f64,
+
+    /// The published form: Gram matrices of five layers at one size
+    #[arg(long, conflicts_with = "statistics")]
+    paper: bool,
+
+    /// Make a result that tiles: short for --padding circular
+    #[arg(long, conflicts_with = "padding")]
+    tile: bool,
+
+    /// Picture to fill in (inpainting): what is black in --mask stays as it is [default: none]
+    #[arg(
+        long,
+        value_name = "PICTURE",
+        requires = "mask",
+        conflicts_with = "size"
+    )]
+    fill: Option<PathBuf>,
+
+    /// Mask of --fill, of the same size: white is made anew [default: none]
+    #[arg(long, value_name = "PICTURE", requires = "fill")]
+    mask: Option<PathBuf>,
+
+    /// Results to make, each of the next seed, in files numbered by their seed
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    variations: u64,
+
+    #[command(flatten)]
+    sources: Sources,
+
+    #[command(flatten)]
+    output: Output,
+
+    #[command(flatten)]
+    run: Run,
+
+    #[command(flatten)]
+    network: Network,
+
+    #[command(flatten)]
+    _config: Config,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
+    let items = plan::items(arguments)?;
+    // A single input that cannot be read is found before a network is made.
+    let only = match &items[..] {
+        [item] => Some(exemplars(arguments, &item.inputs)?),
+        _ => None,
+    };
+    let channels = only.as_ref().map_or(3, |(_, channels)| *channels);
+    let padding = arguments.tile.then_some(Padding::Circular);
+    let vgg = arguments.network.init(channels, padding, None)?;
+    network::say(&vgg, arguments.output.quiet);
+    let options = options(arguments, &vgg)?;
+    let mut watch = Watch::start(arguments.output.quiet)?;
+    batch::run(&items, &arguments.output, &mut watch, |item, watch| {
+        let (exemplars, _) = match &only {
+            Some(only) => only.clone(),
+            None => exemplars(arguments, &item.inputs)?,
+        };
+        check_sizes(arguments, item, &options, &vgg, watch)?;
+        make(arguments, item, &exemplars, (&vgg, &options), watch)
+    })
+}
+
+/// All results of one input; whether none was left out.
+fn make(
+    arguments: &Arguments,
+    item: &Item,
+    exemplars: &Exemplars,
+    (vgg, options): (&Vgg, &TextureOptions),
+    watch: &mut Watch,
+) -> Result<bool> {
+    let mut options = options.clone();
+    for (number, (seed, target)) in item.results.iter().enumerate() {
+        options.run.seed = *seed;
+        let outcome = synthesize_texture(vgg, exemplars.clone(), &options, &mut watch.observers)?;
+        let made = Made {
+            command: "texture",
+            inputs: &item.inputs,
+            vgg,
+            seed: *seed,
+            outcome: &outcome,
+            psnr: None,
+        };
+        results::write(&arguments.output, target, &made, &watch.meter)?;
+        if outcome.stop_reason() == StopReason::Stopped {
+            return Ok(number + 1 == item.results.len());
+        }
+    }
+    Ok(true)
+}
+
+/// Says which inputs are brought to another size, since that decides what a result shows; refuses a
+/// result that memory does not hold.
+fn check_sizes(
+    arguments: &Arguments,
+    item: &Item,
+    options: &TextureOptions,
+    vgg: &Vgg,
+    watch: &Watch,
+) -> Result<()> {
+    let sizes = item.inputs.iter().filter_map(|path| {
+        let size = pictures::dimensions(path, arguments.in_size)?;
+        Some((path, size))
+    });
+    let sizes: Vec<(&PathBuf, Size)> = sizes.collect();
+    let filled = options.inpainting.as_ref().map(Inpainting::size);
+    let first = sizes.first().map(|(_, size)| *size);
+    let Some(result) = options.size.or(filled).or(first) else {
+        return Ok(());
+    };
+    let resampled = options.statistics == Statistics::Resampled;
+    memory::check(result, memory::texture(options.statistics), vgg, resampled)?;
+    for (path, given) in sizes {
+        let used = options.exemplar_size(given, result);
+        if used != given && !arguments.output.quiet {
+            let path = path.display();
+            watch.meter.say(&format!(
+                "{path}: {given} brought to {used}; --exemplar-scale 1 keeps its size"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What the texture is made of, and its channels.
+fn exemplars(arguments: &Arguments, inputs: &[PathBuf]) -> Result<(Exemplars, usize)> {
+    if arguments.maps.is_empty() {
+        let read = arguments.sources.read(inputs, GRAVEL, arguments.in_size)?;
+        return Ok((read, 3));
+    }
+    let mut maps = Vec::new();
+    for path in inputs.iter().chain(&arguments.maps) {
+        maps.push(pictures::open(path)?);
+    }
+    let stack = Picture::maps(maps);
+    let channels = stack.channels();
+    Ok((stack.into(), channels))
+}
+
+fn options(arguments: &Arguments, vgg: &Vgg) -> Result<TextureOptions> {
+    let layers = values::layers(vgg, &arguments.layers)?;
+    let mut options = if arguments.paper {
+        TextureOptions::paper(vgg)
+    } else {
+        let statistics = arguments.sources.statistics(vgg, layers.is_some());
+        TextureOptions::default().with_statistics(statistics)
+    };
+    options.exemplar_scale = arguments.exemplar_scale;
+    options.periods = !arguments.no_periods;
+    options.nearest_weight = arguments.nearest_weight;
+    if layers.is_some() {
+        options.layers = layers;
+    }
+    options.size = arguments.size;
+    if arguments.inputs.is_empty() && arguments.fill.is_none() {
+        options.size = options.size.or(Some(Size::square(256)));
+    }
+    options.total_variation_weight = arguments.tv_weight;
+    let colour_weight = arguments.sources.colour_weight;
+    options.colour_weight = colour_weight.unwrap_or(options.colour_weight);
+    if let (Some(picture), Some(mask)) = (&arguments.fill, &arguments.mask) {
+        let open = |path: &Path| pictures::open(path);
+        options.inpainting = Some(Inpainting::new(open(picture)?, open(mask)?));
+    }
+    options.run = arguments.run.options(options.run);
+    Ok(options)
+}

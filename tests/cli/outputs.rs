@@ -1,0 +1,175 @@
+//! Where pictures and words go, and what happens where they cannot.
+
+use std::fs::{self, File};
+use std::process::Stdio;
+
+use crate::programs::{files, said};
+use crate::{QUICK, made, picture, ranvgg, run};
+
+#[test]
+fn a_picture_goes_to_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [&["texture", "-o", "-", "--sixteen"], &QUICK[..]].concat();
+    let output = run(folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    let image = image::load_from_memory(&output.stdout).unwrap();
+    assert_eq!(
+        (image.width(), image.color()),
+        (64, image::ColorType::Rgb16)
+    );
+    assert!(files(folder.path()).is_empty());
+}
+
+#[test]
+fn results_are_described_for_machines() {
+    let folder = tempfile::tempdir().unwrap();
+    picture(folder.path(), "moss.png");
+    let mut arguments = vec!["texture", "moss.png", "--json", "--quiet", "--seed", "7"];
+    arguments.extend(["-o", "out.TIFF", "--sixteen", "--variations", "2"]);
+    arguments.extend(QUICK);
+    let lines = made(folder.path(), &arguments);
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    for (line, seed) in lines.lines().zip([7, 8]) {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(object["command"], "texture");
+        assert_eq!(object["inputs"][0], "moss.png");
+        let output = object["outputs"][0].as_str().unwrap();
+        assert_eq!(output, format!("out-{seed}.TIFF"));
+        assert!(image::open(folder.path().join(output)).is_ok());
+        assert_eq!(
+            (&object["width"], &object["height"]),
+            (&64.into(), &64.into())
+        );
+        assert_eq!(object["seed"], seed);
+        assert!(object["evaluations"].as_u64().unwrap() > 0);
+        assert!(object["seconds"].as_f64().unwrap() > 0.0);
+        assert_eq!(object["stop_reason"], "all evaluations were used");
+        assert!(!object["terms"].as_object().unwrap().is_empty(), "{line}");
+        assert!(object["loss"].is_f64());
+    }
+    let arguments = [
+        "invert",
+        "moss.png",
+        "--json",
+        "--layer",
+        "conv1_1",
+        "--evaluations",
+        "2",
+    ];
+    let line = made(
+        folder.path(),
+        &[&arguments[..], &["--device", "flex"]].concat(),
+    );
+    let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(object["psnr"].as_f64().unwrap() > 0.0, "{line}");
+}
+
+/// Nobody reads what is printed: the picture is saved, and that is what counts.
+#[cfg(unix)]
+#[test]
+fn closed_pipes_do_not_cost_the_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [&["texture", "--json"], &QUICK[..]].concat();
+    let mut child = ranvgg(folder.path())
+        .args(&arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert!(child.wait().unwrap().success());
+    assert!(image::open(folder.path().join("texture.png")).is_ok());
+    // A list of which the first lines are enough.
+    let mut child = ranvgg(folder.path())
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        said(&output)
+    );
+}
+
+/// A full disk: what was printed is lost, the picture is not; a picture that goes there is.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_only_where_the_picture_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let status = ranvgg(folder.path())
+        .args([&["texture", "--json"], &QUICK[..]].concat())
+        .stdout(full())
+        .stderr(full())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert!(image::open(folder.path().join("texture.png")).is_ok());
+    for arguments in [
+        [&["texture", "-o", "-"], &QUICK[..]].concat(),
+        vec!["devices"],
+        vec!["network", "recipe"],
+        vec!["texture", "--print-config"],
+    ] {
+        let output = ranvgg(folder.path())
+            .args(&arguments)
+            .stdout(full())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = said(&output);
+        assert!(said.contains("cannot write to standard output"), "{said}");
+    }
+}
+
+/// Another program takes the output's name in the meantime: the picture is saved beside it.
+#[test]
+fn a_picture_that_cannot_be_written_is_kept_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let child = ranvgg(folder.path())
+        .args([
+            "texture",
+            "--device",
+            "flex",
+            "--size",
+            "64",
+            "--seconds",
+            "3",
+            "--evaluations",
+            "100000",
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    fs::write(folder.path().join("texture.png"), "precious").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(said.contains("`texture.png` exists already"), "{said}");
+    assert!(said.contains("the picture is in `texture-1.png`"), "{said}");
+    assert_eq!(
+        fs::read(folder.path().join("texture.png")).unwrap(),
+        b"precious"
+    );
+    assert!(image::open(folder.path().join("texture-1.png")).is_ok());
+}
+
+/// Where there is no terminal a line tells now and then how far the run is.
+#[test]
+fn progress_is_told_without_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut arguments = vec!["texture", "--device", "flex", "--size", "64"];
+    arguments.extend(["--seconds", "6", "--evaluations", "100000"]);
+    let output = run(folder.path(), &arguments);
+    let said = said(&output);
+    assert!(
+        output.status.success() && said.contains("/100000 evaluations, scale "),
+        "{said}"
+    );
+}
