@@ -14,6 +14,7 @@ pub(crate) mod options;
 pub(crate) mod outcome;
 mod saved;
 mod schedule;
+mod steps;
 mod stochastic;
 mod stop_reason;
 mod time;
