@@ -43,6 +43,9 @@ pub struct Checkpoint {
     /// The least time between two saves, apart from those at the ends of scales. Zero saves after
     /// every evaluation. Default: 60 s.
     pub every: Duration,
+    /// A text that is kept beside the state, for instance how to call the program that goes on.
+    /// Default: empty.
+    pub note: String,
 }
 
 impl Checkpoint {
@@ -51,7 +54,15 @@ impl Checkpoint {
         Self {
             path: path.into(),
             every: Duration::from_secs(60),
+            note: String::new(),
         }
+    }
+
+    /// Sets [`note`](Self::note).
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
     }
 
     /// Sets [`every`](Self::every).
@@ -71,6 +82,15 @@ impl Checkpoint {
     pub fn picture(path: impl AsRef<Path>, device: &Device) -> Result<Picture> {
         let saved = SavedRun::read(path.as_ref())?;
         Ok(saved.picture.to_tensor(device).into())
+    }
+
+    /// The [`note`](Self::note) of the checkpoint at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if the file cannot be read or is no checkpoint.
+    pub fn note_of(path: impl AsRef<Path>) -> Result<String> {
+        Ok(SavedRun::read(path.as_ref())?.note)
     }
 
     /// Refuses a path that cannot be written, and a file that is no checkpoint.
@@ -113,7 +133,10 @@ impl Keeper {
     /// Saves what `run` gives, if there is a checkpoint. A failure is kept and not returned: the run goes on.
     pub(super) fn save(&mut self, run: impl FnOnce(Identity) -> Result<SavedRun>) {
         if let Some((checkpoint, identity)) = &self.to {
-            let saved = run(identity.clone()).and_then(|run| run.write(&checkpoint.path));
+            let saved = run(identity.clone()).and_then(|mut run| {
+                run.note.clone_from(&checkpoint.note);
+                run.write(&checkpoint.path)
+            });
             self.failure = saved.err();
             self.last = Instant::now();
         }

@@ -229,6 +229,7 @@ impl Descent<'_> {
             guarded(|| {
                 Ok(SavedRun {
                     identity,
+                    note: String::new(),
                     progress: SavedProgress {
                         scale,
                         counts: *counts,

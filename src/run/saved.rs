@@ -31,6 +31,7 @@ use crate::optim::Saved;
 pub(super) struct SavedRun {
     pub(super) identity: Identity,
     pub(super) progress: SavedProgress,
+    pub(super) note: String,
     pub(super) records: Vec<Record>,
     pub(super) picture: Raster,
     /// The picture at the start of the scale, where the objective is made from it.
@@ -56,6 +57,7 @@ struct Header {
     identity: Identity,
     progress: SavedProgress,
     optimiser: Value,
+    note: String,
 }
 
 const HEADER: &str = "ranvgg-run";
@@ -113,6 +115,7 @@ impl SavedRun {
             identity: self.identity.clone(),
             progress: self.progress.clone(),
             optimiser: self.optimiser.numbers.clone(),
+            note: self.note.clone(),
         };
         let header = serde_json::to_string(&header).map_err(refused)?;
         let mut tensors: BTreeMap<String, Entry> = BTreeMap::new();
@@ -181,6 +184,7 @@ impl SavedRun {
         Ok(Self {
             identity: header.identity,
             progress: header.progress,
+            note: header.note,
             records: records_of(&records).ok_or_else(|| refused("its records are incomplete"))?,
             picture: picture("picture")?,
             start: match views.contains_key("start") {

@@ -237,6 +237,7 @@ impl Stochastic<'_> {
             let whole = Raster::new(canvas.size(), canvas.channels(), adam.ask().to_vec());
             Ok(SavedRun {
                 identity,
+                note: String::new(),
                 progress: SavedProgress {
                     scale,
                     counts: *counts,

@@ -102,6 +102,46 @@ pub(crate) fn printed(program: &Command, matches: &ArgMatches) -> Result<bool> {
     Ok(true)
 }
 
+/// What the command line and its configuration set: the command with its flags, and the files.
+pub(crate) fn typed_line(
+    program: &Command,
+    matches: &ArgMatches,
+    left_out: impl Fn(&str) -> bool,
+) -> (Vec<String>, Vec<String>) {
+    let mut flags = Vec::new();
+    let mut outer = matches;
+    while let Some((name, inner)) = outer.subcommand() {
+        flags.push(name.to_owned());
+        outer = inner;
+    }
+    let (command, matches, _) = innermost(program, matches);
+    let mut files = Vec::new();
+    for arg in arguments(command) {
+        let key = key_of(arg);
+        if !is_typed(arg, matches) || left_out(&key) {
+            continue;
+        }
+        let raw = matches.try_get_raw(arg.get_id().as_str()).ok().flatten();
+        let words = raw.into_iter().flatten();
+        let words: Vec<String> = words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        match (
+            arg.is_positional(),
+            is_switch(arg),
+            arg.get_value_delimiter(),
+        ) {
+            (true, ..) => files.extend(words),
+            (_, true, _) => flags.push(format!("--{key}")),
+            (_, _, Some(comma)) => {
+                flags.push(format!("--{key}={}", words.join(&comma.to_string())))
+            }
+            _ => flags.extend(words.iter().map(|word| format!("--{key}={word}"))),
+        }
+    }
+    (flags, files)
+}
+
 /// The command that is meant, its matches, and how many words of the line name it.
 fn innermost<'a>(
     program: &'a Command,

@@ -64,6 +64,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let items = items(arguments)?;
+    arguments.run.check_results(items.len())?;
     // A single input that cannot be read is found before a network is made.
     let only = match &items[..] {
         [item] => Some(picture(arguments, item)?),
@@ -79,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         options = InvertOptions::paper();
     }
     options.run = arguments.run.options(options.run);
-    let mut watch = Watch::start(arguments.output.quiet)?;
+    let mut watch = Watch::start(arguments.output.quiet, &arguments.run)?;
     batch::run(&items, &arguments.output, &mut watch, |item, watch| {
         let picture = match &only {
             Some(picture) => picture.clone(),
@@ -108,6 +109,7 @@ fn make(
             vgg,
             seed: *seed,
             outcome: &outcome,
+            options: serde_json::to_value(&options)?,
             psnr: metrics::psnr(&image, &given).ok(),
         };
         results::write(&arguments.output, target, &made, &watch.meter)?;

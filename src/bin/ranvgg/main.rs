@@ -14,6 +14,7 @@ mod observers;
 mod output;
 mod pictures;
 mod progress;
+mod recall;
 mod results;
 mod run;
 mod signals;
@@ -43,7 +44,8 @@ use crate::failure::{Result, Status};
     version,
     max_term_width = 100,
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    args_override_self = true
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -57,7 +59,9 @@ enum Command {
     Style(Box<style::Arguments>),
     Network(network::Arguments),
     Devices(devices::Arguments),
-    Maps(maps::Arguments),
+    Maps(Box<maps::Arguments>),
+    Again(recall::Again),
+    Resume(recall::Resume),
     Time(time::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -85,6 +89,9 @@ fn program() -> clap::Command {
             );
             run::described(output::described(command, "inverted.png"), "200")
         })
+        .mut_subcommand("maps", |command| {
+            run::described(command, "about 120 at each size")
+        })
         .mut_subcommand("style", |command| {
             let command = network::described(output::described(command, "styled.png"), "0");
             run::described(
@@ -104,6 +111,7 @@ fn run(line: Vec<OsString>) -> Result<Status> {
     if config::printed(&program, &matches)? {
         return Ok(Status::Complete);
     }
+    recall::remember(&program, &matches);
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match arguments.command {
         Command::Texture(arguments) => texture::run(&arguments),
@@ -112,6 +120,8 @@ fn run(line: Vec<OsString>) -> Result<Status> {
         Command::Network(arguments) => network::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Maps(arguments) => maps::run(&arguments),
+        Command::Again(arguments) => run(recall::again(&arguments)?),
+        Command::Resume(arguments) => run(recall::resume(&arguments)?),
         Command::Time(arguments) => time::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, program),
         Command::Man(arguments) => man::run(&arguments, program),

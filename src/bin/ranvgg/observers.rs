@@ -1,12 +1,11 @@
 //! What watches a run: any number of observers, each of which may stop it.
 
-use std::time::Duration;
-
 use ranvgg::run::Preparation;
 use ranvgg::{Control, Observer, Progress};
 
 use crate::failure::Result;
 use crate::progress::Meter;
+use crate::run::Run;
 use crate::signals::Interrupts;
 use crate::terminal;
 use crate::watch;
@@ -48,25 +47,23 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start(quiet: bool) -> Result<Self> {
+    /// Watches by a bar and for signals; on a page too, if that is asked for.
+    pub(crate) fn start(quiet: bool, run: &Run) -> Result<Self> {
         let meter = Meter::new(quiet)?;
         let interrupts = Interrupts::listen()?;
         let mut observers = Observers::default();
         observers.push(meter.clone());
         observers.push(interrupts.clone());
+        if let Some(port) = run.watch {
+            let page = watch::start(port)?.with_time_limit(run.seconds);
+            // It was asked for, so --quiet does not hide it.
+            terminal::say(&format!("watch at {}", page.url()));
+            observers.push(page);
+        }
         Ok(Self {
             meter,
             interrupts,
             observers,
         })
-    }
-
-    /// Serves a page that shows the run, and says where.
-    pub(crate) fn show_page(&mut self, port: u16, limit: Option<Duration>) -> Result<()> {
-        let page = watch::start(port)?.with_time_limit(limit);
-        // It was asked for, so --quiet does not hide it.
-        terminal::say(&format!("watch at {}", page.url()));
-        self.observers.push(page);
-        Ok(())
     }
 }

@@ -31,6 +31,10 @@ pub(crate) struct Output {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Leave out of pictures how they were made, which `ranvgg again` reads
+    #[arg(long)]
+    pub(crate) no_metadata: bool,
+
     /// Print nothing but errors, and show no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -40,6 +40,11 @@ pub(crate) fn open(path: &Path) -> Result<DynamicImage> {
     Ok(imaging::open(path, Limits::default())?)
 }
 
+/// Reads a map of a material, whose values are no colours.
+pub(crate) fn open_data(path: &Path) -> Result<DynamicImage> {
+    Ok(imaging::open_data(path, Limits::default())?)
+}
+
 /// Reads a picture, or one that comes with the program.
 pub(crate) fn open_or(path: Option<&Path>, bundled: Bundled) -> Result<DynamicImage> {
     match path {
@@ -59,10 +64,10 @@ pub(crate) fn resized(picture: DynamicImage, wanted: Option<InSize>) -> DynamicI
 
 /// The size of a picture when it is [resized]; none if the file does not tell.
 pub(crate) fn dimensions(path: &Path, wanted: Option<InSize>) -> Option<Size> {
-    let (width, height) = image::image_dimensions(path).ok()?;
+    let size = imaging::dimensions(path, Limits::default()).ok()?;
     Some(match wanted {
-        Some(wanted) => brought(width, height, wanted),
-        None => Size::new(width as usize, height as usize),
+        Some(wanted) => brought(size.width as u32, size.height as u32, wanted),
+        None => size,
     })
 }
 

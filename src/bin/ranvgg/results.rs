@@ -4,13 +4,14 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageFormat};
-use ranvgg::{Outcome, Vgg, imaging};
+use ranvgg::imaging::{self, Provenance};
+use ranvgg::{Outcome, Vgg};
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Result, chain};
 use crate::output::{Output, Target, if_exists, suffixed};
 use crate::progress::Meter;
-use crate::terminal;
+use crate::{recall, terminal};
 
 /// A result, and what there is to tell of it.
 pub(crate) struct Made<'a> {
@@ -19,6 +20,8 @@ pub(crate) struct Made<'a> {
     pub(crate) vgg: &'a Vgg,
     pub(crate) seed: u64,
     pub(crate) outcome: &'a Outcome,
+    /// The task's options.
+    pub(crate) options: Value,
     /// How near the result is to its input, where that is the question.
     pub(crate) psnr: Option<f64>,
 }
@@ -34,6 +37,7 @@ pub(crate) fn write(
     let outcome = made.outcome;
     let mut failures: Vec<String> = Vec::new();
     let mut written = Vec::new();
+    let provenance = (!output.no_metadata).then(|| provenance(made));
     match target {
         Target::StandardOutput => {
             terminal::write_picture(&png(&image(output, outcome))?)?;
@@ -46,7 +50,11 @@ pub(crate) fn write(
                 _ => outcome.maps(),
             };
             for (image, file) in images.iter().zip(files) {
-                match imaging::save(image, file, if_exists(output.force)) {
+                let saved = match &provenance {
+                    Some(made) => imaging::save_with(image, file, if_exists(output.force), made),
+                    None => imaging::save(image, file, if_exists(output.force)),
+                };
+                match saved {
                     Ok(()) => written.push(file.clone()),
                     Err(error) => {
                         let (said, beside) = rescued(image, file, &chain(&error));
@@ -64,12 +72,34 @@ pub(crate) fn write(
         summarise(made, &written, meter);
     }
     if let Some(reason) = outcome.failure() {
-        failures.push(format!("the device failed on the way: {reason}"));
+        failures.push(format!("the run failed on the way: {}", chain(reason)));
+    }
+    if let Some(reason) = outcome.checkpoint_failure() {
+        failures.push(format!("the checkpoint was not saved: {}", chain(reason)));
     }
     match failures.is_empty() {
         true => Ok(()),
         false => Err(failures.join("; ").into()),
     }
+}
+
+/// How a result was made, as far as its inputs can still be read.
+fn provenance(made: &Made<'_>) -> Provenance {
+    let mut all = Provenance::of(made.command)
+        .with_arguments(recall::line_of(made.inputs, made.seed))
+        .with_options(made.options.clone())
+        .with_seed("start", made.seed);
+    if let Some(recipe) = made.vgg.recipe() {
+        all = all
+            .with_seed("network", recipe.seed())
+            .with_network(&recipe.to_recipe());
+    }
+    for input in made.inputs {
+        if let Ok(with) = all.clone().with_input(input) {
+            all = with;
+        }
+    }
+    all
 }
 
 fn image(output: &Output, outcome: &Outcome) -> DynamicImage {

@@ -1,12 +1,15 @@
 //! How long and through which sizes a run goes.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Command};
+use ranvgg::run::Checkpoint;
 use ranvgg::{RunOptions, Scales};
 
+use crate::failure::Result;
 use crate::output::with_default;
-use crate::values;
+use crate::{recall, values};
 
 /// How long and through which sizes a run goes.
 #[derive(Args, Debug)]
@@ -28,6 +31,24 @@ pub(crate) struct Run {
     /// Most seconds that the run may take [default: no limit]
     #[arg(long, value_name = "S", value_parser = values::seconds)]
     pub(crate) seconds: Option<Duration>,
+
+    /// Save the state of the run to FILE, from which `ranvgg resume FILE` goes on [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// Least seconds from one save to the next
+    #[arg(long, value_name = "S", default_value = "60", value_parser = values::seconds, requires = "checkpoint")]
+    pub(crate) checkpoint_every: Duration,
+
+    /// Go on from the checkpoint of the same command; `ranvgg resume` finds the command by itself
+    /// [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// Show the run on a page of this machine, at PORT or at one that the system chooses
+    /// [default: no page]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub(crate) watch: Option<u16>,
 }
 
 /// Tells the default of --evaluations.
@@ -42,6 +63,12 @@ impl Run {
             options.evaluations = Some(evaluations);
         }
         options.time_limit = self.seconds;
+        options.checkpoint = self.checkpoint.as_ref().map(|file| {
+            Checkpoint::new(file)
+                .with_every(self.checkpoint_every)
+                .with_note(recall::note())
+        });
+        options.resume.clone_from(&self.resume);
         if let Some(most) = self.scales {
             options.scales = match options.scales {
                 Scales::Octaves { smallest, .. } => Scales::Octaves { most, smallest },
@@ -49,5 +76,18 @@ impl Run {
             };
         }
         options
+    }
+
+    /// Refuses a checkpoint of several results: it holds one run.
+    pub(crate) fn check_results(&self, results: usize) -> Result<()> {
+        let flag = match (&self.checkpoint, &self.resume) {
+            (Some(_), _) => "--checkpoint",
+            (None, Some(_)) => "--resume",
+            (None, None) => return Ok(()),
+        };
+        match results {
+            1 => Ok(()),
+            _ => Err(format!("{flag} is of one run; allowed: commands with one result").into()),
+        }
     }
 }

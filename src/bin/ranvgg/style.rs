@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let resampled = options.statistics == Statistics::Resampled;
     let bytes = memory::style(options.statistics);
     memory::check(options.size.unwrap_or(own), bytes, &vgg, resampled)?;
-    let mut watch = Watch::start(arguments.output.quiet)?;
+    let mut watch = Watch::start(arguments.output.quiet, &arguments.run)?;
     let outcome = transfer_style(&vgg, content, style, &options, &mut watch.observers)?;
     let inputs = arguments.content.iter().chain(&arguments.styles);
     let made = Made {
@@ -116,6 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         vgg: &vgg,
         seed: options.run.seed,
         outcome: &outcome,
+        options: serde_json::to_value(&options)?,
         psnr: None,
     };
     for target in &targets {

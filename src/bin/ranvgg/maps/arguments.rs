@@ -1,12 +1,12 @@
 //! Arguments of `ranvgg maps`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use ranvgg::{Padding, Size};
 
 use super::kind::Green;
+use crate::run::Run;
 use crate::values;
 
 /// Make a set of material maps anew: albedo, normals, height, roughness, metallic, occlusion
@@ -73,33 +73,20 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 0.0, value_name = "W", value_parser = values::weight)]
     pub(super) nearest_weight: f64,
 
-    /// Seed of the starting noise: another one, another surface of the same kind
-    #[arg(long, default_value_t = 0)]
-    pub(super) seed: u64,
-
     /// Seed of the network's weights, which draws the filters
     #[arg(long, default_value_t = 0)]
     pub(super) network_seed: u64,
-
-    /// Evaluations of the loss in the whole run [default: about 120 at each size]
-    #[arg(long, value_name = "N", value_parser = values::evaluations)]
-    pub(super) evaluations: Option<usize>,
-
-    /// Most seconds that the run may take [default: no limit]
-    #[arg(long, value_parser = values::seconds, value_name = "S")]
-    pub(super) seconds: Option<Duration>,
 
     /// Device: flex, wgpu, ... (see `ranvgg devices`)
     #[arg(long, value_name = "NAME")]
     pub(super) device: Option<String>,
 
-    /// Show the run on a page of this machine, at PORT or at one that the system chooses
-    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
-    pub(super) watch: Option<u16>,
-
     /// Print nothing but errors
     #[arg(short, long)]
     pub(super) quiet: bool,
+
+    #[command(flatten)]
+    pub(super) run: Run,
 }
 
 const WHERE: &str = "\

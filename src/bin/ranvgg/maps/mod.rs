@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 use ranvgg::imaging::Provenance;
 use ranvgg::run::StopReason;
-use ranvgg::{Padding, RandomVgg, TextureOptions, Vgg, device, synthesize_texture};
+use ranvgg::{Padding, RandomVgg, RunOptions, TextureOptions, Vgg, device, synthesize_texture};
 
 pub(crate) use self::arguments::Arguments;
 use self::found::Found;
 use self::kind::{Green, Kind};
 use self::output::Output;
 use self::set::Set;
-use crate::failure::{Result, Status};
+use crate::failure::{Result, Status, chain};
 use crate::observers::Watch;
 use crate::terminal;
 
@@ -42,10 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let provenance = provenance(&found, &vgg, &options)?;
     let kinds: Vec<&str> = set.maps.keys().map(|kind| kind.suffix()).collect();
     arguments.say(&format!("maps of {}: {}", set.size(), kinds.join(", ")));
-    let mut watch = Watch::start(arguments.quiet)?;
-    if let Some(port) = arguments.watch {
-        watch.show_page(port, arguments.seconds)?;
-    }
+    let mut watch = Watch::start(arguments.quiet, &arguments.run)?;
     let outcome = synthesize_texture(&vgg, stack, &options, &mut watch.observers)?;
     watch.meter.ended();
     let made = finished(set.remade(outcome.maps()), given);
@@ -59,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         outcome.stop_reason()
     ));
     match (outcome.stop_reason(), outcome.failure()) {
-        (_, Some(reason)) => Err(format!("the run failed on the way: {reason}").into()),
+        (_, Some(reason)) => Err(format!("the run failed on the way: {}", chain(reason)).into()),
         (StopReason::Stopped, None) => {
             arguments.say("stopped; the maps so far were written");
             Ok(Status::Complete)
@@ -114,12 +111,10 @@ fn options(arguments: &Arguments, set: &Set) -> TextureOptions {
     let size = arguments.size.unwrap_or(set.size());
     let mut options = TextureOptions::default()
         .with_size(size)
-        .with_seed(arguments.seed);
+        .with_run(arguments.run.options(RunOptions::default()));
     options.exemplar_scale = arguments.exemplar_scale;
     options.periods = !arguments.no_periods;
     options.nearest_weight = arguments.nearest_weight;
-    options.run.evaluations = arguments.evaluations;
-    options.run.time_limit = arguments.seconds;
     let used = options.exemplar_size(set.size(), size);
     if used != set.size() {
         let given = set.size();

@@ -125,6 +125,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let items = plan::items(arguments)?;
+    arguments
+        .run
+        .check_results(items.iter().map(|item| item.results.len()).sum())?;
     // A single input that cannot be read is found before a network is made.
     let only = match &items[..] {
         [item] => Some(exemplars(arguments, &item.inputs)?),
@@ -135,7 +138,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let vgg = arguments.network.init(channels, padding, None)?;
     network::say(&vgg, arguments.output.quiet);
     let options = options(arguments, &vgg)?;
-    let mut watch = Watch::start(arguments.output.quiet)?;
+    let mut watch = Watch::start(arguments.output.quiet, &arguments.run)?;
     batch::run(&items, &arguments.output, &mut watch, |item, watch| {
         let (exemplars, _) = match &only {
             Some(only) => only.clone(),
@@ -164,6 +167,7 @@ fn make(
             vgg,
             seed: *seed,
             outcome: &outcome,
+            options: serde_json::to_value(&options)?,
             psnr: None,
         };
         results::write(&arguments.output, target, &made, &watch.meter)?;
@@ -214,8 +218,11 @@ fn exemplars(arguments: &Arguments, inputs: &[PathBuf]) -> Result<(Exemplars, us
         return Ok((read, 3));
     }
     let mut maps = Vec::new();
-    for path in inputs.iter().chain(&arguments.maps) {
+    for path in inputs {
         maps.push(pictures::open(path)?);
+    }
+    for path in &arguments.maps {
+        maps.push(pictures::open_data(path)?);
     }
     let stack = Picture::maps(maps);
     let channels = stack.channels();

@@ -1,0 +1,177 @@
+//! Commands that run again: `ranvgg again` from a picture, `ranvgg resume` from a checkpoint.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use clap::{ArgMatches, Args, Command};
+use ranvgg::imaging;
+use ranvgg::run::Checkpoint;
+
+use crate::config;
+use crate::failure::Result;
+use crate::output::{stem, suffixed};
+use crate::terminal;
+
+/// Make a picture again, from what it carries of how it was made
+///
+/// The inputs have to be where they were, and unchanged. With the same version, device and number of
+/// threads the pixels are the same.
+#[derive(Args)]
+pub(crate) struct Again {
+    /// A picture that this program wrote, without --no-metadata
+    picture: PathBuf,
+
+    /// File to write; for maps a folder [default: PICTURE-again, in the present folder]
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+
+    /// Overwrite files that exist [default: they are refused]
+    #[arg(long)]
+    force: bool,
+
+    /// Print nothing but errors, and show no progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Go on with a run from its checkpoint, in the folder that it was begun in
+///
+/// The picture is the same, to the bit, as that of a run that was never stopped: with the same version,
+/// device and number of threads.
+#[derive(Args)]
+pub(crate) struct Resume {
+    /// A file that --checkpoint wrote; it is kept up to date from here on
+    checkpoint: PathBuf,
+
+    /// Evaluations of the loss in the whole run [default: as it was begun]
+    #[arg(long, value_name = "N", value_parser = crate::values::evaluations)]
+    evaluations: Option<usize>,
+
+    /// File to write [default: as it was begun]
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+
+    /// Overwrite files that exist [default: they are refused]
+    #[arg(long)]
+    force: bool,
+
+    /// Print nothing but errors, and show no progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Flags that say nothing of what is made: where a run is saved and shown.
+const OF_THE_RUN: [&str; 4] = ["checkpoint", "checkpoint-every", "resume", "watch"];
+
+/// Flags that say nothing of what is made: where it goes, and which of several results it is.
+const OF_THE_OUTPUT: [&str; 7] = [
+    "output",
+    "force",
+    "json",
+    "quiet",
+    "no-metadata",
+    "seed",
+    "variations",
+];
+
+/// The command line in effect: its flags without those of the output, and the whole.
+struct Line {
+    flags: Vec<String>,
+    whole: Vec<String>,
+}
+
+static LINE: OnceLock<Line> = OnceLock::new();
+
+/// Keeps the command line, for checkpoints and for what pictures carry.
+pub(crate) fn remember(program: &Command, matches: &ArgMatches) {
+    let left_out = |key: &str| OF_THE_RUN.contains(&key) || OF_THE_OUTPUT.contains(&key);
+    let (flags, _) = config::typed_line(program, matches, left_out);
+    let (mut whole, files) = config::typed_line(program, matches, |key| OF_THE_RUN.contains(&key));
+    whole.extend(files);
+    // A line that was made of this one is the second; the first is the one that was typed.
+    let _ = LINE.set(Line { flags, whole });
+}
+
+/// The line that makes one result, of these inputs and this seed.
+pub(crate) fn line_of(inputs: &[PathBuf], seed: u64) -> Vec<OsString> {
+    let flags = LINE.get().into_iter().flat_map(|line| line.flags.iter());
+    let mut all: Vec<OsString> = flags.map(OsString::from).collect();
+    all.extend(["--seed".into(), seed.to_string().into()]);
+    all.extend(inputs.iter().map(|input| input.clone().into_os_string()));
+    all
+}
+
+/// What a checkpoint notes: the line as a JSON list.
+pub(crate) fn note() -> String {
+    let words = LINE.get().map_or(&[][..], |line| &line.whole);
+    serde_json::to_string(words).unwrap_or_default()
+}
+
+/// The line that makes a picture again.
+pub(crate) fn again(arguments: &Again) -> Result<Vec<OsString>> {
+    let picture = &arguments.picture;
+    let shown = picture.display();
+    let Some(made) = imaging::provenance(picture)? else {
+        return Err(format!("`{shown}` does not say how it was made; allowed: pictures of this program, written without --no-metadata").into());
+    };
+    for input in &made.inputs {
+        if !input.is_unchanged()? {
+            return Err(format!(
+                "`{}` is not what `{shown}` was made from: it has changed",
+                input.path
+            )
+            .into());
+        }
+    }
+    if made.version != env!("CARGO_PKG_VERSION") && !arguments.quiet {
+        let here = env!("CARGO_PKG_VERSION");
+        terminal::say(&format!(
+            "made by version {}, this is {here}: pixels may differ",
+            made.version
+        ));
+    }
+    let ending = picture.extension().unwrap_or("png".as_ref());
+    let beside = Path::new(&stem(picture)).with_extension(ending);
+    let output = match (&arguments.output, made.task.as_str()) {
+        (Some(output), _) => output.clone(),
+        (None, "maps") => suffixed(Path::new(&stem(picture)), "again"),
+        (None, _) => suffixed(&beside, "again"),
+    };
+    let mut line: Vec<OsString> = vec!["ranvgg".into()];
+    line.extend(made.arguments.into_iter().map(OsString::from));
+    line.extend(["--output".into(), output.into_os_string()]);
+    line.extend(switches(arguments.force, arguments.quiet));
+    Ok(line)
+}
+
+/// The line that goes on with a run.
+pub(crate) fn resume(arguments: &Resume) -> Result<Vec<OsString>> {
+    let file = &arguments.checkpoint;
+    let words: Vec<String> = serde_json::from_str(&Checkpoint::note_of(file)?).unwrap_or_default();
+    if words.is_empty() {
+        let shown = file.display();
+        return Err(format!(
+            "`{shown}` was not written by this program; allowed: files of --checkpoint"
+        )
+        .into());
+    }
+    let mut line: Vec<OsString> = vec!["ranvgg".into()];
+    line.extend(words.into_iter().map(OsString::from));
+    for flag in ["--resume", "--checkpoint"] {
+        line.extend([flag.into(), file.clone().into_os_string()]);
+    }
+    if let Some(evaluations) = arguments.evaluations {
+        line.extend(["--evaluations".into(), evaluations.to_string().into()]);
+    }
+    if let Some(output) = &arguments.output {
+        line.extend(["--output".into(), output.clone().into_os_string()]);
+    }
+    line.extend(switches(arguments.force, arguments.quiet));
+    Ok(line)
+}
+
+fn switches(force: bool, quiet: bool) -> impl Iterator<Item = OsString> {
+    let force = force.then(|| "--force".into());
+    force.into_iter().chain(quiet.then(|| "--quiet".into()))
+}
