@@ -14,6 +14,7 @@ mod networks;
 mod outputs;
 mod picture_files;
 mod pictures;
+mod recall;
 #[cfg(unix)]
 mod signals;
 mod times;

@@ -37,7 +37,7 @@ pub(crate) struct Run {
     pub(crate) checkpoint: Option<PathBuf>,
 
     /// Least seconds from one save to the next
-    #[arg(long, value_name = "S", default_value = "60", value_parser = values::seconds, requires = "checkpoint")]
+    #[arg(long, value_name = "S", default_value = "60", value_parser = values::seconds)]
     pub(crate) checkpoint_every: Duration,
 
     /// Go on from the checkpoint of the same command; `ranvgg resume` finds the command by itself

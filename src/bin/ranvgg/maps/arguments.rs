@@ -6,6 +6,7 @@ use clap::Args;
 use ranvgg::{Padding, Size};
 
 use super::kind::Green;
+use crate::config::Config;
 use crate::run::Run;
 use crate::values;
 
@@ -87,6 +88,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     pub(super) run: Run,
+
+    #[command(flatten)]
+    _config: Config,
 }
 
 const WHERE: &str = "\
