@@ -35,6 +35,9 @@ fn a_picture_is_made_again_from_what_it_carries() {
         pixels(folder, "tile-6-again.png"),
         pixels(folder, "tile-6.png")
     );
+    // What it made can be made again too.
+    made(folder, &["again", "tile-6-again.png", "-o", "third.png"]);
+    assert_eq!(pixels(folder, "third.png"), pixels(folder, "tile-6.png"));
     made(folder, &["again", "tile-5.png", "-o", "other.tif"]);
     assert_eq!(pixels(folder, "other.tif"), pixels(folder, "tile-5.png"));
 
@@ -125,6 +128,7 @@ fn a_killed_run_goes_on_from_its_checkpoint_to_the_same_picture() {
         ],
     );
     assert!(folder.join("more.png").exists());
+    made(folder, &["resume", "run.safetensors", "-o", "once.png"]);
     refused(folder, &["resume", "moss.png"], &["`moss.png`"]);
     let several = [
         "--variations",

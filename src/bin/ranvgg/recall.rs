@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clap::{ArgMatches, Args, Command};
 use ranvgg::imaging;
@@ -81,22 +81,28 @@ struct Line {
     whole: Vec<String>,
 }
 
-static LINE: OnceLock<Line> = OnceLock::new();
+static LINE: Mutex<Line> = Mutex::new(Line {
+    flags: Vec::new(),
+    whole: Vec::new(),
+});
 
-/// Keeps the command line, for checkpoints and for what pictures carry.
+fn line() -> MutexGuard<'static, Line> {
+    LINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps the command line, for checkpoints and for what pictures carry. The line that `again` or `resume`
+/// makes takes the place of theirs.
 pub(crate) fn remember(program: &Command, matches: &ArgMatches) {
     let left_out = |key: &str| OF_THE_RUN.contains(&key) || OF_THE_OUTPUT.contains(&key);
     let (flags, _) = config::typed_line(program, matches, left_out);
     let (mut whole, files) = config::typed_line(program, matches, |key| OF_THE_RUN.contains(&key));
     whole.extend(files);
-    // A line that was made of this one is the second; the first is the one that was typed.
-    let _ = LINE.set(Line { flags, whole });
+    *line() = Line { flags, whole };
 }
 
 /// The line that makes one result, of these inputs and this seed.
 pub(crate) fn line_of(inputs: &[PathBuf], seed: u64) -> Vec<OsString> {
-    let flags = LINE.get().into_iter().flat_map(|line| line.flags.iter());
-    let mut all: Vec<OsString> = flags.map(OsString::from).collect();
+    let mut all: Vec<OsString> = line().flags.iter().map(OsString::from).collect();
     all.extend(["--seed".into(), seed.to_string().into()]);
     all.extend(inputs.iter().map(|input| input.clone().into_os_string()));
     all
@@ -104,8 +110,7 @@ pub(crate) fn line_of(inputs: &[PathBuf], seed: u64) -> Vec<OsString> {
 
 /// What a checkpoint notes: the line as a JSON list.
 pub(crate) fn note() -> String {
-    let words = LINE.get().map_or(&[][..], |line| &line.whole);
-    serde_json::to_string(words).unwrap_or_default()
+    serde_json::to_string(&line().whole).unwrap_or_default()
 }
 
 /// The line that makes a picture again.
