@@ -173,3 +173,20 @@ fn progress_is_told_without_a_terminal() {
         "{said}"
     );
 }
+
+#[test]
+fn any_number_of_threads_makes_the_same_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = |threads: &str| {
+        let name = format!("{threads}.png");
+        let mut run = ranvgg(folder.path());
+        run.args(["texture", "-o", &name]).args(QUICK);
+        let output = run.env("RAYON_NUM_THREADS", threads).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        let picture = image::open(folder.path().join(name)).unwrap();
+        picture.into_rgb8().into_raw()
+    };
+    let alone = picture("1");
+    assert_eq!(alone, picture("3"));
+    assert_eq!(alone, picture("100000"));
+}

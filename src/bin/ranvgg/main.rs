@@ -22,6 +22,7 @@ mod sources;
 mod style;
 mod terminal;
 mod texture;
+mod threads;
 mod time;
 mod values;
 mod watch;
@@ -68,6 +69,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    threads::bound();
     let result = run(std::env::args_os().collect());
     failure::exit_code(result)
 }
