@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use ranvgg::IfExists;
+use ranvgg::imaging::{self, Provenance};
+
+use crate::programs::files;
 use crate::{QUICK, made, picture, ranvgg, refused};
 
 fn pixels(folder: &Path, name: &str) -> Vec<u8> {
@@ -145,4 +149,30 @@ fn a_killed_run_goes_on_from_its_checkpoint_to_the_same_picture() {
     );
     let other = ["--resume", "run.safetensors", "--seed", "4", "-o", "b.png"];
     refused(folder, &[&line[..], &other[..]].concat(), &["seed"]);
+}
+
+#[test]
+fn a_file_cannot_make_the_program_do_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    picture(folder, "moss.png");
+    let image = image::open(folder.join("moss.png")).unwrap();
+    let lines: [&[&str]; 6] = [
+        &["network", "export", "--output=weights.safetensors"],
+        &["texture", "--force", "moss.png"],
+        &["texture", "--output=moss.png"],
+        &["texture", "-o", "moss.png"],
+        &["style", "--config=other.toml"],
+        &["invert", "--checkpoint=moss.png"],
+    ];
+    for line in lines {
+        let made = Provenance::of("texture").with_arguments(line);
+        imaging::save_with(&image, folder.join("odd.png"), IfExists::Replace, &made).unwrap();
+        refused(
+            folder,
+            &["again", "odd.png"],
+            &["`odd.png`", "not written by this program"],
+        );
+    }
+    assert_eq!(files(folder), ["moss.png", "odd.png"]);
 }

@@ -75,6 +75,13 @@ const OF_THE_OUTPUT: [&str; 7] = [
     "variations",
 ];
 
+/// Commands that a file may name.
+const COMMANDS: [&str; 4] = ["texture", "invert", "style", "maps"];
+
+/// Flags that a file may not set: what they do is for the user to say. Lines that this program stores
+/// have none of them.
+const FORBIDDEN: [&str; 4] = ["force", "config", "print-config", "report"];
+
 /// The command line in effect: its flags without those of the output, and the whole.
 struct Line {
     flags: Vec<String>,
@@ -95,7 +102,9 @@ fn line() -> MutexGuard<'static, Line> {
 pub(crate) fn remember(program: &Command, matches: &ArgMatches) {
     let left_out = |key: &str| OF_THE_RUN.contains(&key) || OF_THE_OUTPUT.contains(&key);
     let (flags, _) = config::typed_line(program, matches, left_out);
-    let (mut whole, files) = config::typed_line(program, matches, |key| OF_THE_RUN.contains(&key));
+    let (mut whole, files) = config::typed_line(program, matches, |key| {
+        OF_THE_RUN.contains(&key) || FORBIDDEN.contains(&key)
+    });
     whole.extend(files);
     *line() = Line { flags, whole };
 }
@@ -113,6 +122,35 @@ pub(crate) fn note() -> String {
     serde_json::to_string(&line().whole).unwrap_or_default()
 }
 
+/// Refuses a line that this program would not have stored in `file`: whoever wrote it could do more with
+/// it than make a picture.
+fn check_stored(words: &[String], file: &Path, outputs: bool) -> Result<()> {
+    let refused = |what: &str| -> Result<()> {
+        let shown = file.display();
+        Err(
+            format!("the command line in `{shown}` {what}; it was not written by this program")
+                .into(),
+        )
+    };
+    match words.first() {
+        Some(command) if COMMANDS.contains(&command.as_str()) => {}
+        _ => return refused("makes no picture"),
+    }
+    for word in words.iter().filter(|word| word.starts_with('-')) {
+        let flag = word.strip_prefix("--").unwrap_or("");
+        let flag = flag.split('=').next().unwrap_or("");
+        let of_the_output = flag == "output" && !outputs;
+        if flag.is_empty()
+            || of_the_output
+            || FORBIDDEN.contains(&flag)
+            || OF_THE_RUN.contains(&flag)
+        {
+            return refused(&format!("has `{word}`"));
+        }
+    }
+    Ok(())
+}
+
 /// The line that makes a picture again.
 pub(crate) fn again(arguments: &Again) -> Result<Vec<OsString>> {
     let picture = &arguments.picture;
@@ -120,6 +158,7 @@ pub(crate) fn again(arguments: &Again) -> Result<Vec<OsString>> {
     let Some(made) = imaging::provenance(picture)? else {
         return Err(format!("`{shown}` does not say how it was made; allowed: pictures of this program, written without --no-metadata").into());
     };
+    check_stored(&made.arguments, picture, false)?;
     for input in &made.inputs {
         if !input.is_unchanged()? {
             return Err(format!(
@@ -161,6 +200,7 @@ pub(crate) fn resume(arguments: &Resume) -> Result<Vec<OsString>> {
         )
         .into());
     }
+    check_stored(&words, file, true)?;
     let mut line: Vec<OsString> = vec!["ranvgg".into()];
     line.extend(words.into_iter().map(OsString::from));
     for flag in ["--resume", "--checkpoint"] {

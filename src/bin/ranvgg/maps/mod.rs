@@ -22,7 +22,7 @@ use self::output::Output;
 use self::set::Set;
 use crate::failure::{Result, Status, chain};
 use crate::observers::Watch;
-use crate::terminal;
+use crate::{recall, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let found = found::find(&arguments.inputs, arguments.normals)?;
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     }
     let vgg = network(arguments, stack.channels())?;
     let options = options(arguments, &set);
-    let provenance = provenance(&found, &vgg, &options)?;
+    let provenance = provenance(arguments, &found, &vgg, &options)?;
     let kinds: Vec<&str> = set.maps.keys().map(|kind| kind.suffix()).collect();
     arguments.say(&format!("maps of {}: {}", set.size(), kinds.join(", ")));
     let mut watch = Watch::start(arguments.quiet, &arguments.run)?;
@@ -125,9 +125,14 @@ fn options(arguments: &Arguments, set: &Set) -> TextureOptions {
     options
 }
 
-fn provenance(found: &Found, vgg: &Vgg, options: &TextureOptions) -> Result<Provenance> {
+fn provenance(
+    arguments: &Arguments,
+    found: &Found,
+    vgg: &Vgg,
+    options: &TextureOptions,
+) -> Result<Provenance> {
     let mut made = Provenance::of("maps")
-        .with_arguments(std::env::args_os().skip(1))
+        .with_arguments(recall::line_of(&arguments.inputs, options.run.seed))
         .with_options(serde_json::to_value(options)?)
         .with_seed("start", options.run.seed);
     if let Some(recipe) = vgg.recipe() {
