@@ -83,6 +83,13 @@ pub struct Evaluation {
     pub gradient: Tensor<4>,
 }
 
+impl std::fmt::Debug for Objective {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let terms = self.terms.iter().map(|term| (&term.name, term.weight));
+        f.debug_map().entries(terms).finish()
+    }
+}
+
 impl Objective {
     /// An objective without terms.
     #[must_use]

@@ -116,7 +116,7 @@ fn of_jpeg(bytes: Vec<u8>) -> Result<Option<Provenance>> {
 }
 
 fn tiff_with_description(image: &DynamicImage, document: &str) -> Result<Vec<u8>, TiffError> {
-    use colortype::{Gray8, Gray16, RGB8, RGB16, RGBA8, RGBA16};
+    use colortype::{Gray8, Gray16, RGB8, RGB16, RGB32Float, RGBA8, RGBA16, RGBA32Float};
 
     fn written<C: ColorType>(
         (width, height): (u32, u32),
@@ -142,6 +142,8 @@ fn tiff_with_description(image: &DynamicImage, document: &str) -> Result<Vec<u8>
         DynamicImage::ImageRgb16(it) => written::<RGB16>(it.dimensions(), it, &text),
         DynamicImage::ImageRgba8(it) => written::<RGBA8>(it.dimensions(), it, &text),
         DynamicImage::ImageRgba16(it) => written::<RGBA16>(it.dimensions(), it, &text),
+        DynamicImage::ImageRgb32F(it) => written::<RGB32Float>(it.dimensions(), it, &text),
+        DynamicImage::ImageRgba32F(it) => written::<RGBA32Float>(it.dimensions(), it, &text),
         other => tiff_with_description(&other.to_rgba16().into(), document),
     }
 }

@@ -33,7 +33,7 @@ pub struct Provenance {
     /// The version of this crate.
     #[setters(skip)]
     pub version: String,
-    /// What was done: `texture`, `maps`, `style`, `inversion`, or another program's word.
+    /// What was done: `texture`, `maps`, `style`, `invert`, or another program's word.
     #[setters(into)]
     pub task: String,
     /// The arguments of the program, without its own name.

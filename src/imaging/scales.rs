@@ -82,6 +82,7 @@ impl std::fmt::Display for Size {
 /// shapes, fine scales add grain. More octaves give larger coherent structures. If the first octave
 /// is too small, the result copies the exemplar's layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Scales {
     /// Scales that depend on the statistics and the task. Statistics of a network: octaves from 48

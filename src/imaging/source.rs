@@ -25,9 +25,9 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(asked.len() as usize);
     let file = File::open(path).map_err(reading)?;
     // The file may have grown since.
-    let read = file.take(limit + 1).read_to_end(&mut bytes);
+    let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
     if read.map_err(reading)? as u64 > limit {
-        return Err(too_long(limit + 1));
+        return Err(too_long(limit.saturating_add(1)));
     }
     Ok(bytes)
 }

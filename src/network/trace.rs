@@ -16,6 +16,13 @@ pub struct Trace {
     tape: Option<Box<dyn Tape>>,
 }
 
+impl std::fmt::Debug for Trace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let watched = self.tape.is_none();
+        f.debug_struct("Trace").field("watched", &watched).finish()
+    }
+}
+
 impl Trace {
     pub(super) fn of(network: &Arc<Inner>, tape: Option<Box<dyn Tape>>) -> Self {
         Self {

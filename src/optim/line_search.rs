@@ -17,6 +17,7 @@ use super::interpolation::{Sample, cubic_beyond, cubic_minimum, secant};
 
 /// Why no acceptable step was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LineSearchFailure {
     /// Values and slopes contradict each other: rounding errors exceed the decrease.

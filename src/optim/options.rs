@@ -131,6 +131,7 @@ const VALUE_NOISE: f64 = 1e-6;
 
 /// Why a minimisation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Termination {
     /// The gradient fell to its tolerance, or vanishes.

@@ -57,6 +57,20 @@ pub(super) enum Point<'a> {
     Pixels { values: &'a [f32], margin: usize },
 }
 
+impl std::fmt::Debug for Progress<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Progress")
+            .field("scale", &self.scale)
+            .field("scales", &self.scales)
+            .field("size", &self.size)
+            .field("evaluation", &self.evaluation)
+            .field("evaluations", &self.evaluations)
+            .field("elapsed", &self.elapsed)
+            .field("terms", &self.terms)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Progress<'_> {
     /// The loss at the best point of this scale so far.
     #[must_use]

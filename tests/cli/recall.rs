@@ -152,18 +152,42 @@ fn a_killed_run_goes_on_from_its_checkpoint_to_the_same_picture() {
 }
 
 #[test]
+fn other_files_of_a_picture_are_compared_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    picture(folder, "-moss.png");
+    picture(folder, "guide.png");
+    let line = ["texture", "--guide", "guide.png", "-o", "a.png"];
+    made(
+        folder,
+        &[&line[..], &QUICK[..], &["--", "-moss.png"]].concat(),
+    );
+    made(folder, &["again", "a.png"]);
+    assert_eq!(pixels(folder, "a-again.png"), pixels(folder, "a.png"));
+    fs::copy(folder.join("a.png"), folder.join("guide.png")).unwrap();
+    refused(
+        folder,
+        &["again", "a.png", "-o", "b.png"],
+        &["guide.png", "has changed"],
+    );
+}
+
+#[test]
 fn a_file_cannot_make_the_program_do_anything_else() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     picture(folder, "moss.png");
     let image = image::open(folder.join("moss.png")).unwrap();
-    let lines: [&[&str]; 6] = [
+    let lines: [&[&str]; 9] = [
         &["network", "export", "--output=weights.safetensors"],
         &["texture", "--force", "moss.png"],
         &["texture", "--output=moss.png"],
         &["texture", "-o", "moss.png"],
         &["style", "--config=other.toml"],
         &["invert", "--checkpoint=moss.png"],
+        &["texture", "--", "moss.png"],
+        &["again", "odd.png"],
+        &["texture", "--variations=9"],
     ];
     for line in lines {
         let made = Provenance::of("texture").with_arguments(line);

@@ -153,7 +153,7 @@ fn items(arguments: &Arguments) -> Result<Vec<Item>> {
 fn picture(arguments: &Arguments, item: &Item) -> Result<DynamicImage> {
     let path = item.inputs.first().map(PathBuf::as_path);
     let picture = pictures::open_or(path, CAT)?;
-    Ok(pictures::resized(picture, arguments.in_size))
+    pictures::resized(picture, arguments.in_size)
 }
 
 /// The biases that the layer is best inverted with, where nothing else describes the network.

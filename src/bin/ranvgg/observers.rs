@@ -55,7 +55,7 @@ impl Watch {
         observers.push(meter.clone());
         observers.push(interrupts.clone());
         if let Some(port) = run.watch {
-            let page = watch::start(port)?.with_time_limit(run.seconds);
+            let page = watch::start(port, interrupts.clone())?.with_time_limit(run.seconds);
             // It was asked for, so --quiet does not hide it.
             terminal::say(&format!("watch at {}", page.url()));
             observers.push(page);

@@ -8,7 +8,7 @@ use ranvgg::Size;
 use ranvgg::imaging::{self, Limits};
 
 use crate::failure::Result;
-use crate::values::InSize;
+use crate::values::{InSize, SIDE};
 
 /// A picture inside of the program, for a first try without files.
 #[derive(Clone, Copy)]
@@ -54,12 +54,18 @@ pub(crate) fn open_or(path: Option<&Path>, bundled: Bundled) -> Result<DynamicIm
 }
 
 /// Brought to the size asked for.
-pub(crate) fn resized(picture: DynamicImage, wanted: Option<InSize>) -> DynamicImage {
+pub(crate) fn resized(picture: DynamicImage, wanted: Option<InSize>) -> Result<DynamicImage> {
     let Some(wanted) = wanted else {
-        return picture;
+        return Ok(picture);
     };
     let size = brought(picture.width(), picture.height(), wanted);
-    picture.resize_exact(size.width as u32, size.height as u32, FilterType::Lanczos3)
+    if size.width.max(size.height) > SIDE {
+        return Err(
+            format!("--in-size brings a picture to {size}; allowed: sides up to {SIDE}").into(),
+        );
+    }
+    let (width, height) = (size.width as u32, size.height as u32);
+    Ok(picture.resize_exact(width, height, FilterType::Lanczos3))
 }
 
 /// The size of a picture when it is [resized]; none if the file does not tell.

@@ -10,19 +10,20 @@ use ranvgg::run::Checkpoint;
 
 use crate::config;
 use crate::failure::Result;
-use crate::output::{stem, suffixed};
+use crate::output::stem;
 use crate::terminal;
 
 /// Make a picture again, from what it carries of how it was made
 ///
 /// The inputs have to be where they were, and unchanged. With the same version, device and number of
-/// threads the pixels are the same.
+/// threads the pixels are the same. A picture whose run a time limit, Ctrl-C or a failure ended, or that was
+/// resumed with other --evaluations, comes out differently.
 #[derive(Args)]
 pub(crate) struct Again {
     /// A picture that this program wrote, without --no-metadata
     picture: PathBuf,
 
-    /// File to write; for maps a folder [default: PICTURE-again, in the present folder]
+    /// File to write; for maps a folder [default: PICTURE-again, in the current folder]
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
 
@@ -38,7 +39,7 @@ pub(crate) struct Again {
 /// Go on with a run from its checkpoint, in the folder that it was begun in
 ///
 /// The picture is the same, to the bit, as that of a run that was never stopped: with the same version,
-/// device and number of threads.
+/// device and number of threads. If the run wrote its picture before it ended, give --force or -o.
 #[derive(Args)]
 pub(crate) struct Resume {
     /// A file that --checkpoint wrote; it is kept up to date from here on
@@ -82,15 +83,29 @@ const COMMANDS: [&str; 4] = ["texture", "invert", "style", "maps"];
 /// have none of them.
 const FORBIDDEN: [&str; 4] = ["force", "config", "print-config", "report"];
 
+/// Flags that name files which a result is made from.
+const READ: [&str; 7] = [
+    "map",
+    "guide",
+    "fill",
+    "mask",
+    "content-mask",
+    "recipe",
+    "weights-file",
+];
+
 /// The command line in effect: its flags without those of the output, and the whole.
 struct Line {
     flags: Vec<String>,
     whole: Vec<String>,
+    /// Files that flags name.
+    read: Vec<PathBuf>,
 }
 
 static LINE: Mutex<Line> = Mutex::new(Line {
     flags: Vec::new(),
     whole: Vec::new(),
+    read: Vec::new(),
 });
 
 fn line() -> MutexGuard<'static, Line> {
@@ -103,18 +118,39 @@ pub(crate) fn remember(program: &Command, matches: &ArgMatches) {
     let left_out = |key: &str| OF_THE_RUN.contains(&key) || OF_THE_OUTPUT.contains(&key);
     let (flags, _) = config::typed_line(program, matches, left_out);
     let (mut whole, files) = config::typed_line(program, matches, |key| {
-        OF_THE_RUN.contains(&key) || FORBIDDEN.contains(&key)
+        let of_the_run = OF_THE_RUN.contains(&key) && key != "checkpoint-every";
+        of_the_run || FORBIDDEN.contains(&key)
     });
-    whole.extend(files);
-    *line() = Line { flags, whole };
+    whole.extend(files.iter().map(|file| plain(file)));
+    let (read, _) = config::typed_line(program, matches, |key| !READ.contains(&key));
+    let read = read.iter().filter_map(|word| word.split_once('='));
+    let read = read.map(|(_, path)| path.into()).collect();
+    *line() = Line { flags, whole, read };
 }
 
 /// The line that makes one result, of these inputs and this seed.
 pub(crate) fn line_of(inputs: &[PathBuf], seed: u64) -> Vec<OsString> {
     let mut all: Vec<OsString> = line().flags.iter().map(OsString::from).collect();
     all.extend(["--seed".into(), seed.to_string().into()]);
-    all.extend(inputs.iter().map(|input| input.clone().into_os_string()));
+    all.extend(
+        inputs
+            .iter()
+            .map(|input| plain(&input.to_string_lossy()).into()),
+    );
     all
+}
+
+/// Files that flags of the command line in effect name.
+pub(crate) fn files_read() -> Vec<PathBuf> {
+    line().read.clone()
+}
+
+/// A file's name that cannot be taken for a flag.
+fn plain(file: &str) -> String {
+    match file.starts_with('-') {
+        true => format!("./{file}"),
+        false => file.to_owned(),
+    }
 }
 
 /// What a checkpoint notes: the line as a JSON list.
@@ -139,13 +175,11 @@ fn check_stored(words: &[String], file: &Path, outputs: bool) -> Result<()> {
     for word in words.iter().filter(|word| word.starts_with('-')) {
         let flag = word.strip_prefix("--").unwrap_or("");
         let flag = flag.split('=').next().unwrap_or("");
-        let of_the_output = flag == "output" && !outputs;
-        if flag.is_empty()
-            || of_the_output
-            || FORBIDDEN.contains(&flag)
-            || OF_THE_RUN.contains(&flag)
-        {
-            return refused(&format!("has `{word}`"));
+        let of_the_output = !outputs && flag != "seed" && OF_THE_OUTPUT.contains(&flag);
+        let of_the_run = OF_THE_RUN.contains(&flag) && flag != "checkpoint-every";
+        if flag.is_empty() || of_the_output || FORBIDDEN.contains(&flag) || of_the_run {
+            // As a text of a file, which could hold a terminal's control characters.
+            return refused(&format!("has {word:?}"));
         }
     }
     Ok(())
@@ -162,7 +196,7 @@ pub(crate) fn again(arguments: &Again) -> Result<Vec<OsString>> {
     for input in &made.inputs {
         if !input.is_unchanged()? {
             return Err(format!(
-                "`{}` is not what `{shown}` was made from: it has changed",
+                "{:?} is not what `{shown}` was made from: it has changed",
                 input.path
             )
             .into());
@@ -171,17 +205,17 @@ pub(crate) fn again(arguments: &Again) -> Result<Vec<OsString>> {
     if made.version != env!("CARGO_PKG_VERSION") && !arguments.quiet {
         let here = env!("CARGO_PKG_VERSION");
         terminal::say(&format!(
-            "made by version {}, this is {here}: pixels may differ",
+            "made by version {:?}, this is {here}: pixels may differ",
             made.version
         ));
     }
     let ending = picture.extension().unwrap_or("png".as_ref());
-    let beside = Path::new(&stem(picture)).with_extension(ending);
     let output = match (&arguments.output, made.task.as_str()) {
         (Some(output), _) => output.clone(),
-        (None, "maps") => suffixed(Path::new(&stem(picture)), "again"),
-        (None, _) => suffixed(&beside, "again"),
+        (None, "maps") => PathBuf::from(format!("{}-again", stem(picture))),
+        (None, _) => PathBuf::from(format!("{}-again.{}", stem(picture), ending.display())),
     };
+    said(&made.arguments, arguments.quiet);
     let mut line: Vec<OsString> = vec!["ranvgg".into()];
     line.extend(made.arguments.into_iter().map(OsString::from));
     line.extend(["--output".into(), output.into_os_string()]);
@@ -201,6 +235,7 @@ pub(crate) fn resume(arguments: &Resume) -> Result<Vec<OsString>> {
         .into());
     }
     check_stored(&words, file, true)?;
+    said(&words, arguments.quiet);
     let mut line: Vec<OsString> = vec!["ranvgg".into()];
     line.extend(words.into_iter().map(OsString::from));
     for flag in ["--resume", "--checkpoint"] {
@@ -214,6 +249,17 @@ pub(crate) fn resume(arguments: &Resume) -> Result<Vec<OsString>> {
     }
     line.extend(switches(arguments.force, arguments.quiet));
     Ok(line)
+}
+
+/// Says which command a file holds, before it runs.
+fn said(words: &[String], quiet: bool) {
+    if !quiet {
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| word.escape_debug().to_string())
+            .collect();
+        terminal::say(&format!("ranvgg {}", words.join(" ")));
+    }
 }
 
 fn switches(force: bool, quiet: bool) -> impl Iterator<Item = OsString> {

@@ -1,4 +1,4 @@
-//! One result, written: the one place where pictures leave the program.
+//! One result, written. Sets of maps are written by `maps::output`.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,16 @@ pub(crate) fn write(
     let provenance = (!output.no_metadata).then(|| provenance(made));
     match target {
         Target::StandardOutput => {
-            terminal::write_picture(&png(&image(output, outcome))?)?;
-            written.push(PathBuf::from("-"));
+            let image = image(output, outcome);
+            match terminal::write_picture(&png(&image)?) {
+                Ok(()) => written.push(PathBuf::from("-")),
+                Err(error) => {
+                    let file = Path::new("picture.png");
+                    let (said, beside) = rescued(&image, file, &error.to_string());
+                    failures.push(said);
+                    written.extend(beside);
+                }
+            }
         }
         Target::Files(files) => {
             output.make_folder();
@@ -94,7 +102,8 @@ fn provenance(made: &Made<'_>) -> Provenance {
             .with_seed("network", recipe.seed())
             .with_network(&recipe.to_recipe());
     }
-    for input in made.inputs {
+    for input in made.inputs.iter().chain(&recall::files_read()) {
+        // One that is gone by now is found missing when the picture is made again.
         if let Ok(with) = all.clone().with_input(input) {
             all = with;
         }

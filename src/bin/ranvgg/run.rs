@@ -19,8 +19,8 @@ pub(crate) struct Run {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) seed: u64,
 
-    /// Most octaves from the coarsest size to the final one, each half the next; 1 runs at the final
-    /// size alone [default: by size]
+    /// Most octaves from the coarsest size to the final one; 1 runs at the final size alone [default: by
+    /// size]
     #[arg(long, value_name = "N", value_parser = values::scales)]
     pub(crate) scales: Option<usize>,
 
@@ -45,7 +45,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     pub(crate) resume: Option<PathBuf>,
 
-    /// Show the run on a page of this machine, at PORT or at one that the system chooses
+    /// Show the run on a page of this machine, at PORT or at one that the system chooses; other users of
+    /// the machine can see it too
     /// [default: no page]
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub(crate) watch: Option<u16>,

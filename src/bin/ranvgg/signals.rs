@@ -34,6 +34,11 @@ impl Interrupts {
         Ok(Self(asked))
     }
 
+    /// Asks a run to end, as Ctrl-C does.
+    pub(crate) fn ask(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn asked(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }

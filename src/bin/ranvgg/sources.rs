@@ -72,7 +72,7 @@ impl Sources {
         }
         let mut read = Vec::new();
         for path in paths {
-            read.push(pictures::resized(pictures::open_or(path, bundled)?, size));
+            read.push(pictures::resized(pictures::open_or(path, bundled)?, size)?);
         }
         match &self.guide {
             Some(guide) => Ok(guided(read, &pictures::open(guide)?.to_luma8())),

@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     layers: Vec<String>,
 
     /// Size of the style's strokes compared with the result, as a factor [default: 1]
-    #[arg(long, value_name = "FACTOR", value_parser = values::positive)]
+    #[arg(long, value_name = "FACTOR", value_parser = values::factor)]
     style_scale: Option<f64>,
 
     /// Whose colours the result has: style; matched, where style pictures get the content's first; or

@@ -10,7 +10,7 @@ use strum::VariantNames;
 use crate::failure::Result;
 
 /// Most pixels of a side.
-const SIDE: usize = 16384;
+pub(crate) const SIDE: usize = 16384;
 
 /// More evaluations than anyone has waited for; a run keeps a record of each.
 const EVALUATIONS: u64 = 1_000_000;
@@ -57,6 +57,13 @@ pub(crate) fn positive(text: &str) -> Read<f64> {
     let number: Option<f64> = text.parse().ok();
     let allowed = number.filter(|number| number.is_finite() && *number > 0.0);
     allowed.ok_or_else(|| format!("`{text}` is not a finite number above 0"))
+}
+
+/// Reads a factor of a size.
+pub(crate) fn factor(text: &str) -> Read<f64> {
+    let number: Option<f64> = text.parse().ok();
+    let allowed = number.filter(|number| (0.01..=100.0).contains(number));
+    allowed.ok_or_else(|| format!("`{text}` is not a factor from 0.01 to 100"))
 }
 
 /// Reads a finite number from 0 up.

@@ -49,11 +49,11 @@ pub(crate) struct Arguments {
 
     /// Size of the maps given in the result, as a factor [default: 1, less for maps much larger than
     /// the result]
-    #[arg(long, value_name = "FACTOR", value_parser = values::positive)]
+    #[arg(long, value_name = "FACTOR", value_parser = values::factor)]
     pub(super) exemplar_scale: Option<f64>,
 
-    /// Which way green of the normals points. Names of files say it of those given; of others, and of
-    /// the result, this does [default: gl; of the result, that of the normals given]
+    /// Which way the normals' green points: in the result, and in normals given whose file names do not
+    /// say [default: gl; of the result, that of the normals given]
     #[arg(long, value_name = "WAY")]
     pub(super) normals: Option<Green>,
 
@@ -81,6 +81,10 @@ pub(crate) struct Arguments {
     /// Device: flex, wgpu, ... (see `ranvgg devices`)
     #[arg(long, value_name = "NAME")]
     pub(super) device: Option<String>,
+
+    /// Leave out of pictures how they were made, which `ranvgg again` reads
+    #[arg(long)]
+    pub(super) no_metadata: bool,
 
     /// Print nothing but errors
     #[arg(short, long)]

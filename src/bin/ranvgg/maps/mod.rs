@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use ranvgg::imaging::Provenance;
 use ranvgg::run::StopReason;
-use ranvgg::{Padding, RandomVgg, RunOptions, TextureOptions, Vgg, device, synthesize_texture};
+use ranvgg::{
+    Padding, RandomVgg, RunOptions, Statistics, TextureOptions, Vgg, device, synthesize_texture,
+};
 
 pub(crate) use self::arguments::Arguments;
 use self::found::Found;
@@ -22,7 +24,7 @@ use self::output::Output;
 use self::set::Set;
 use crate::failure::{Result, Status, chain};
 use crate::observers::Watch;
-use crate::{recall, terminal};
+use crate::{memory, recall, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let found = found::find(&arguments.inputs, arguments.normals)?;
@@ -38,6 +40,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         return Err("each map has one value throughout: there is nothing to make anew".into());
     }
     let vgg = network(arguments, stack.channels())?;
+    let size = arguments.size.unwrap_or(set.size());
+    let bytes = memory::texture(Statistics::Resampled) * stack.channels() as f64 / 3.0;
+    memory::check(size, bytes, &vgg, true)?;
     let options = options(arguments, &set);
     let provenance = provenance(arguments, &found, &vgg, &options)?;
     let kinds: Vec<&str> = set.maps.keys().map(|kind| kind.suffix()).collect();
@@ -46,7 +51,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let outcome = synthesize_texture(&vgg, stack, &options, &mut watch.observers)?;
     watch.meter.ended();
     let made = finished(set.remade(outcome.maps()), given);
-    output.write(&made, &provenance)?;
+    let provenance = (!arguments.no_metadata).then_some(&provenance);
+    if let Err(error) = output.write(&made, provenance) {
+        return Err(rescued(&output, &made, provenance, &chain(&*error)).into());
+    }
     let folder = output.folder().display();
     arguments.say(&format!(
         "{folder}: {}, {} evaluations in {:.1} s ({})",
@@ -55,6 +63,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         outcome.elapsed().as_secs_f64(),
         outcome.stop_reason()
     ));
+    if let Some(reason) = outcome.checkpoint_failure() {
+        return Err(format!("the checkpoint was not saved: {}", chain(reason)).into());
+    }
     match (outcome.stop_reason(), outcome.failure()) {
         (_, Some(reason)) => Err(format!("the run failed on the way: {}", chain(reason)).into()),
         (StopReason::Stopped, None) => {
@@ -62,6 +73,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
             Ok(Status::Complete)
         }
         _ => Ok(Status::Complete),
+    }
+}
+
+/// Keeps a set that could not be written where it should be, in the system's folder for temporary files.
+fn rescued(output: &Output, made: &Set, provenance: Option<&Provenance>, reason: &str) -> String {
+    let kept = tempfile::Builder::new().prefix("ranvgg-").tempdir();
+    let Ok(folder) = kept.map(tempfile::TempDir::keep) else {
+        return format!("{reason}; the maps are lost");
+    };
+    match output.in_folder(folder.clone()).write(made, provenance) {
+        Ok(()) => format!("{reason}; the maps are in `{}`", folder.display()),
+        Err(_) => format!("{reason}; the maps are lost"),
     }
 }
 

@@ -40,6 +40,15 @@ impl Output {
         &self.folder
     }
 
+    /// The same files in another folder.
+    pub(super) fn in_folder(&self, folder: PathBuf) -> Self {
+        Self {
+            folder,
+            name: self.name.clone(),
+            ..*self
+        }
+    }
+
     fn png(&self, suffix: &str) -> String {
         format!("{}_{suffix}.png", self.name)
     }
@@ -94,7 +103,7 @@ impl Output {
     }
 
     /// Writes the set: first into a folder beside the output, then under its names.
-    pub(super) fn write(&self, set: &Set, provenance: &Provenance) -> Result<()> {
+    pub(super) fn write(&self, set: &Set, provenance: Option<&Provenance>) -> Result<()> {
         let parent = match self.folder.is_dir() {
             true => self.folder.as_path(),
             false => parent_of(&self.folder),
@@ -111,7 +120,19 @@ impl Output {
         let temporary = builder.tempdir_in(parent).map_err(writing)?;
         let names = self.write_into(temporary.path(), set, provenance)?;
         if self.folder.is_dir() {
-            return self.moved(temporary.path(), &names);
+            let moved = self.moved(temporary.path(), &names);
+            if names
+                .iter()
+                .any(|name| replaced(temporary.path(), name).exists())
+                && moved.is_err()
+            {
+                // Files that were there before could not be put back: they stay where they are.
+                let kept = temporary.keep();
+                let kept = kept.display();
+                return moved
+                    .map_err(|error| format!("{error}; what was there is in `{kept}`").into());
+            }
+            return moved;
         }
         fs::rename(temporary.path(), &self.folder).map_err(writing)?;
         // It has its name now and is no longer temporary.
@@ -161,11 +182,20 @@ impl Output {
     }
 
     /// Writes all files of a set into `folder`, and gives their names.
-    fn write_into(&self, folder: &Path, set: &Set, made: &Provenance) -> Result<Vec<String>> {
+    fn write_into(
+        &self,
+        folder: &Path,
+        set: &Set,
+        made: Option<&Provenance>,
+    ) -> Result<Vec<String>> {
         let mut names = Vec::new();
         let mut save = |suffix: &str, image: &DynamicImage| -> Result<String> {
             let name = self.png(suffix);
-            imaging::save_with(image, folder.join(&name), IfExists::Refuse, made)?;
+            let path = folder.join(&name);
+            match made {
+                Some(made) => imaging::save_with(image, path, IfExists::Refuse, made)?,
+                None => imaging::save(image, path, IfExists::Refuse)?,
+            }
             names.push(name.clone());
             Ok(name)
         };

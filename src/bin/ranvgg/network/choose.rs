@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         check_file(report, true)?;
     }
     let picture = pictures::open_or(arguments.reference.as_deref(), CAT)?;
-    let picture = pictures::resized(picture, Some(arguments.in_size));
+    let picture = pictures::resized(picture, Some(arguments.in_size))?;
     let mut devices = Vec::new();
     for name in &arguments.device {
         devices.push(open_device(Some(name))?);

@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
 
     /// Size of the exemplar in the texture, as a factor [default: 1, less for an exemplar much larger
     /// than the result]
-    #[arg(long, value_name = "FACTOR", value_parser = values::positive)]
+    #[arg(long, value_name = "FACTOR", value_parser = values::factor)]
     exemplar_scale: Option<f64>,
 
     /// Do not look for periods of an exemplar that repeats itself (rows of bricks, tiles, weaves)

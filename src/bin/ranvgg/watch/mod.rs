@@ -5,7 +5,7 @@ mod state;
 
 use std::io::Error as IoError;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ranvgg::run::Preparation;
@@ -13,6 +13,7 @@ use ranvgg::{Control, Observer, Progress};
 use tiny_http::Server;
 
 use self::state::State;
+use crate::signals::Interrupts;
 
 /// The shortest time between two pictures that are taken of a run.
 const BETWEEN_PICTURES: Duration = Duration::from_millis(500);
@@ -21,29 +22,27 @@ const BETWEEN_PICTURES: Duration = Duration::from_millis(500);
 pub(crate) struct Page {
     state: Arc<State>,
     server: Arc<Server>,
-    thread: Option<JoinHandle<()>>,
     url: String,
     limit: Option<Duration>,
     pictured: Option<Instant>,
 }
 
 /// Serves the page on 127.0.0.1, at `port` or, if that is 0, at one that the system chooses.
-pub(crate) fn start(port: u16) -> Result<Page, IoError> {
+pub(crate) fn start(port: u16, interrupts: Interrupts) -> Result<Page, IoError> {
     let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
         IoError::other(format!("cannot serve the page at port {port}: {source}"))
     };
     let server = Arc::new(Server::http(("127.0.0.1", port)).map_err(refused)?);
     let address = server.server_addr().to_ip();
     let port = address.map_or(port, |address| address.port());
-    let state = Arc::new(State::default());
-    let thread = thread::Builder::new().name("watch".into()).spawn({
+    let state = Arc::new(State::new(interrupts));
+    thread::Builder::new().name("watch".into()).spawn({
         let (server, state) = (Arc::clone(&server), Arc::clone(&state));
         move || server::serve(&server, &state, port)
     })?;
     Ok(Page {
         state,
         server,
-        thread: Some(thread),
         url: format!("http://127.0.0.1:{port}/"),
         limit: None,
         pictured: None,
@@ -94,10 +93,7 @@ impl Observer for Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
+        // The thread is not waited for: it may be sending to somebody who does not read.
         self.server.unblock();
-        if let Some(thread) = self.thread.take() {
-            // It ends at the next request or at this call, and has nothing to give back.
-            let _ = thread.join();
-        }
     }
 }

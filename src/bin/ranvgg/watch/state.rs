@@ -1,6 +1,5 @@
 //! What the run's thread and the server's share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,15 +8,17 @@ use ranvgg::Progress;
 use ranvgg::run::Preparation;
 use serde::Serialize;
 
+use crate::signals::Interrupts;
+
 /// How long after its last request a page counts as open.
 const LOOKED_AT: Duration = Duration::from_secs(3);
 
 /// Evaluations by which the time of the next ones is measured.
 const RECENT: usize = 10;
 
-#[derive(Default)]
 pub(super) struct State {
-    stopped: AtomicBool,
+    /// What Ctrl-C sets too: a stop is one of all that is to be made.
+    interrupts: Interrupts,
     inner: Mutex<Inner>,
 }
 
@@ -65,6 +66,13 @@ pub(super) struct Report {
 }
 
 impl State {
+    pub(super) fn new(interrupts: Interrupts) -> Self {
+        Self {
+            interrupts,
+            inner: Mutex::default(),
+        }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A thread that panicked left at worst an old number.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -72,6 +80,11 @@ impl State {
 
     pub(super) fn prepare(&self, preparation: &Preparation) {
         let mut inner = self.inner();
+        if preparation.scale == 0 {
+            // Another result begins.
+            inner.records.clear();
+            inner.times.clear();
+        }
         inner.preparing = true;
         inner.scale = preparation.scale;
         inner.scales = preparation.scales;
@@ -114,11 +127,11 @@ impl State {
     }
 
     pub(super) fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
+        self.interrupts.ask();
     }
 
     pub(super) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
+        self.interrupts.asked()
     }
 
     /// How the run goes, with records from number `from` on.
