@@ -123,10 +123,11 @@ impl Provenance {
     }
 
     /// Sets [`network`](Self::network) to a recipe, as
-    /// [`RandomVgg::to_recipe`](crate::RandomVgg::to_recipe) writes it.
+    /// [`RandomVgg::to_recipe`](crate::RandomVgg::to_recipe) writes it. Another text is kept as it is.
     #[must_use]
     pub fn with_network(mut self, recipe: &str) -> Self {
-        self.network = serde_json::from_str(recipe).ok();
+        let text = |_| Value::String(recipe.into());
+        self.network = Some(serde_json::from_str(recipe).unwrap_or_else(text));
         self
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::programs::files;
 use crate::{made, refused};
 
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 15] = [
     &[],
     &["texture"],
     &["invert"],
@@ -15,6 +15,9 @@ const COMMANDS: [&[&str]; 12] = [
     &["network", "choose"],
     &["network", "export"],
     &["network", "recipe"],
+    &["maps"],
+    &["again"],
+    &["resume"],
     &["devices"],
     &["time"],
     &["completions"],

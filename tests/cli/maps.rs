@@ -126,15 +126,20 @@ fn a_set_is_made_anew_with_its_kinds_bits_and_a_material() {
         assert_eq!(map.color(), colour, "{name}");
         let how = imaging::provenance(made.join(name)).unwrap().unwrap();
         assert_eq!(how.task, "maps");
-        assert_eq!(
-            how.arguments[..7],
-            [&["maps"], &arguments[..6]].concat(),
-            "{name}"
-        );
+        assert_eq!(how.arguments.first().map(String::as_str), Some("maps"));
+        assert!(!how.arguments.iter().any(|word| word.contains("made")));
         assert_eq!(how.inputs.len(), 4);
         assert_eq!(how.network.unwrap()["padding"], "circular", "it tiles");
         assert_eq!(how.seeds["start"], 3);
     }
+    let again = ["again", "made/moss_albedo.png", "-o", "twice"];
+    crate::made(folder.path(), &again);
+    let twice = folder.path().join("twice");
+    assert_eq!(names(&twice), names(&made));
+    assert_eq!(
+        read(&twice, "moss_height.png"),
+        read(&made, "moss_height.png")
+    );
     for Rgb(pixel) in read(&made, "moss_normal.png").to_rgb8().pixels() {
         let square = pixel.map(|value| (f32::from(value) / 127.5 - 1.0).powi(2));
         let length = square.iter().sum::<f32>().sqrt();

@@ -69,7 +69,7 @@ fn a_picture_is_made_again_from_what_it_carries() {
     refused(
         folder,
         &["again", "tile-6.png", "-o", "new.png"],
-        &["`moss.png`", "has changed"],
+        &["\"moss.png\"", "has changed"],
     );
     let bare = ["texture", "stone.png", "--no-metadata", "-o", "bare.png"];
     made(folder, &[&bare[..], &QUICK[..]].concat());
