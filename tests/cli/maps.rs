@@ -92,7 +92,9 @@ fn a_set_is_made_anew_with_its_kinds_bits_and_a_material() {
     let given = folder.path().join("given");
     fs::create_dir(&given).unwrap();
     material(&given);
-    let arguments = ["given", "-o", "made", "--size", "64x56", "--seed", "3"];
+    let arguments = [
+        "given", "-o", "made", "--size", "64x56", "--seed", "3", "--also", "tif",
+    ];
     let output = maps(
         &[&arguments[..], &["--evaluations", "5"]].concat(),
         folder.path(),
@@ -104,13 +106,20 @@ fn a_set_is_made_anew_with_its_kinds_bits_and_a_material() {
         "moss.bin",
         "moss.gltf",
         "moss_albedo.png",
+        "moss_albedo.tif",
         "moss_ao.png",
+        "moss_ao.tif",
         "moss_height.png",
+        "moss_height.tif",
         "moss_metallic.png",
+        "moss_metallic.tif",
         "moss_normal.png",
+        "moss_normal.tif",
         "moss_orm.png",
         "moss_roughness.png",
+        "moss_roughness.tif",
     ];
+    assert_eq!(read(&made, "moss_height.tif"), read(&made, "moss_height.png"));
     assert_eq!(names(&made), expected.map(str::to_owned).into());
     for (name, colour) in [
         ("moss_albedo.png", ColorType::Rgb8),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ranvgg::{Padding, Size};
 
+use super::format::Format;
 use super::kind::Green;
 use crate::config::Config;
 use crate::run::Run;
@@ -38,6 +39,10 @@ pub(crate) struct Arguments {
     /// Name of the material: what the names of its files begin with [default: that of the maps given]
     #[arg(long, value_name = "NAME")]
     pub(super) name: Option<String>,
+
+    /// Write each map in these formats too, beside its PNG [default: none]
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    pub(super) also: Vec<Format>,
 
     /// Overwrite files that exist
     #[arg(long)]

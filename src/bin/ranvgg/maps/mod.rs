@@ -1,6 +1,7 @@
 //! `ranvgg maps`: a set of material maps made anew from a given one.
 
 mod arguments;
+mod format;
 mod found;
 mod gltf;
 mod kind;
@@ -111,7 +112,8 @@ fn output(arguments: &Arguments, found: &Found, green: Green) -> Result<Output> 
     }
     let folder = arguments.output.clone();
     let folder = folder.unwrap_or_else(|| PathBuf::from(format!("{name}-made")));
-    Ok(Output::new(folder, name, arguments.force, green))
+    let formats = arguments.also.clone();
+    Ok(Output::new(folder, name, arguments.force, green, formats))
 }
 
 fn network(arguments: &Arguments, channels: usize) -> Result<Vgg> {

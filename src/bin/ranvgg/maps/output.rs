@@ -8,6 +8,7 @@ use ranvgg::IfExists;
 use ranvgg::imaging::{self, Provenance};
 
 use super::Result;
+use super::format::Format;
 use super::found::Found;
 use super::gltf::{self, Material};
 use super::kind::{Green, Kind, PACKED};
@@ -21,10 +22,18 @@ pub(super) struct Output {
     if_exists: IfExists,
     /// Whether normals for DirectX are wanted beside those for OpenGL, which glTF takes.
     direct_x: bool,
+    /// Formats beside PNG.
+    also: Vec<Format>,
 }
 
 impl Output {
-    pub(super) fn new(folder: PathBuf, name: String, force: bool, green: Green) -> Self {
+    pub(super) fn new(
+        folder: PathBuf,
+        name: String,
+        force: bool,
+        green: Green,
+        also: Vec<Format>,
+    ) -> Self {
         Self {
             folder,
             name,
@@ -33,6 +42,7 @@ impl Output {
                 false => IfExists::Refuse,
             },
             direct_x: green == Green::Dx,
+            also,
         }
     }
 
@@ -45,6 +55,7 @@ impl Output {
         Self {
             folder,
             name: self.name.clone(),
+            also: self.also.clone(),
             ..*self
         }
     }
@@ -53,10 +64,17 @@ impl Output {
         format!("{}_{suffix}.png", self.name)
     }
 
+    fn other(&self, suffix: &str, format: Format) -> String {
+        format!("{}_{suffix}.{}", self.name, format.ending())
+    }
+
     /// The names of all files, of a set of the maps found.
     fn names(&self, found: &Found) -> Vec<String> {
         let kinds = found.places.keys();
         let mut names: Vec<String> = kinds.clone().map(|kind| self.png(kind.suffix())).collect();
+        for format in &self.also {
+            names.extend(kinds.clone().map(|kind| self.other(kind.suffix(), *format)));
+        }
         if self.direct_x && found.places.contains_key(&Kind::Normal) {
             names.push(self.png("normal_dx"));
         }
@@ -188,7 +206,7 @@ impl Output {
         set: &Set,
         made: Option<&Provenance>,
     ) -> Result<Vec<String>> {
-        let mut names = Vec::new();
+        let (mut names, mut others) = (Vec::new(), Vec::new());
         let mut save = |suffix: &str, image: &DynamicImage| -> Result<String> {
             let name = self.png(suffix);
             let path = folder.join(&name);
@@ -201,6 +219,13 @@ impl Output {
         };
         for (kind, map) in &set.maps {
             save(kind.suffix(), map)?;
+        }
+        for format in &self.also {
+            for (kind, map) in &set.maps {
+                let name = self.other(kind.suffix(), *format);
+                format.write(map, &folder.join(&name), made)?;
+                others.push(name);
+            }
         }
         let normals = set.maps.get(&Kind::Normal);
         if let Some(normals) = normals.filter(|_| self.direct_x) {
@@ -236,6 +261,7 @@ impl Output {
         let file = format!("{}.gltf", self.name);
         fs::write(folder.join(&buffer), gltf::buffer())?;
         fs::write(folder.join(&file), serde_json::to_vec_pretty(&document)?)?;
+        names.extend(others);
         names.extend([buffer, file]);
         Ok(names)
     }
@@ -288,7 +314,13 @@ mod tests {
         }
         fs::write(folder.path().join("a"), b"old").unwrap();
         fs::write(folder.path().join("c"), b"old").unwrap();
-        let output = Output::new(folder.path().into(), "m".into(), true, Green::Gl);
+        let output = Output::new(
+            folder.path().into(),
+            "m".into(),
+            true,
+            Green::Gl,
+            Vec::new(),
+        );
         let names = ["a", "b", "c"].map(str::to_owned);
         assert!(output.moved(&from, &names).is_err());
         assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"old");
