@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, at_least_one};
+use crate::error::{Error, Result, at_least_one};
 
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,10 +65,22 @@ impl Size {
     }
 
     pub(crate) fn check(self, what: &str) -> Result<()> {
-        at_least_one(&format!("the width of {what}"), self.width)?;
-        at_least_one(&format!("the height of {what}"), self.height)
+        for (side, pixels) in [("width", self.width), ("height", self.height)] {
+            if !(1..=LONGEST).contains(&pixels) {
+                let name = format!("the {side} of {what}");
+                return Err(Error::option(
+                    name,
+                    pixels,
+                    format!("1 to {LONGEST} pixels"),
+                ));
+            }
+        }
+        Ok(())
     }
 }
+
+/// The longest side of a picture. Nothing that is larger fits into memory.
+const LONGEST: usize = 1 << 16;
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

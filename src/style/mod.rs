@@ -243,6 +243,9 @@ pub fn transfer_style(
         inputs.extend(mask.map(|mask| ("the content mask", mask)));
         inputs
     });
+    for own in style.sizes() {
+        style_size(own, size, options.style_scale).check("the style at its scale")?;
+    }
     let style = style.resized_by(|own| style_size(own, size, options.style_scale));
     let coloured = content.resized(size);
     let (picture, style) = match options.colours {

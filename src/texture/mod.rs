@@ -208,6 +208,11 @@ pub fn synthesize_texture(
         Some(inpainting) => Some(inpainting.read(size, vgg.channels())?),
         None => None,
     };
+    for given in exemplars.sizes() {
+        options
+            .exemplar_size(given, size)
+            .check("the exemplar at its scale")?;
+    }
     let exemplars = exemplars.resized_by(|given| options.exemplar_size(given, size));
     let identity = Identity::of(vgg, "texture", (options, &options.run), || {
         vec![("the exemplar", exemplars.fingerprint())]

@@ -119,7 +119,10 @@ fn a_set_is_made_anew_with_its_kinds_bits_and_a_material() {
         "moss_roughness.png",
         "moss_roughness.tif",
     ];
-    assert_eq!(read(&made, "moss_height.tif"), read(&made, "moss_height.png"));
+    assert_eq!(
+        read(&made, "moss_height.tif"),
+        read(&made, "moss_height.png")
+    );
     assert_eq!(names(&made), expected.map(str::to_owned).into());
     for (name, colour) in [
         ("moss_albedo.png", ColorType::Rgb8),

@@ -1,13 +1,15 @@
 //! Options as settings: setters, what serde writes and reads, and what it refuses.
 
+use crate::common::flex;
+use image::DynamicImage;
 use std::fmt::Debug;
 use std::time::Duration;
 
 use ranvgg::imaging::Limits;
 use ranvgg::optim::{AdamOptions, LbfgsOptions, LbfgsSettings};
 use ranvgg::{
-    Colours, InvertOptions, RunOptions, Scales, Size, Statistics, StyleOptions, StyleStart,
-    TextureOptions,
+    Colours, Error, InvertOptions, RandomVgg, RunOptions, Scales, Size, Statistics, StyleOptions,
+    StyleStart, TextureOptions, synthesize_texture, transfer_style,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -97,4 +99,24 @@ fn shortcuts_set_the_options_of_the_run() {
     assert_eq!(texture.run, expected);
     assert_eq!(InvertOptions::default().with_seed(4).run.seed, 4);
     assert_eq!(StyleOptions::default().with_seed(4).run.seed, 4);
+}
+
+#[test]
+fn sizes_beyond_all_memory_are_refused() {
+    let vgg = RandomVgg::vgg19().init(&flex()).unwrap();
+    let picture = DynamicImage::new_rgb8(64, 64);
+    for scale in [1e9, 1e300] {
+        let texture = TextureOptions::default().with_exemplar_scale(scale);
+        let style = StyleOptions::default().with_style_scale(scale);
+        let size = Size::square(64);
+        let results = [
+            synthesize_texture(&vgg, picture.clone(), &texture.with_size(size), &mut ()),
+            transfer_style(&vgg, picture.clone(), picture.clone(), &style, &mut ()),
+        ];
+        for result in results {
+            let error = result.unwrap_err();
+            assert!(matches!(error, Error::InvalidOption { .. }), "{error}");
+            assert!(error.to_string().contains("65536"), "{error}");
+        }
+    }
 }
