@@ -109,7 +109,7 @@ fn make(
             vgg,
             seed: *seed,
             outcome: &outcome,
-            options: serde_json::to_value(&options)?,
+            options: serde_json::to_value(options)?,
             psnr: metrics::psnr(&image, &given).ok(),
         };
         results::write(&arguments.output, target, &made, &watch.meter)?;
