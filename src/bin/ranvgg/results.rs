@@ -37,7 +37,6 @@ pub(crate) fn write(
     let outcome = made.outcome;
     let mut failures: Vec<String> = Vec::new();
     let mut written = Vec::new();
-    let provenance = (!output.no_metadata).then(|| provenance(made));
     match target {
         Target::StandardOutput => {
             let image = image(output, outcome);
@@ -53,6 +52,17 @@ pub(crate) fn write(
         }
         Target::Files(files) => {
             output.make_folder();
+            let provenance = (!output.no_metadata).then(|| {
+                let read = recall::files_read();
+                let files = made.inputs.iter().chain(&read);
+                let (inputs, options) = (made.inputs, &made.options);
+                provenance(
+                    made.command,
+                    (inputs, files),
+                    made.vgg,
+                    (made.seed, options),
+                )
+            });
             let images = match files.len() {
                 1 => vec![image(output, outcome)],
                 _ => outcome.maps(),
@@ -79,36 +89,46 @@ pub(crate) fn write(
     if !output.quiet {
         summarise(made, &written, meter);
     }
-    if let Some(reason) = outcome.failure() {
-        failures.push(format!("the run failed on the way: {}", chain(reason)));
-    }
-    if let Some(reason) = outcome.checkpoint_failure() {
-        failures.push(format!("the checkpoint was not saved: {}", chain(reason)));
-    }
+    failures.extend(self::failures(outcome));
     match failures.is_empty() {
         true => Ok(()),
         false => Err(failures.join("; ").into()),
     }
 }
 
-/// How a result was made, as far as its inputs can still be read.
-fn provenance(made: &Made<'_>) -> Provenance {
-    let mut all = Provenance::of(made.command)
-        .with_arguments(recall::line_of(made.inputs, made.seed))
-        .with_options(made.options.clone())
-        .with_seed("start", made.seed);
-    if let Some(recipe) = made.vgg.recipe() {
+/// How a result was made. `inputs` are those of the command line, `files` those that are compared when it
+/// is made again; one that is gone by now is found missing then.
+pub(crate) fn provenance<'a>(
+    command: &str,
+    (inputs, files): (&[PathBuf], impl IntoIterator<Item = &'a PathBuf>),
+    vgg: &Vgg,
+    (seed, options): (u64, &Value),
+) -> Provenance {
+    let mut all = Provenance::of(command)
+        .with_arguments(recall::line_of(inputs, seed))
+        .with_options(options.clone())
+        .with_seed("start", seed);
+    if let Some(recipe) = vgg.recipe() {
         all = all
             .with_seed("network", recipe.seed())
             .with_network(&recipe.to_recipe());
     }
-    for input in made.inputs.iter().chain(&recall::files_read()) {
-        // One that is gone by now is found missing when the picture is made again.
-        if let Ok(with) = all.clone().with_input(input) {
+    for file in files {
+        if let Ok(with) = all.clone().with_input(file) {
             all = with;
         }
     }
     all
+}
+
+/// What went wrong in a run that gave a result all the same.
+pub(crate) fn failures(outcome: &Outcome) -> Vec<String> {
+    let run = outcome.failure();
+    let run = run.map(|reason| format!("the run failed on the way: {}", chain(reason)));
+    let checkpoint = outcome.checkpoint_failure();
+    let checkpoint =
+        checkpoint.map(|reason| format!("the checkpoint was not saved: {}", chain(reason)));
+    run.into_iter().chain(checkpoint).collect()
 }
 
 fn image(output: &Output, outcome: &Outcome) -> DynamicImage {

@@ -25,7 +25,7 @@ use self::output::Output;
 use self::set::Set;
 use crate::failure::{Result, Status, chain};
 use crate::observers::Watch;
-use crate::{memory, recall, terminal};
+use crate::{memory, results, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let found = found::find(&arguments.inputs, arguments.normals)?;
@@ -45,7 +45,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let bytes = memory::texture(Statistics::Resampled) * stack.channels() as f64 / 3.0;
     memory::check(size, bytes, &vgg, true)?;
     let options = options(arguments, &set);
-    let provenance = provenance(arguments, &found, &vgg, &options)?;
+    let files: BTreeSet<&PathBuf> = found.places.values().map(|place| &place.file).collect();
+    let settings = (options.run.seed, &serde_json::to_value(&options)?);
+    let provenance = results::provenance("maps", (&arguments.inputs, files), &vgg, settings);
     let kinds: Vec<&str> = set.maps.keys().map(|kind| kind.suffix()).collect();
     arguments.say(&format!("maps of {}: {}", set.size(), kinds.join(", ")));
     let mut watch = Watch::start(arguments.quiet, &arguments.run)?;
@@ -64,17 +66,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         outcome.elapsed().as_secs_f64(),
         outcome.stop_reason()
     ));
-    if let Some(reason) = outcome.checkpoint_failure() {
-        return Err(format!("the checkpoint was not saved: {}", chain(reason)).into());
+    let failures = results::failures(&outcome);
+    if !failures.is_empty() {
+        return Err(failures.join("; ").into());
     }
-    match (outcome.stop_reason(), outcome.failure()) {
-        (_, Some(reason)) => Err(format!("the run failed on the way: {}", chain(reason)).into()),
-        (StopReason::Stopped, None) => {
-            arguments.say("stopped; the maps so far were written");
-            Ok(Status::Complete)
-        }
-        _ => Ok(Status::Complete),
+    if outcome.stop_reason() == StopReason::Stopped {
+        arguments.say("stopped; the maps so far were written");
     }
+    Ok(Status::Complete)
 }
 
 /// Keeps a set that could not be written where it should be, in the system's folder for temporary files.
@@ -148,28 +147,6 @@ fn options(arguments: &Arguments, set: &Set) -> TextureOptions {
         ));
     }
     options
-}
-
-fn provenance(
-    arguments: &Arguments,
-    found: &Found,
-    vgg: &Vgg,
-    options: &TextureOptions,
-) -> Result<Provenance> {
-    let mut made = Provenance::of("maps")
-        .with_arguments(recall::line_of(&arguments.inputs, options.run.seed))
-        .with_options(serde_json::to_value(options)?)
-        .with_seed("start", options.run.seed);
-    if let Some(recipe) = vgg.recipe() {
-        made = made
-            .with_seed("network", recipe.seed())
-            .with_network(&recipe.to_recipe());
-    }
-    let files: BTreeSet<&PathBuf> = found.places.values().map(|place| &place.file).collect();
-    for file in files {
-        made = made.with_input(file)?;
-    }
-    Ok(made)
 }
 
 /// The set with normals of unit length whose green points up.
