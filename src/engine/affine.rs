@@ -25,9 +25,8 @@ pub(crate) struct Affine {
 }
 
 impl Affine {
-    /// Applies the function to each position of a map, by Burn's operations. `differences` replaces
-    /// the field of the same name, as tensors on the map's device.
-    pub(super) fn apply(self, map: Tensor<4>, differences: Vec<(Tensor<4>, f64)>) -> Tensor<4> {
+    /// Applies the function to each position of a map, by Burn's operations.
+    pub(super) fn apply(self, map: Tensor<4>) -> Tensor<4> {
         let [_, channels, height, width] = map.dims();
         let mut sum: Option<Tensor<4>> = None;
         let mut add = |part: Tensor<4>| {
@@ -40,8 +39,9 @@ impl Affine {
             let mixed = positions_by_channels(map.clone()).matmul(matrix);
             add(mixed.reshape([1, height, width, channels]));
         }
-        for (target, factor) in differences {
-            add((channels_last(map.clone()) - channels_last(target)).mul_scalar(factor));
+        for (target, factor) in self.differences {
+            let target = channels_last(target.to_tensor());
+            add((channels_last(map.clone()) - target).mul_scalar(factor));
         }
         if let Some(offset) = self.offset {
             let offset = offset.reshape([1, 1, 1, channels]);

@@ -101,7 +101,7 @@ impl FeatureMap {
     }
 
     /// The map as a tensor. A map of the CPU engine is copied.
-    fn to_tensor(&self) -> Tensor<4> {
+    pub(super) fn to_tensor(&self) -> Tensor<4> {
         self.clone().into_tensor()
     }
 
@@ -128,13 +128,7 @@ impl FeatureMap {
     pub(crate) fn affine(self, affine: Affine) -> Result<Self> {
         let (mut map, device) = match self.into_native()? {
             Self::Host { map, device } => (map, device),
-            Self::Tensor(map) => {
-                let differences = affine.differences.iter();
-                let differences = differences
-                    .map(|(target, factor)| (target.to_tensor(), *factor))
-                    .collect();
-                return Ok(Self::Tensor(affine.apply(map, differences)));
-            }
+            Self::Tensor(map) => return Ok(Self::Tensor(affine.apply(map))),
         };
         let matrix = affine.matrix.map(values).transpose()?;
         let offset = affine.offset.map(values).transpose()?;

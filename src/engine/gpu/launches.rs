@@ -25,15 +25,10 @@ fn empty(like: &CubeTensor, shape: impl Into<Shape>, dtype: DType) -> CubeTensor
 }
 
 /// Launches a kernel with this number of units.
-fn launch(
-    client: &Client,
-    units: usize,
-    addresses: AddressType,
-    kernel: impl FnOnce(&Client, CubeCount, CubeDim, AddressType),
-) {
+fn launch(client: &Client, units: usize, kernel: impl FnOnce(CubeCount, CubeDim)) {
     let cube = CubeDim::new(client, units);
     let cubes = calculate_cube_count_elemwise(client, units, cube);
-    kernel(client, cubes, cube, addresses);
+    kernel(cubes, cube);
 }
 
 fn address_type(tensors: &[&CubeTensor]) -> AddressType {
@@ -101,27 +96,22 @@ impl Convolutions for CubeBackend {
             // SAFETY: each unit writes the elements of one tile of `transformed` and reads samples of
             // `input` within the size that `tiles` gives. Units beyond the last one return at once.
             #[allow(unsafe_code)]
-            launch(
-                &client,
-                units,
-                addresses,
-                |client, cubes, cube, addresses| unsafe {
-                    winograd::transform_input::launch_unchecked(
-                        client,
-                        cubes,
-                        cube,
-                        addresses,
-                        winograd::LANES,
-                        input.clone().into_tensor_arg(),
-                        transformed.clone().into_tensor_arg(),
-                        tiles(&pass, &block, vectors),
-                        units,
-                        pass.offsets(),
-                        pass.padding,
-                        element(&input),
-                    );
-                },
-            );
+            launch(&client, units, |cubes, cube| unsafe {
+                winograd::transform_input::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    addresses,
+                    winograd::LANES,
+                    input.clone().into_tensor_arg(),
+                    transformed.clone().into_tensor_arg(),
+                    tiles(&pass, &block, vectors),
+                    units,
+                    pass.offsets(),
+                    pass.padding,
+                    element(&input),
+                );
+            });
             let products = products(transformed, filter.clone());
             let vectors = channels_out / winograd::LANES;
             let units = count * vectors;
@@ -129,29 +119,24 @@ impl Convolutions for CubeBackend {
             // SAFETY: each unit reads one tile of `products`. It writes its own pixels of `output`, if
             // they lie inside, and its own word of `mask`.
             #[allow(unsafe_code)]
-            launch(
-                &client,
-                units,
-                addresses,
-                |client, cubes, cube, addresses| unsafe {
-                    winograd::transform_output::launch_unchecked(
-                        client,
-                        cubes,
-                        cube,
-                        addresses,
-                        winograd::LANES,
-                        products.into_tensor_arg(),
-                        bias.clone().into_tensor_arg(),
-                        output.clone().into_tensor_arg(),
-                        mask.clone().into_tensor_arg(),
-                        tiles(&pass, &block, vectors),
-                        units,
-                        pass.offsets(),
-                        pass.pooled,
-                        element(&bias),
-                    );
-                },
-            );
+            launch(&client, units, |cubes, cube| unsafe {
+                winograd::transform_output::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    addresses,
+                    winograd::LANES,
+                    products.into_tensor_arg(),
+                    bias.clone().into_tensor_arg(),
+                    output.clone().into_tensor_arg(),
+                    mask.clone().into_tensor_arg(),
+                    tiles(&pass, &block, vectors),
+                    units,
+                    pass.offsets(),
+                    pass.pooled,
+                    element(&bias),
+                );
+            });
         }
         (output, mask)
     }
@@ -180,28 +165,23 @@ impl Convolutions for CubeBackend {
             // SAFETY: each unit reads its own pixels of `gradient`, if they lie inside, and its own
             // word of `mask`. It writes the elements of one tile of `transformed`.
             #[allow(unsafe_code)]
-            launch(
-                &client,
-                units,
-                addresses,
-                |client, cubes, cube, addresses| unsafe {
-                    winograd_gradient::transform_output_gradient::launch_unchecked(
-                        client,
-                        cubes,
-                        cube,
-                        addresses,
-                        winograd::LANES,
-                        gradient.clone().into_tensor_arg(),
-                        mask.clone().into_tensor_arg(),
-                        transformed.clone().into_tensor_arg(),
-                        tiles(&pass, &block, vectors),
-                        units,
-                        pass.offsets(),
-                        pass.pooled,
-                        dtype,
-                    );
-                },
-            );
+            launch(&client, units, |cubes, cube| unsafe {
+                winograd_gradient::transform_output_gradient::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    addresses,
+                    winograd::LANES,
+                    gradient.clone().into_tensor_arg(),
+                    mask.clone().into_tensor_arg(),
+                    transformed.clone().into_tensor_arg(),
+                    tiles(&pass, &block, vectors),
+                    units,
+                    pass.offsets(),
+                    pass.pooled,
+                    dtype,
+                );
+            });
             let products = products(transformed, filter.clone());
             let vectors = channels_in / winograd::LANES;
             let units = block.results * across.tiles * vectors;
@@ -209,28 +189,23 @@ impl Convolutions for CubeBackend {
             // SAFETY: each unit reads tiles of `products` inside the block, and skips neighbours beyond
             // the ends of an axis. It writes its own pixels of `output`, if they lie inside.
             #[allow(unsafe_code)]
-            launch(
-                &client,
-                units,
-                addresses,
-                |client, cubes, cube, addresses| unsafe {
-                    winograd_gradient::transform_input_gradient::launch_unchecked(
-                        client,
-                        cubes,
-                        cube,
-                        addresses,
-                        winograd::LANES,
-                        products.into_tensor_arg(),
-                        output.clone().into_tensor_arg(),
-                        tiles(&pass, &block, vectors),
-                        block.first_result as u32,
-                        units,
-                        pass.offsets(),
-                        pass.padding,
-                        dtype,
-                    );
-                },
-            );
+            launch(&client, units, |cubes, cube| unsafe {
+                winograd_gradient::transform_input_gradient::launch_unchecked(
+                    &client,
+                    cubes,
+                    cube,
+                    addresses,
+                    winograd::LANES,
+                    products.into_tensor_arg(),
+                    output.clone().into_tensor_arg(),
+                    tiles(&pass, &block, vectors),
+                    block.first_result as u32,
+                    units,
+                    pass.offsets(),
+                    pass.padding,
+                    dtype,
+                );
+            });
         }
         output
     }
@@ -255,30 +230,25 @@ impl Convolutions for CubeBackend {
         // SAFETY: each unit reads samples of `input` within the size that it is given. It writes
         // its own pixels of `output`, if they lie inside.
         #[allow(unsafe_code)]
-        launch(
-            &client,
-            units,
-            addresses,
-            |client, cubes, cube, addresses| unsafe {
-                first_layer::features::launch_unchecked(
-                    client,
-                    cubes,
-                    cube,
-                    addresses,
-                    first_layer::LANES,
-                    input.into_tensor_arg(),
-                    filter.into_tensor_arg(),
-                    bias.into_tensor_arg(),
-                    output.clone().into_tensor_arg(),
-                    height as u32,
-                    width as u32,
-                    units,
-                    channels_in,
-                    pass.padding,
-                    dtype,
-                );
-            },
-        );
+        launch(&client, units, |cubes, cube| unsafe {
+            first_layer::features::launch_unchecked(
+                &client,
+                cubes,
+                cube,
+                addresses,
+                first_layer::LANES,
+                input.into_tensor_arg(),
+                filter.into_tensor_arg(),
+                bias.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                height as u32,
+                width as u32,
+                units,
+                channels_in,
+                pass.padding,
+                dtype,
+            );
+        });
         output
     }
 
@@ -301,31 +271,26 @@ impl Convolutions for CubeBackend {
         // SAFETY: each unit reads pixels inside `gradient` and `features`, and writes its own pixel of
         // `output`.
         #[allow(unsafe_code)]
-        launch(
-            &client,
-            units,
-            addresses,
-            |client, cubes, cube, addresses| unsafe {
-                first_layer::image_gradient::launch_unchecked(
-                    client,
-                    cubes,
-                    cube,
-                    addresses,
-                    first_layer::LANES,
-                    gradient.into_tensor_arg(),
-                    features.into_tensor_arg(),
-                    filter.into_tensor_arg(),
-                    output.clone().into_tensor_arg(),
-                    height as u32,
-                    width as u32,
-                    channels_out / first_layer::LANES,
-                    units,
-                    channels_in,
-                    pass.padding,
-                    dtype,
-                );
-            },
-        );
+        launch(&client, units, |cubes, cube| unsafe {
+            first_layer::image_gradient::launch_unchecked(
+                &client,
+                cubes,
+                cube,
+                addresses,
+                first_layer::LANES,
+                gradient.into_tensor_arg(),
+                features.into_tensor_arg(),
+                filter.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                height as u32,
+                width as u32,
+                channels_out / first_layer::LANES,
+                units,
+                channels_in,
+                pass.padding,
+                dtype,
+            );
+        });
         output
     }
 }
