@@ -60,10 +60,15 @@ fn an_evaluation_goes_through_the_kernels_of_this_crate() {
     // ReLUs, gates, poolings and padding are not among them.
     let pools = |kernel: &Launches| kernel.kernel.to_lowercase().contains("pool");
     assert!(!sent.iter().any(pools), "{sent:#?}");
-    // 125 and, without fusion, 139. Tuning may choose kernels that want their operands copied first:
-    // up to 132 were seen with fusion.
-    let most = if cfg!(feature = "fusion") { 138 } else { 145 };
-    assert!(total(&sent) <= most, "{} in {sent:#?}", total(&sent));
+    // 107 without copies where both features are on, 139 with them where neither is. The tuner may
+    // choose multiplications that want their operands copied first, by times that differ from run to
+    // run (0 to 18 copies were seen): those are not this crate's.
+    let copies = count(&sent, "CopyKernelPack");
+    let (sent_here, most) = match cfg!(feature = "tuning") {
+        true => (total(&sent) - copies, 130),
+        false => (total(&sent), 145),
+    };
+    assert!(sent_here <= most, "{sent_here} in {sent:#?}");
 
     // Where every kernel is timed, each has a time.
     let ((), timed) = launches(true, evaluate);
