@@ -1,12 +1,13 @@
 //! Feature maps that networks compute and losses measure.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::affine::Affine;
 use super::cpu;
-use super::layout::{add_maps, channels_last, subtract_maps};
+use super::layout::{add_maps, channels_last, channels_second, subtract_maps};
 use super::moments::Moments;
 use crate::backend::is_in_host_memory;
 use crate::error::{Error, Result};
@@ -146,6 +147,50 @@ impl FeatureMap {
             .collect();
         cpu::affine(&mut map, matrix.as_deref(), offset.as_deref(), &targets);
         Ok(Self::Host { map, device })
+    }
+
+    /// A copy of these rows and columns.
+    pub(crate) fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        match self {
+            Self::Host { map, device } => Self::Host {
+                map: map.crop(rows, columns),
+                device: device.clone(),
+            },
+            Self::Tensor(map) => {
+                let map = channels_last(map.clone());
+                let map = map.narrow(1, rows.start, rows.len());
+                let map = map.narrow(2, columns.start, columns.len());
+                Self::Tensor(channels_second(map))
+            }
+        }
+    }
+
+    /// The positions in these columns of a map of one row.
+    pub(crate) fn select(&self, columns: &[usize]) -> Self {
+        let map = channels_last(self.to_tensor());
+        let indices: Vec<i32> = columns.iter().map(|column| *column as i32).collect();
+        let indices = TensorData::new(indices, [columns.len()]);
+        let indices = Tensor::<1, Int>::from_data(indices, &self.device());
+        Self::Tensor(channels_second(map.select(2, indices)))
+    }
+
+    /// A map of height and width `size` with this map at row and column `corner`, and zeros around it.
+    pub(crate) fn embedded(self, size: [usize; 2], corner: [usize; 2]) -> Result<Self> {
+        Ok(match self.into_native()? {
+            Self::Host { map, device } => Self::Host {
+                map: map.embedded(size, corner),
+                device,
+            },
+            Self::Tensor(map) => {
+                let map = channels_last(map);
+                let [_, height, width, channels] = map.dims();
+                let options = (&map.device(), map.dtype());
+                let zeros = Tensor::<4>::zeros([1, size[0], size[1], channels], options);
+                let [top, left] = corner;
+                let ranges = [0..1, top..top + height, left..left + width, 0..channels];
+                Self::Tensor(channels_second(zeros.slice_assign(ranges, map)))
+            }
+        })
     }
 
     /// The sum of two maps of the same shape.

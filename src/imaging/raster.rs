@@ -80,6 +80,10 @@ impl Raster {
         &self.values
     }
 
+    pub(crate) fn into_values(self) -> Vec<f32> {
+        self.values
+    }
+
     pub(crate) fn pixels(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact(self.channels)
     }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
+use super::{ByBlocks, Gradient, Loss, Measured, Observation, OfMoments, check_channels, no_maps};
 use crate::error::Result;
 
 /// The Gram matrix of a feature map: the mean over positions of each product of two channels.
@@ -103,5 +103,9 @@ impl Loss for Gram {
             value,
             gradient: Gradient::matrix(difference.mul_scalar(factor)),
         })
+    }
+
+    fn by_blocks(&self) -> Option<Box<dyn ByBlocks + '_>> {
+        Some(Box::new(OfMoments::new(self)))
     }
 }

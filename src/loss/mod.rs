@@ -1,5 +1,6 @@
 //! Losses of feature maps and images, with their gradients. They do not depend on networks.
 
+mod by_blocks;
 mod content;
 mod custom;
 mod gradient;
@@ -15,6 +16,8 @@ mod whitening;
 
 use burn::tensor::Tensor;
 
+use self::by_blocks::OfMoments;
+pub use self::by_blocks::{Block, ByBlocks, Place};
 pub use self::content::Content;
 pub use self::custom::Custom;
 pub use self::gradient::Gradient;
@@ -48,11 +51,21 @@ pub trait Loss: Send {
     ///
     /// [`Error::Shape`] if the map does not fit the target.
     fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured>;
+
+    /// The evaluation of this loss block by block, if it has one. By default it has none, and the map has
+    /// to be in memory as a whole.
+    fn by_blocks(&self) -> Option<Box<dyn ByBlocks + '_>> {
+        None
+    }
 }
 
 impl Loss for Box<dyn Loss> {
     fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
         (**self).measure(observation, weight)
+    }
+
+    fn by_blocks(&self) -> Option<Box<dyn ByBlocks + '_>> {
+        (**self).by_blocks()
     }
 }
 

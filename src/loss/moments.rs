@@ -6,7 +6,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps, whitening};
+use super::{
+    ByBlocks, Gradient, Loss, Measured, Observation, OfMoments, check_channels, no_maps, whitening,
+};
 use crate::error::{Error, Result};
 
 /// The squared distance of the mean of a map's features from a target mean.
@@ -159,6 +161,10 @@ impl Loss for Mean {
             gradient: Gradient::offset(difference.mul_scalar(factor)),
         })
     }
+
+    fn by_blocks(&self) -> Option<Box<dyn ByBlocks + '_>> {
+        Some(Box::new(OfMoments::new(self)))
+    }
 }
 
 impl Loss for Covariance {
@@ -183,5 +189,9 @@ impl Loss for Covariance {
             value,
             gradient: Gradient::matrix(scaled).plus(Gradient::offset(offset)),
         })
+    }
+
+    fn by_blocks(&self) -> Option<Box<dyn ByBlocks + '_>> {
+        Some(Box::new(OfMoments::new(self)))
     }
 }

@@ -14,6 +14,8 @@ use crate::error::Result;
 pub struct Observation {
     map: FeatureMap,
     moments: Option<Moments>,
+    /// Height and width, if only the moments of the map are there.
+    size: Option<[usize; 2]>,
 }
 
 impl From<Tensor<4>> for Observation {
@@ -24,11 +26,25 @@ impl From<Tensor<4>> for Observation {
 
 impl From<FeatureMap> for Observation {
     fn from(map: FeatureMap) -> Self {
-        Self { map, moments: None }
+        Self {
+            map,
+            moments: None,
+            size: None,
+        }
     }
 }
 
 impl Observation {
+    /// The moments of a map of that height and width, without the map.
+    pub(super) fn of_moments(moments: Moments, size: [usize; 2]) -> Self {
+        let channels = moments.mean.dims()[1];
+        Self {
+            map: moments.mean.clone().reshape([1, channels, 1, 1]).into(),
+            moments: Some(moments),
+            size: Some(size),
+        }
+    }
+
     /// The map as a tensor.
     #[must_use]
     pub fn map(&mut self) -> Tensor<4> {
@@ -38,7 +54,9 @@ impl Observation {
     /// The map's shape, `[1, N, H, W]`.
     #[must_use]
     pub fn dims(&self) -> [usize; 4] {
-        self.map.dims()
+        let [batch, channels, height, width] = self.map.dims();
+        let [height, width] = self.size.unwrap_or([height, width]);
+        [batch, channels, height, width]
     }
 
     /// The mean of each channel over positions, `[1, N]`.

@@ -1,5 +1,8 @@
 //! A set of positions of a feature map: gather and scatter.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
 use crate::engine::{channels_second, positions_by_channels};
@@ -9,7 +12,8 @@ use crate::engine::{channels_second, positions_by_channels};
 pub(crate) struct Positions {
     /// Row-major indices.
     indices: Tensor<1, Int>,
-    count: usize,
+    /// The same in host memory.
+    list: Arc<Vec<i32>>,
     size: [usize; 2],
 }
 
@@ -21,17 +25,63 @@ impl Positions {
             .zip(chosen)
             .filter_map(|(index, chosen)| chosen.then_some(index))
             .collect();
+        Self::listed(indices, size, device)
+    }
+
+    fn listed(indices: Vec<i32>, size: [usize; 2], device: &Device) -> Option<Self> {
         let count = indices.len();
         (count > 0).then(|| Self {
-            indices: Tensor::from_data(TensorData::new(indices, [count]), device),
-            count,
+            indices: Tensor::from_data(TensorData::new(indices.clone(), [count]), device),
+            list: Arc::new(indices),
             size,
         })
     }
 
+    /// The positions inside a rectangle, as positions of that rectangle, and their numbers among all
+    /// positions. `None` if there are none.
+    pub(crate) fn within(
+        &self,
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+    ) -> Option<(Self, Vec<usize>)> {
+        let width = self.size[1];
+        let first = self
+            .list
+            .partition_point(|index| (*index as usize) < rows.start * width);
+        let (mut indices, mut numbers) = (Vec::new(), Vec::new());
+        for (number, index) in self.list.iter().enumerate().skip(first) {
+            let (row, column) = (*index as usize / width, *index as usize % width);
+            if row >= rows.end {
+                break;
+            }
+            if columns.contains(&column) {
+                let own = (row - rows.start) * columns.len() + column - columns.start;
+                indices.push(own as i32);
+                numbers.push(number);
+            }
+        }
+        let size = [rows.len(), columns.len()];
+        let positions = Self::listed(indices, size, &self.indices.device())?;
+        Some((positions, numbers))
+    }
+
+    /// The positions among these columns of a map of one row, as positions of the list of columns, and
+    /// their numbers among all positions. `None` if there are none.
+    pub(crate) fn among(&self, columns: &[usize]) -> Option<(Self, Vec<usize>)> {
+        let (mut indices, mut numbers) = (Vec::new(), Vec::new());
+        for (own, column) in (0..).zip(columns) {
+            if let Ok(number) = self.list.binary_search(&(*column as i32)) {
+                indices.push(own);
+                numbers.push(number);
+            }
+        }
+        let positions = Self::listed(indices, [1, columns.len()], &self.indices.device())?;
+        Some((positions, numbers))
+    }
+
     /// The number of positions.
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.list.len()
     }
 
     /// Height and width of the maps.
@@ -43,7 +93,7 @@ impl Positions {
     pub(crate) fn gather(&self, map: Tensor<4>) -> Tensor<4> {
         let channels = map.dims()[1];
         let chosen = positions_by_channels(map).select(0, self.indices.clone());
-        channels_second(chosen.reshape([1, 1, self.count, channels]))
+        channels_second(chosen.reshape([1, 1, self.count(), channels]))
     }
 
     /// A map `[1, N, H, W]` with the features `[1, N, 1, count]` at these positions, and zero

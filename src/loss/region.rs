@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::positions::Positions;
-use super::{Gradient, Loss, Measured, Observation};
+use super::{Block, ByBlocks, Gradient, Loss, Measured, Observation, Place};
 use crate::backend::read;
 use crate::engine::FeatureMap;
 use crate::error::{Error, Result};
@@ -106,5 +106,63 @@ impl<L: Loss> Loss for Restricted<L> {
             value,
             gradient: Gradient::map(gradient),
         })
+    }
+
+    fn by_blocks(&self) -> Option<Box<dyn ByBlocks + '_>> {
+        Some(Box::new(RestrictedByBlocks {
+            region: &self.region,
+            inner: self.loss.by_blocks()?,
+        }))
+    }
+}
+
+/// A restricted loss of a map that is given block by block. Its inner loss is given the region's positions
+/// in each block.
+struct RestrictedByBlocks<'a> {
+    region: &'a Region,
+    inner: Box<dyn ByBlocks + 'a>,
+}
+
+impl RestrictedByBlocks<'_> {
+    /// The region's positions in a block, and the block that they are for the inner loss.
+    fn inside(&self, block: &Block) -> Option<(Positions, Block)> {
+        let positions = &self.region.positions;
+        let (within, columns) = match &block.place {
+            Place::Rectangle { rows, columns } => positions.within(rows, columns)?,
+            Place::Listed { columns } => positions.among(columns)?,
+        };
+        let inner = Block {
+            size: [1, positions.count()],
+            place: Place::Listed { columns },
+        };
+        Some((within, inner))
+    }
+
+    fn gathered(positions: &Positions, observation: &mut Observation) -> Result<Observation> {
+        let gathered = FeatureMap::from(positions.gather(observation.map()));
+        Ok(Observation::from(gathered.into_native()?))
+    }
+}
+
+impl ByBlocks for RestrictedByBlocks<'_> {
+    fn observe(&mut self, block: &Block, observation: &mut Observation) -> Result<()> {
+        let Some((positions, inner)) = self.inside(block) else {
+            return Ok(());
+        };
+        let mut gathered = Self::gathered(&positions, observation)?;
+        self.inner.observe(&inner, &mut gathered)
+    }
+
+    fn finish(&mut self, weight: f64) -> Result<Tensor<1>> {
+        self.inner.finish(weight)
+    }
+
+    fn gradient(&self, block: &Block, observation: &mut Observation) -> Result<Gradient> {
+        let Some((positions, inner)) = self.inside(block) else {
+            return Ok(Gradient::default());
+        };
+        let mut gathered = Self::gathered(&positions, observation)?;
+        let gradient = self.inner.gradient(&inner, &mut gathered)?;
+        Ok(Gradient::map(positions.scatter(gradient.at(gathered)?)))
     }
 }

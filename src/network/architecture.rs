@@ -54,6 +54,9 @@ const COLOURS: usize = 3;
 pub struct LayerGeometry {
     /// Side of the receptive field: the square of image pixels that one value of the layer depends on.
     pub receptive_field: usize,
+    /// Image pixels by which the receptive field of the first value begins before the image, in its
+    /// padding.
+    pub overhang: usize,
     /// Distance between neighbouring values of the layer, in image pixels.
     pub stride: usize,
     /// The shortest image side that the layer can be computed from.
@@ -118,10 +121,12 @@ impl Architecture {
     pub fn geometry(self, layer: Layer, padding: Padding) -> Result<LayerGeometry> {
         let stages = self.stages_up_to(layer, padding)?;
         let (mut receptive_field, mut stride, mut channels) = (1, 1, COLOURS);
+        let mut overhang = 0;
         for stage in &stages {
             let (kernel, step) = match stage.operation {
                 Operation::Convolution(shape) => {
                     channels = shape.channels_out;
+                    overhang += shape.padding * stride;
                     (shape.kernel, shape.stride)
                 }
                 Operation::Pool(pool) => (pool.kernel, pool.stride),
@@ -135,6 +140,7 @@ impl Architecture {
         };
         Ok(LayerGeometry {
             receptive_field,
+            overhang,
             stride,
             smallest_image,
             channels,

@@ -57,6 +57,15 @@ impl Vgg {
         }
     }
 
+    /// The features of `image` at each of `taps`, in the native form of the engine, from the image up.
+    pub(crate) fn feature_maps(
+        &self,
+        image: Tensor<4>,
+        taps: &[LayerTap],
+    ) -> Result<Vec<(Layer, FeatureMap)>> {
+        Ok(self.run(image, taps, false)?.0)
+    }
+
     /// As [`features`](Self::features), with the state for [`backward`](Self::backward).
     ///
     /// # Errors

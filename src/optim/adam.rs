@@ -1,11 +1,16 @@
 //! Adam: stochastic gradient descent with a step size for each variable.
 
 use derive_setters::Setters;
+use pulp::Arch;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::options::check_bounds;
 use super::saved::Saved;
 use crate::error::{Error, Result, positive};
+
+/// Variables that one thread steps at a time.
+const CHUNK: usize = 16 * 1024;
 
 /// Options of [`Adam`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
@@ -137,12 +142,25 @@ impl Adam {
         let (low, high) = bounds.map_or((f32::MIN, f32::MAX), |(low, high)| {
             (low as f32, high as f32)
         });
-        let state = self.mean.iter_mut().zip(&mut self.square);
-        for ((x, g), (m, v)) in self.point.iter_mut().zip(gradient).zip(state) {
-            *m = beta1 * *m + (1.0 - beta1) * g;
-            *v = beta2 * *v + (1.0 - beta2) * g * g;
-            *x = (*x - rate * *m / (v.sqrt() + epsilon)).clamp(low, high);
-        }
+        let step = |point: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]| {
+            let state = mean.iter_mut().zip(square);
+            for ((x, g), (m, v)) in point.iter_mut().zip(gradient).zip(state) {
+                *m = beta1 * *m + (1.0 - beta1) * g;
+                *v = beta2 * *v + (1.0 - beta2) * g * g;
+                *x = (*x - rate * *m / (v.sqrt() + epsilon)).clamp(low, high);
+            }
+        };
+        let state = self
+            .mean
+            .par_chunks_mut(CHUNK)
+            .zip(self.square.par_chunks_mut(CHUNK));
+        self.point
+            .par_chunks_mut(CHUNK)
+            .zip(gradient.par_chunks(CHUNK))
+            .zip(state)
+            .for_each(|((point, gradient), (mean, square))| {
+                Arch::new().dispatch(|| step(point, gradient, mean, square));
+            });
         Ok(())
     }
 

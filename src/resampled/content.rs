@@ -1,38 +1,54 @@
 //! The content term of a painting: contours at the places where the content has them.
 
+use std::cell::OnceCell;
+
+use rayon::prelude::*;
+
 use super::Resampled;
-use super::distance::standard_deviation;
+use super::buffers::Buffers;
+use super::canvas::Canvas;
+use super::distance::add_to_band;
 use super::draw::{self, BANK};
+use super::filters::FilterBank;
+use super::labels::{Labels, Mask, OUTSIDE};
 use super::planes::Planes;
-use super::positions::{Mask, Positions};
+use super::source::Source;
 use super::structure::luminance;
+use super::tiles::{Tiles, Window};
 use crate::imaging::{Raster, luma_weights};
 use crate::random::{self, Purpose};
 
 /// A content picture. Its term compares responses of luminance position by position.
 pub(crate) struct Content {
-    luminance: Planes,
+    luminance: Raster,
     /// The luminance of each exemplar of the style.
-    style_luminance: Vec<Planes>,
+    style_luminance: Vec<Raster>,
     /// Where the content counts. None: everywhere.
     mask: Option<Mask>,
 }
 
+/// Responses of one filter: mean and standard deviation.
+#[derive(Clone, Copy, Default)]
+struct Moments {
+    mean: f32,
+    deviation: f32,
+}
+
 impl Content {
     /// The content term for a picture as large as the canvas. The content counts where `mask` is white.
-    pub(crate) fn of(picture: &Planes, mask: Option<&Raster>, style: &Resampled) -> Self {
+    pub(crate) fn of(picture: &Raster, mask: Option<&Raster>, style: &Resampled) -> Self {
         let exemplars = style.exemplars();
         Self {
-            luminance: luminance(picture),
+            luminance: luminance_of(picture),
             style_luminance: exemplars
-                .map(|exemplar| luminance(&exemplar.image))
+                .map(|exemplar| luminance_of(&exemplar.image))
                 .collect(),
             mask: mask.map(Mask::new),
         }
     }
 
-    /// The distance of an image's contours from the content's along the filters of step number
-    /// `step`, and its gradient:
+    /// The distance of an image's contours from the content's along the filters of step number `step`. Adds
+    /// its gradient, times `factor`, to `gradient`, `[H, W, C]`.
     ///
     /// ```text
     /// C = 1/K sum over f of 1/M sum over p of w(z) h((R_f(p) - m_f) / s_f - z),   z = (Q_f(p) - n_f) / t_f
@@ -44,65 +60,129 @@ impl Content {
     /// content's. `K` is the number of filters and `M` the number of positions. So contours get the
     /// contrast that they have in the style, and flat places of the content have no weight. The gradient
     /// is that of `K M C`.
-    pub(super) fn distance(&self, style: &Resampled, image: &Planes, step: u32) -> (f64, Planes) {
+    pub(super) fn distance(
+        &self,
+        style: &Resampled,
+        image: Canvas<'_>,
+        (step, factor): (u32, f32),
+        gradient: &mut [f32],
+    ) -> f64 {
         let mut generator = random::stream(style.seed, Purpose::Contours, step);
-        let bank = draw::bank(1, style.filter_side(image), &mut generator);
-        let reach = bank.reach();
-        let responses_to = |luminance: &Planes| match style.wraps {
-            true => bank.responses(&luminance.repeated(reach)),
-            false => bank.responses(luminance),
+        let banks = [draw::bank(1, style.filter_side(&image), &mut generator)];
+        let tiles = Tiles::new(&image, banks[0].reach());
+        let canvas = Canvas::of(&self.luminance, style.wraps);
+        let keep = style.keeps(&tiles, banks.len());
+        let content = source(
+            (canvas, tiles.clone()),
+            &banks,
+            self.mask.as_ref(),
+            (keep, &style.buffers),
+        )
+        .differentiated();
+        let content_moments = content.moments();
+        let count = content_moments.at(0, 0, 0, 0)[0].count;
+        let moments = self.style_moments(style, &banks);
+
+        let bands = gradient.par_chunks_mut(tiles.band_rows() * image.width * image.channels);
+        let of_band = |(band, gradient): (usize, &mut [f32])| -> f64 {
+            let of_tile = |tile: usize| {
+                let around = tiles.positions_around(tile);
+                let Window { rows, columns } = tiles.pixels_of(&around);
+                let responses = banks[0].responses(&luminance(&image.window(rows, columns)));
+                let content = content.responses(tile, 0, &OnceCell::new());
+                let (own, pixels) = (tiles.own_positions(tile), tiles.pixels(tile));
+                let reach = banks[0].reach();
+                let (height, width) = (pixels.rows.len(), pixels.columns.len());
+                let mut window = style.buffers.planes(BANK, height + reach, width + reach);
+                window.data.fill(0.0);
+                let first_row = (around.rows.start - pixels.rows.start) + reach as isize;
+                let first_column = (around.columns.start - pixels.columns.start) + reach as isize;
+                let mut sum = 0.0;
+                for filter in 0..BANK {
+                    let sums = content_moments.at(0, 0, 0, filter)[0];
+                    let of_content = Moments {
+                        mean: sums.mean(),
+                        deviation: sums.standard_deviation(),
+                    };
+                    for (row, y) in around.rows.clone().enumerate() {
+                        let (values, labels) = content.row((filter, 0), (&around, y));
+                        let counts = own.rows.contains(&y);
+                        let target = &mut window.row_mut(filter, first_row as usize + row)
+                            [first_column as usize..];
+                        let places = responses.row(filter, row).iter().zip(values).zip(target);
+                        for (x, ((response, content), target)) in places.enumerate() {
+                            if labels.is_some_and(|labels| labels[x] == OUTSIDE) {
+                                continue;
+                            }
+                            let z = (content - of_content.mean) / of_content.deviation;
+                            let (distance, slope) = contour_distance(*response, z, moments[filter]);
+                            *target = factor * slope;
+                            if counts && around.columns.start + x as isize >= own.columns.start {
+                                sum += f64::from(distance);
+                            }
+                        }
+                    }
+                }
+                let luminance_gradient = banks[0].input_gradient(&window);
+                let channels = channel_gradient(&luminance_gradient, image.channels);
+                (channels, pixels.columns.start as usize, sum)
+            };
+            let mut sum = 0.0;
+            for tile in tiles.of_band(band) {
+                let (channels, left, distances) = of_tile(tile);
+                add_to_band(&channels, (gradient, image.width), left);
+                sum += distances;
+            }
+            sum
         };
-        let responses = responses_to(&luminance(image));
-        let content_responses = responses_to(&self.luminance);
-        let positions = Positions::within(self.mask.as_ref(), &responses, reach);
+        let bands: Vec<f64> = bands.enumerate().map(of_band).collect();
+        bands.into_iter().sum::<f64>() / (count.max(1) as usize * BANK) as f64
+    }
+
+    /// Moments of the style's responses to each filter: means over all exemplars.
+    fn style_moments(&self, style: &Resampled, banks: &[FilterBank; 1]) -> [Moments; BANK] {
         let regions = style.regions.len() as f32;
-        let styles: Vec<(Planes, Positions, f32)> = style
-            .exemplars()
-            .zip(&self.style_luminance)
-            .map(|(exemplar, luminance)| {
-                let responses = bank.responses(luminance);
-                let positions = Positions::within(exemplar.mask.as_ref(), &responses, reach);
-                (responses, positions, exemplar.share / regions)
-            })
-            .collect();
-        let mut value = 0.0;
-        let mut gradient = Planes::new(BANK, responses.height, responses.width);
-        for filter in 0..BANK {
-            let moments = styles.iter().map(|(responses, positions, share)| {
-                let values = positions.gather(0, responses, filter);
-                (
-                    share * mean(&values),
-                    share * standard_deviation([&values[..]]),
-                )
-            });
-            let (m, s) = moments.fold((0.0, 0.0), |sum, term| (sum.0 + term.0, sum.1 + term.1));
-            let content = positions.gather(0, &content_responses, filter);
-            let (n, t) = (mean(&content), standard_deviation([&content[..]]));
-            let z: Vec<f32> = content.iter().map(|content| (content - n) / t).collect();
-            let mut values = positions.gather(0, &responses, filter);
-            let sum = contour_gradient(&mut values, &z, (m, s));
-            value += sum / (values.len().max(1) * BANK) as f64;
-            positions.scatter((0, &values), &mut gradient, filter);
+        let mut moments = [Moments::default(); BANK];
+        for (exemplar, luminance) in style.exemplars().zip(&self.style_luminance) {
+            let canvas = Canvas::of(luminance, false);
+            let tiles = Tiles::new(&canvas, banks[0].reach());
+            let mask = exemplar.mask.as_ref();
+            let sums = source((canvas, tiles), banks, mask, (false, &style.buffers)).moments();
+            let share = exemplar.share / regions;
+            for (filter, moments) in moments.iter_mut().enumerate() {
+                let sums = sums.at(0, 0, 0, filter)[0];
+                moments.mean += share * sums.mean();
+                moments.deviation += share * sums.standard_deviation();
+            }
         }
-        let luminance_gradient = bank.input_gradient(&gradient);
-        let luminance_gradient = match style.wraps {
-            true => luminance_gradient.folded(image.height, image.width),
-            false => luminance_gradient,
-        };
-        (value, channel_gradient(&luminance_gradient, image.channels))
+        moments
     }
 }
 
-/// Replaces each response by the gradient of its distance and returns the sum of the distances.
-fn contour_gradient(responses: &mut [f32], z: &[f32], (mean, deviation): (f32, f32)) -> f64 {
-    let mut sum = 0.0;
-    for (response, z) in responses.iter_mut().zip(z) {
-        let weight = z * z / (z * z + 1.0);
-        let difference = (*response - mean) / deviation - z;
-        sum += f64::from(weight * (difference.abs() - difference.abs().ln_1p()));
-        *response = weight * difference / ((difference.abs() + 1.0) * deviation);
-    }
-    sum
+/// A picture for one bank, with one class inside the mask.
+fn source<'a>(
+    (canvas, tiles): (Canvas<'a>, Tiles),
+    banks: &'a [FilterBank; 1],
+    mask: Option<&'a Mask>,
+    memory: (bool, &'a Buffers),
+) -> Source<'a> {
+    let labels = vec![vec![Labels::new(mask, None, (&tiles, banks[0].reach()))]];
+    Source::new((canvas, tiles), banks, (labels, 1), memory)
+}
+
+/// The luminance of a picture, as one channel.
+fn luminance_of(picture: &Raster) -> Raster {
+    let weights = luma_weights(picture.channels());
+    picture.mapped(|pixel| [pixel.iter().zip(&weights).map(|(a, b)| a * b).sum()])
+}
+
+/// The distance of a response, `w(z) h((r - m) / s - z)`, and its derivative.
+fn contour_distance(response: f32, z: f32, Moments { mean, deviation }: Moments) -> (f32, f32) {
+    let weight = z * z / (z * z + 1.0);
+    let difference = (response - mean) / deviation - z;
+    let distance = weight * (difference.abs() - difference.abs().ln_1p());
+    let slope = weight * difference / ((difference.abs() + 1.0) * deviation);
+    (distance, slope)
 }
 
 /// The gradient at the channels of a picture from the gradient at its luminance.
@@ -120,11 +200,6 @@ fn channel_gradient(luminance_gradient: &Planes, channels: usize) -> Planes {
     gradient
 }
 
-fn mean(values: &[f32]) -> f32 {
-    let sum: f64 = values.iter().copied().map(f64::from).sum();
-    (sum / values.len().max(1) as f64) as f32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,20 +207,18 @@ mod tests {
 
     #[test]
     fn distance_and_gradient_are_those_of_another_program() {
-        let mut responses: Vec<f32> = (0..40).map(|i| (0.9 * i as f32).sin()).collect();
-        let z: Vec<f32> = (0..40).map(|i| 2.0 * (0.31 * i as f32).cos()).collect();
-        let value = contour_gradient(&mut responses, &z, (0.2, 0.7));
-        assert_near(
-            "distance",
-            1e-5,
-            &[value as f32],
-            &golden("contours", "value"),
-        );
-        assert_near(
-            "gradient",
-            1e-5,
-            &responses,
-            &golden("contours", "gradient"),
-        );
+        let responses = (0..40).map(|i| (0.9 * i as f32).sin());
+        let z = (0..40).map(|i| 2.0 * (0.31 * i as f32).cos());
+        let moments = Moments {
+            mean: 0.2,
+            deviation: 0.7,
+        };
+        let found = responses
+            .zip(z)
+            .map(|(r, z)| contour_distance(r, z, moments));
+        let (distances, slopes): (Vec<f32>, Vec<f32>) = found.unzip();
+        let value: f32 = distances.iter().sum();
+        assert_near("distance", 1e-5, &[value], &golden("contours", "value"));
+        assert_near("gradient", 1e-5, &slopes, &golden("contours", "gradient"));
     }
 }

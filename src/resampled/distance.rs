@@ -1,257 +1,464 @@
 //! The sliced Wasserstein distance between an image's patches and the exemplars', and its gradient.
 
-use rand::Rng;
+use std::cell::OnceCell;
+
 use rayon::prelude::*;
 
-use super::classes::Split;
+use super::canvas::Canvas;
+use super::comparison::{Comparison, SOFT, Target};
 use super::draw::{self, BANK};
 use super::filters::FilterBank;
-use super::guide::Guide;
+use super::labels::{CLASSES, Labels, Noise, Split};
 use super::planes::Planes;
-use super::positions::{Mask, Positions};
-use super::transport::{Share, transport};
-use super::{BANKS, Exemplar, Resampled, SIDE};
+use super::source::Source;
+use super::tiles::Tiles;
+use super::transport::{Bins, Distribution, Transport};
+use super::{BANKS, Resampled, SIDE};
 use crate::random::{self, Purpose};
 
-/// The gradient of a difference is linear in the difference below this many standard deviations of the
-/// exemplar's responses, and depends on its sign alone above.
-const SOFT: f32 = 0.05;
+/// The filters of a step.
+pub(super) struct Draw {
+    banks: Vec<FilterBank>,
+    /// The split of each bank, and the noise from its first position on.
+    splits: Option<Vec<(Split, Noise)>>,
+}
+
+/// Nearest patches that pull.
+struct Pull {
+    weight: f32,
+    /// For each position of the canvas the position of its nearest patch, row by row.
+    matches: std::sync::Arc<Vec<u32>>,
+    /// The exemplar's responses to each bank.
+    responses: Vec<Planes>,
+}
 
 impl Resampled {
-    /// The distance of an image's patches from the exemplars' along the filters of draw number `draw`,
-    /// and its gradient `[C, H, W]`.
+    /// The distance of an image's patches from the exemplars' along the filters of draw number `draw`. Adds
+    /// its gradient to `gradient`, `[H, W, C]`.
     ///
     /// ```text
     /// D = 1/K sum over f of 1/(M s_f) sum over p of |R_f(p) - T_f(R_f(p))|
     /// ```
     ///
     /// `K` is the number of filters, and `R_f` are the responses of filter `f` at `M` positions. `T_f`
-    /// is their [transport](super::transport::transport) onto the exemplar's responses, class by class
-    /// where there is a guide. `s_f` is the standard deviation of the exemplar's responses. Where
-    /// nearest patches pull, the responses of these are a second target of each `R_f(p)`, with a weight.
+    /// is their [`Transport`] onto the exemplar's responses, class by class where there is a guide. `s_f`
+    /// is the standard deviation of the exemplar's responses. Where nearest patches pull, the responses of
+    /// these are a second target of each `R_f(p)`, with a weight.
     ///
     /// The gradient is that of `K M D`, with the modulus smoothed near zero (`SOFT`). An optimiser that
     /// divides gradients by their own size then sees the same gradients at every size of the image.
     ///
+    /// The image is worked on in tiles, in three passes: the range of responses, their histograms, the
+    /// gradient.
+    ///
     /// (Elnekave and Weiss, "Generating natural images with direct patch distribution matching", ECCV
     /// 2022, eq. 4, whose filters have no window and no normalisation.)
-    pub(crate) fn distance(&self, image: &Planes, draw: u32) -> (f64, Planes) {
-        let side = self.filter_side(image);
-        let extended = self.wraps.then(|| image.repeated(side - 1));
-        let extended = extended.as_ref().unwrap_or(image);
-        let nearest = self.nearest.as_ref().zip(self.exemplars().next());
-        let nearest = nearest
-            .and_then(|(nearest, exemplar)| nearest.matches(extended, &exemplar.image, side));
-        let terms: Vec<(f64, Planes)> = (0..BANKS as u32)
-            .into_par_iter()
-            .map(|number| {
-                let index = draw.wrapping_mul(BANKS as u32).wrapping_add(number);
-                let mut generator = random::stream(self.seed, Purpose::Resampled, index);
-                let bank = draw::bank(image.channels, side, &mut generator);
-                let nearest = nearest
-                    .as_ref()
-                    .map(|(weight, matches)| (*weight, &matches[..]));
-                self.bank_distance(&bank, extended, nearest, &mut generator)
-            })
-            .collect();
+    pub(crate) fn distance(&self, image: Canvas<'_>, draw: u32, gradient: &mut [f32]) -> f64 {
+        let side = self.filter_side(&image);
+        let draw = self.draw(image.channels, side, draw);
+        let tiles = Tiles::new(&image, side - 1);
+        let pull = self.pull(image, side, &draw.banks);
+        let (source, comparisons) = self.compare(image, &tiles, &draw);
+
+        let bands = gradient.par_chunks_mut(tiles.band_rows() * image.width * image.channels);
+        let of_band = |(band, gradient): (usize, &mut [f32])| {
+            let mut sums = vec![0.0; comparisons.len() + BANKS * BANK];
+            for tile in tiles.of_band(band) {
+                self.tile_gradient(
+                    (&source, tile),
+                    &draw.banks,
+                    (&comparisons, pull.as_ref()),
+                    (gradient, &mut sums),
+                );
+            }
+            sums
+        };
+        let bands: Vec<Vec<f64>> = bands.enumerate().map(of_band).collect();
         let mut value = 0.0;
-        let mut gradient = Planes::new(extended.channels, extended.height, extended.width);
-        for (distance, bank_gradient) in &terms {
-            value += distance / (BANKS * BANK) as f64;
-            gradient.add(bank_gradient);
+        let [rows, columns] = tiles.positions();
+        for band in bands {
+            let (distances, pulls) = band.split_at(comparisons.len());
+            for (sum, comparison) in distances.iter().zip(&comparisons) {
+                value += sum / comparison.count.max(1) as f64;
+            }
+            for (sum, pull) in pulls.iter().zip(pull.iter().cycle()) {
+                value += f64::from(pull.weight) * sum / (rows * columns) as f64;
+            }
         }
-        match self.wraps {
-            true => (value, gradient.folded(image.height, image.width)),
-            false => (value, gradient),
-        }
+        value / (BANKS * BANK) as f64
     }
 
     /// The side of filters, at most about half of the shortest side of any picture.
-    pub(super) fn filter_side(&self, image: &Planes) -> usize {
-        let exemplars = self.exemplars().map(|exemplar| &exemplar.image);
-        let sides = exemplars
-            .chain([image])
-            .map(|picture| picture.height.min(picture.width));
-        let half = sides.min().unwrap_or(1) / 2;
+    pub(super) fn filter_side(&self, image: &Canvas<'_>) -> usize {
+        let exemplars = self.exemplars().map(|exemplar| exemplar.image.size());
+        let sides = exemplars.map(|size| size.shorter());
+        let half = sides.chain([image.height, image.width]).min().unwrap_or(1) / 2;
         // Odd, so that a patch has a pixel in its middle.
         SIDE.min(half.saturating_sub(1) | 1)
     }
 
-    /// The sum of distances along the filters of one bank, and its gradient at the image.
-    fn bank_distance(
-        &self,
-        bank: &FilterBank,
-        image: &Planes,
-        nearest: Option<(f32, &[u32])>,
-        generator: &mut impl Rng,
-    ) -> (f64, Planes) {
-        let reach = bank.reach();
-        let responses = bank.responses(image);
-        let split = self.guide.as_ref();
-        let split = split.map(|guide| Split::draw(guide.channels(), generator));
-        let mut positions = |mask: Option<&Mask>, guide: Option<&Guide>, responses: &Planes| match (
-            &split, guide,
-        ) {
-            (Some(split), Some(guide)) => {
-                let within = (mask, responses, reach);
-                Positions::Classes(split.classes(guide, within, generator))
-            }
-            _ => Positions::within(mask, responses, reach),
-        };
-        let mut value = 0.0;
-        let mut gradient = Planes::new(bank.count, responses.height, responses.width);
-        for region in &self.regions {
-            let region_positions = positions(region.mask.as_ref(), self.guide.as_ref(), &responses);
-            let target = |exemplar: &Exemplar| {
-                let responses = bank.responses(&exemplar.image);
-                let (mask, guide) = (exemplar.mask.as_ref(), exemplar.guide.as_ref());
-                Target {
-                    positions: positions(mask, guide, &responses),
-                    responses,
-                    share: exemplar.share,
-                }
-            };
-            let targets: Vec<Target> = region.exemplars.iter().map(target).collect();
-            for filter in 0..bank.count {
-                let (distance, s) = filter_distance(
-                    filter,
-                    (&responses, &region_positions),
-                    &targets,
-                    &mut gradient,
-                );
-                value += distance;
-                if let (Some((weight, matches)), Some(target)) = (nearest, targets.first()) {
-                    let matched = (&target.responses, matches);
-                    let pull =
-                        pull_to_matches(filter, &responses, matched, (weight, s), &mut gradient);
-                    value += f64::from(weight) * pull;
-                }
+    /// Whether the responses to that many banks are kept.
+    pub(super) fn keeps(&self, tiles: &Tiles, banks: usize) -> bool {
+        let [rows, columns] = tiles.positions();
+        rows * columns * banks * BANK * size_of::<f32>() <= self.kept_bytes
+    }
+
+    fn draw(&self, channels: usize, side: usize, draw: u32) -> Draw {
+        let (mut banks, mut splits) = (Vec::new(), Vec::new());
+        for number in 0..BANKS as u32 {
+            let index = draw.wrapping_mul(BANKS as u32).wrapping_add(number);
+            let mut generator = random::stream(self.seed, Purpose::Resampled, index);
+            banks.push(draw::bank(channels, side, &mut generator));
+            if let Some(guide) = &self.guide {
+                let split = Split::draw(guide.channels(), &mut generator);
+                let noise = Noise {
+                    seed: self.seed,
+                    bank: index,
+                    word: generator.get_word_pos(),
+                };
+                splits.push((split, noise));
             }
         }
-        (value, bank.input_gradient(&gradient))
+        Draw {
+            banks,
+            splits: self.guide.as_ref().map(|_| splits),
+        }
+    }
+
+    fn pull(&self, image: Canvas<'_>, side: usize, banks: &[FilterBank]) -> Option<Pull> {
+        let (nearest, exemplar) = self.nearest.as_ref().zip(self.exemplars().next())?;
+        let exemplar = Canvas::of(&exemplar.image, false).extended(0);
+        let (weight, matches) = nearest.matches(|| image.extended(side - 1), &exemplar, side)?;
+        let responses = banks.par_iter().map(|bank| bank.responses(&exemplar));
+        Some(Pull {
+            weight,
+            matches,
+            responses: responses.collect(),
+        })
+    }
+
+    /// The canvas, and the comparison of each bank, region and filter with the exemplars.
+    fn compare<'a>(
+        &'a self,
+        image: Canvas<'a>,
+        tiles: &Tiles,
+        draw: &'a Draw,
+    ) -> (Source<'a>, Vec<Comparison>) {
+        // Each picture takes its own words of the noise.
+        let mut words = 0;
+        let mut labels = |mask, guide: Option<&'a _>, tiles: &Tiles| -> Vec<Labels<'a>> {
+            let [rows, columns] = tiles.positions();
+            let own = words;
+            words += (rows * columns) as u128;
+            let of_bank = |bank: usize| {
+                let splits = draw.splits.as_ref().zip(guide);
+                let guided = splits.map(|(splits, guide)| {
+                    let (split, noise) = &splits[bank];
+                    let noise = Noise {
+                        word: noise.word + own,
+                        ..*noise
+                    };
+                    (split, guide, noise)
+                });
+                Labels::new(mask, guided, (tiles, draw.banks[bank].reach()))
+            };
+            (0..BANKS).into_par_iter().map(of_bank).collect()
+        };
+        let classes = if draw.splits.is_some() { CLASSES } else { 1 };
+        let mut layers: Vec<Vec<Labels<'_>>> = (0..BANKS).map(|_| Vec::new()).collect();
+        let mut targets: Vec<Vec<(Source<'_>, f32)>> = Vec::new();
+        for region in &self.regions {
+            let own = labels(region.mask.as_ref(), self.guide.as_ref(), tiles);
+            layers
+                .iter_mut()
+                .zip(own)
+                .for_each(|(layers, own)| layers.push(own));
+            let target = |exemplar: &'a super::Exemplar| {
+                let canvas = Canvas::of(&exemplar.image, false);
+                let tiles = Tiles::new(&canvas, draw.banks[0].reach());
+                let own = labels(exemplar.mask.as_ref(), exemplar.guide.as_ref(), &tiles);
+                let own = own.into_iter().map(|own| vec![own]).collect();
+                let keep = self.keeps(&tiles, BANKS);
+                let source = Source::new(
+                    (canvas, tiles),
+                    &draw.banks,
+                    (own, classes),
+                    (keep, &self.buffers),
+                );
+                (source, exemplar.share)
+            };
+            targets.push(region.exemplars.iter().map(target).collect());
+        }
+        let keep = self.keeps(tiles, BANKS);
+        let source = Source::new(
+            (image, tiles.clone()),
+            &draw.banks,
+            (layers, classes),
+            (keep, &self.buffers),
+        )
+        .differentiated();
+        let bins = source.ranges().mapped(Bins::over);
+        let histograms = source.histograms(&bins);
+        let targets: Vec<Target> = targets.iter().map(|region| Target::of(region)).collect();
+        let compare = |index: usize| {
+            let (bank, region, filter) = (
+                index / (BANK * targets.len()),
+                index / BANK % targets.len(),
+                index % BANK,
+            );
+            let target = &targets[region];
+            let transport = |class: usize| {
+                let histogram = histograms.at(bank, region, class, filter);
+                let count: u64 = histogram.iter().map(|count| u64::from(*count)).sum();
+                let onto = target.distribution(bank, class, filter)?;
+                let mut values = Distribution::new(bins.at(bank, region, class, filter)[0]);
+                values.add(histogram, 1.0);
+                (count > 0).then(|| (Transport::new(&values, &onto), count))
+            };
+            let classes: Vec<Option<(Transport, u64)>> = (0..classes).map(transport).collect();
+            Comparison {
+                count: classes.iter().flatten().map(|(_, count)| count).sum(),
+                classes: (classes.into_iter())
+                    .map(|class| class.map(|(transport, _)| transport))
+                    .collect(),
+                s: target.standard_deviation(bank, filter),
+            }
+        };
+        let count = BANKS * targets.len() * BANK;
+        let comparisons = (0..count).into_par_iter().map(compare).collect();
+        (source, comparisons)
+    }
+
+    /// Adds the gradient at the pixels of a tile to the rows of its band, and adds the distances of its own
+    /// positions to `sums`: those of transport in the order of `comparisons`, then those of nearest patches.
+    fn tile_gradient(
+        &self,
+        (source, tile): (&Source<'_>, usize),
+        banks: &[FilterBank],
+        (comparisons, pull): (&[Comparison], Option<&Pull>),
+        (band, sums): (&mut [f32], &mut [f64]),
+    ) {
+        let tiles = &source.tiles;
+        let pixels = tiles.pixels(tile);
+        let own = tiles.own_positions(tile);
+        let channels = source.canvas.channels;
+        let (height, width) = (pixels.rows.len(), pixels.columns.len());
+        let mut sum = Planes::new(channels, height, width);
+        let image = OnceCell::new();
+        let regions = self.regions.len();
+        for (number, bank) in banks.iter().enumerate() {
+            let reach = bank.reach();
+            let responses = source.responses(tile, number, &image);
+            let around = &responses.positions;
+            let mut gradient = self.buffers.planes(BANK, height + reach, width + reach);
+            gradient.data.fill(0.0);
+            // The window of the gradient begins `reach` before the tile, where there may be no positions.
+            let before = |range: &std::ops::Range<isize>, own: &std::ops::Range<isize>| {
+                (range.start + reach as isize - own.start) as usize
+            };
+            let first_row = before(&around.rows, &pixels.rows);
+            let first_column = before(&around.columns, &pixels.columns);
+            // Positions of other tiles get a gradient, and are not counted.
+            let foreign = (own.columns.start - around.columns.start) as usize;
+            for filter in 0..BANK {
+                for (index, y) in around.rows.clone().enumerate() {
+                    let target = &mut gradient.row_mut(filter, first_row + index);
+                    let target = &mut target[first_column..first_column + around.columns.len()];
+                    let counts = own.rows.contains(&y);
+                    for region in 0..regions {
+                        let (values, labels) = responses.row((filter, region), (around, y));
+                        let index = (number * regions + region) * BANK + filter;
+                        let comparison = &comparisons[index];
+                        let distance = comparison.row_gradient(values, labels, foreign, target);
+                        if counts {
+                            sums[index] += distance;
+                        }
+                    }
+                    if let Some(pull) = pull {
+                        let (values, _) = responses.row((filter, 0), (around, y));
+                        let [rows, columns] = tiles.positions();
+                        let row = y.rem_euclid(rows as isize) as usize;
+                        let positions = around.columns.clone();
+                        let matches = positions.map(|x| {
+                            let x = x.rem_euclid(columns as isize) as usize;
+                            pull.matches[row * columns + x] as usize
+                        });
+                        let s = comparisons[number * regions * BANK + filter].s;
+                        let distance = pull.row_gradient(
+                            (number, filter, s),
+                            (values, matches),
+                            foreign,
+                            target,
+                        );
+                        if counts {
+                            sums[comparisons.len() + number * BANK + filter] += distance;
+                        }
+                    }
+                }
+            }
+            sum.add(&bank.input_gradient(&gradient));
+        }
+        add_to_band(
+            &sum,
+            (band, source.canvas.width),
+            pixels.columns.start as usize,
+        );
     }
 }
 
-/// The responses of one exemplar to a bank.
-struct Target {
-    responses: Planes,
-    positions: Positions,
-    share: f32,
+/// Adds planes to interleaved rows of pixels, from column `left` on.
+pub(super) fn add_to_band(planes: &Planes, (band, width): (&mut [f32], usize), left: usize) {
+    let channels = planes.channels;
+    for (y, line) in band.chunks_exact_mut(width * channels).enumerate() {
+        let line = &mut line[left * channels..(left + planes.width) * channels];
+        for channel in 0..channels {
+            let values = planes.row(channel, y).iter();
+            for (sum, value) in line.iter_mut().skip(channel).step_by(channels).zip(values) {
+                *sum += value;
+            }
+        }
+    }
 }
 
-/// Adds to `gradient`, times `weight`, the gradient of the distance of each response from the response of
-/// its nearest patch in the exemplar. `matches` are the patches' positions. Returns the mean distance in
-/// standard deviations `s`.
-fn pull_to_matches(
-    filter: usize,
-    responses: &Planes,
-    (exemplar, matches): (&Planes, &[u32]),
-    (weight, s): (f32, f32),
-    gradient: &mut Planes,
-) -> f64 {
-    let soft = SOFT * s;
-    let mut sum = 0.0;
-    for y in 0..responses.height {
-        let values = responses.row(filter, y).iter();
-        let matches = &matches[y * responses.width..];
-        let mut row_sum = 0.0;
-        for ((gradient, value), position) in gradient
-            .row_mut(filter, y)
-            .iter_mut()
-            .zip(values)
-            .zip(matches)
-        {
-            let position = *position as usize;
+impl Pull {
+    /// Adds the gradient of the distance of each response in a row from the response of its match. Returns
+    /// the sum of the distances from position `first` on, in standard deviations `s`.
+    fn row_gradient(
+        &self,
+        (bank, filter, s): (usize, usize, f32),
+        (values, matches): (&[f32], impl Iterator<Item = usize>),
+        first: usize,
+        gradient: &mut [f32],
+    ) -> f64 {
+        let (weight, soft) = (self.weight, SOFT * s);
+        let exemplar = &self.responses[bank];
+        let mut sum = 0.0;
+        let places = values.iter().zip(matches).zip(gradient).enumerate();
+        for (x, ((value, position), gradient)) in places {
             let (row, column) = (position / exemplar.width, position % exemplar.width);
             let difference = value - exemplar.row(filter, row)[column];
-            row_sum += difference.abs();
             *gradient += weight * difference / ((difference.abs() + soft) * s);
-        }
-        sum += f64::from(row_sum / s);
-    }
-    sum / (responses.height * responses.width).max(1) as f64
-}
-
-/// Writes the gradient at the responses of one filter. Returns their mean distance in standard deviations
-/// of the targets' responses, and that standard deviation.
-fn filter_distance(
-    filter: usize,
-    (responses, positions): (&Planes, &Positions),
-    targets: &[Target],
-    gradient: &mut Planes,
-) -> (f64, f32) {
-    let classes = 0..positions.classes();
-    let targets: Vec<(Vec<Vec<f32>>, f32)> = targets
-        .iter()
-        .map(|target| {
-            let values = classes
-                .clone()
-                .map(|class| target.positions.gather(class, &target.responses, filter));
-            (values.collect(), target.share)
-        })
-        .collect();
-    // A mask can have no white pixel at a small size. Its exemplar has no values then and is left out.
-    let (mut s, mut shares) = (0.0, 0.0);
-    for (values, share) in &targets {
-        if values.iter().any(|values| !values.is_empty()) {
-            s += share * standard_deviation(values.iter().map(|values| &values[..]));
-            shares += share;
-        }
-    }
-    s /= shares;
-    let (mut sum, mut count) = (0.0, 0);
-    for class in classes {
-        let target: Vec<Share<'_>> = targets
-            .iter()
-            .map(|(values, share)| (&values[class][..], *share))
-            .filter(|(values, _)| !values.is_empty())
-            .collect();
-        let mut values = positions.gather(class, responses, filter);
-        if values.is_empty() || target.is_empty() {
-            continue;
-        }
-        let mut transported = vec![0.0; values.len()];
-        transport(&target, &values, &mut transported);
-        count += values.len();
-        sum += transport_gradient(&mut values, &transported, s);
-        positions.scatter((class, &values), gradient, filter);
-    }
-    (sum / count.max(1) as f64, s)
-}
-
-/// Replaces each value by the gradient of its distance from its transported value, in standard deviations
-/// `s`. Returns the sum of the distances.
-fn transport_gradient(values: &mut [f32], transported: &[f32], s: f32) -> f64 {
-    let soft = SOFT * s;
-    let mut sum = 0.0;
-    for (values, transported) in values.chunks_mut(256).zip(transported.chunks(256)) {
-        let mut chunk_sum = 0.0;
-        for (value, target) in values.iter_mut().zip(transported) {
-            let difference = *value - target;
-            chunk_sum += difference.abs();
-            *value = difference / ((difference.abs() + soft) * s);
-        }
-        sum += f64::from(chunk_sum / s);
-    }
-    sum
-}
-
-/// The standard deviation of values in several lists.
-pub(super) fn standard_deviation<'a>(lists: impl IntoIterator<Item = &'a [f32]>) -> f32 {
-    let (mut count, mut sum, mut squares) = (0, 0.0, 0.0);
-    for values in lists {
-        count += values.len();
-        for chunk in values.chunks(256) {
-            let (mut a, mut b) = (0.0, 0.0);
-            for value in chunk {
-                a += value;
-                b += value * value;
+            if x >= first {
+                sum += difference.abs();
             }
-            sum += f64::from(a);
-            squares += f64::from(b);
+        }
+        f64::from(sum / s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::{Raster, Size};
+    use crate::resampled::transport::Range;
+    use crate::resampled::{Exemplar, Region, coloured};
+
+    fn raster(height: usize, width: usize, across: f64, down: f64) -> Raster {
+        let values = coloured(height, width, across, down).to_pixels();
+        Raster::new(Size::new(width, height), 3, values)
+    }
+
+    fn resampled(exemplar: &Raster, wraps: bool, kept_bytes: usize) -> Resampled {
+        Resampled {
+            regions: vec![Region {
+                exemplars: vec![Exemplar {
+                    image: exemplar.clone(),
+                    mask: None,
+                    guide: None,
+                    share: 1.0,
+                }],
+                mask: None,
+            }],
+            guide: None,
+            nearest: None,
+            wraps,
+            seed: 5,
+            kept_bytes,
+            buffers: super::super::Buffers::default(),
         }
     }
-    let count = count.max(1) as f64;
-    let mean = sum / count;
-    (squares / count - mean * mean).max(1e-12).sqrt() as f32
+
+    /// The distance and its gradient by passes over the whole picture.
+    fn whole(target: &Resampled, image: &Raster, exemplar: &Raster, draw: u32) -> (f64, Vec<f32>) {
+        let canvas = Canvas::of(image, target.wraps);
+        let side = target.filter_side(&canvas);
+        let (height, width) = (canvas.height, canvas.width);
+        let extended = canvas.extended(side - 1);
+        let exemplar = Canvas::of(exemplar, false).extended(0);
+        let mut value = 0.0;
+        let mut gradient = vec![0.0; height * width * 3];
+        for bank in &target.draw(3, side, draw).banks {
+            let responses = bank.responses(&extended);
+            let targets = bank.responses(&exemplar);
+            let mut slopes = Planes::new(BANK, responses.height, responses.width);
+            for filter in 0..BANK {
+                let list = |planes: &Planes| -> Vec<f32> {
+                    let rows = (0..planes.height).flat_map(|y| planes.row(filter, y).to_vec());
+                    rows.collect()
+                };
+                let distribution = |values: &[f32]| {
+                    let bins = Bins::over(Range::of([values]));
+                    let mut counts = vec![0; super::super::transport::BINS];
+                    values
+                        .iter()
+                        .for_each(|value| counts[bins.bin(*value)] += 1);
+                    let mut distribution = Distribution::new(bins);
+                    distribution.add(&counts, 1.0);
+                    distribution
+                };
+                let (values, others) = (list(&responses), list(&targets));
+                let map = Transport::new(&distribution(&values), &distribution(&others));
+                let mean = others.iter().sum::<f32>() / others.len() as f32;
+                let squares = others.iter().map(|value| (value - mean).powi(2));
+                let s = (squares.sum::<f32>() / others.len() as f32).sqrt();
+                let mut sum = 0.0;
+                for y in 0..responses.height {
+                    let row = slopes.row_mut(filter, y).iter_mut();
+                    for (slope, value) in row.zip(responses.row(filter, y)) {
+                        let difference = value - map.apply(*value);
+                        sum += f64::from(difference.abs() / s);
+                        *slope = difference / ((difference.abs() + SOFT * s) * s);
+                    }
+                }
+                value += sum / values.len() as f64 / (BANKS * BANK) as f64;
+            }
+            let all = bank.input_gradient(&slopes.with_zeros(bank.reach()));
+            for y in 0..all.height {
+                for x in 0..all.width {
+                    for channel in 0..3 {
+                        let pixel = (y % height) * width + x % width;
+                        gradient[pixel * 3 + channel] += all.row(channel, y)[x];
+                    }
+                }
+            }
+        }
+        (value, gradient)
+    }
+
+    /// Tiles, kept responses and responses that are computed again give what passes over the whole
+    /// picture give.
+    #[test]
+    fn tiles_add_up_to_the_whole() {
+        for (height, width, wraps) in [
+            (25, 31, false),
+            (13, 9, true),
+            (70, 300, false),
+            (150, 270, true),
+        ] {
+            let image = raster(height, width, 0.31, 0.17);
+            let exemplar = raster(40, 53, 0.8, 0.3);
+            for kept_bytes in [0, usize::MAX] {
+                let target = resampled(&exemplar, wraps, kept_bytes);
+                let (value, gradient) = whole(&target, &image, &exemplar, 7);
+                let mut found = vec![0.0; gradient.len()];
+                let canvas = Canvas::of(&image, wraps);
+                let distance = target.distance(canvas, 7, &mut found);
+                assert!((distance / value - 1.0).abs() < 1e-4, "{distance} {value}");
+                let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+                let apart: Vec<f32> = found.iter().zip(&gradient).map(|(a, b)| a - b).collect();
+                let error = norm(&apart) / norm(&gradient);
+                assert!(error < 1e-3, "{height}x{width}: {error}");
+            }
+        }
+    }
 }

@@ -31,15 +31,23 @@ impl FilterBank {
     pub(crate) fn responses(&self, image: &Planes) -> Planes {
         let reach = self.reach();
         let mut output = Planes::new(self.count, image.height - reach, image.width - reach);
-        correlate(image, &self.tap_offsets(image), &self.weights, &mut output);
+        self.write_responses(image, &mut output);
         output
     }
 
-    /// The gradient at the picture from the gradient at the responses. This adjoint of
-    /// [`responses`](Self::responses) is again a correlation, with filters rotated by 180 degrees.
-    pub(crate) fn input_gradient(&self, gradient: &Planes) -> Planes {
+    /// As [`responses`](Self::responses), into planes of that shape.
+    pub(super) fn write_responses(&self, image: &Planes, output: &mut Planes) {
+        correlate(image, &self.tap_offsets(image), &self.weights, output);
+    }
+
+    /// The gradient at the picture from the gradient at the responses, of which a window is given: at the
+    /// pixels all of whose patches are in the window. It has `reach` fewer rows and columns than the
+    /// window; its first pixel is that at row and column `reach`.
+    ///
+    /// This adjoint of [`responses`](Self::responses) is again a correlation, with filters rotated by 180
+    /// degrees.
+    pub(crate) fn input_gradient(&self, window: &Planes) -> Planes {
         let reach = self.reach();
-        let padded = gradient.with_zeros(reach);
         let taps = self.side * self.side;
         let mut rotated = vec![0.0; self.weights.len()];
         for filter in 0..self.count {
@@ -51,9 +59,9 @@ impl FilterBank {
                 }
             }
         }
-        let (height, width) = (gradient.height + reach, gradient.width + reach);
+        let (height, width) = (window.height - reach, window.width - reach);
         let mut output = Planes::new(self.channels, height, width);
-        correlate(&padded, &self.tap_offsets(&padded), &rotated, &mut output);
+        correlate(window, &self.tap_offsets(window), &rotated, &mut output);
         output
     }
 
@@ -233,7 +241,7 @@ mod tests {
             &in_order(&responses),
             &golden("correlations", "responses"),
         );
-        let gradient = bank.input_gradient(&responses);
+        let gradient = bank.input_gradient(&responses.with_zeros(bank.reach()));
         assert_eq!((gradient.height, gradient.width), (9, 21));
         assert_near(
             "gradient",

@@ -5,34 +5,44 @@
 //! its exemplar, because its patches are free along all other directions. With new filters at every step
 //! no direction is left out for long.
 
-mod classes;
+mod buffers;
+mod canvas;
+mod comparison;
 mod content;
 mod distance;
 mod draw;
 mod filters;
 mod guide;
+mod labels;
 mod lattice;
 mod nearest;
 mod painting;
 mod patch_features;
 mod periods;
 mod planes;
-mod positions;
+mod source;
 mod structure;
+mod table;
+mod tiles;
 mod transport;
 
+use self::buffers::Buffers;
+pub(crate) use self::canvas::Canvas;
 pub(crate) use self::content::Content;
 pub(crate) use self::guide::Guide;
+use self::labels::Mask;
 pub(crate) use self::lattice::Lattice;
 use self::nearest::Nearest;
 pub(crate) use self::painting::Painting;
 pub(crate) use self::planes::Planes;
-use self::positions::Mask;
 use crate::exemplars::Sources;
 use crate::imaging::{Raster, Size};
 
 /// Side of a filter in pixels.
 pub(crate) const SIDE: usize = 7;
+
+/// Bytes for responses that are kept, unless another number is given.
+pub(crate) const KEPT_BYTES: usize = 256 << 20;
 
 /// Filter banks of each step.
 const BANKS: usize = 8;
@@ -45,6 +55,10 @@ pub(crate) struct Resampled {
     nearest: Option<Nearest>,
     wraps: bool,
     seed: u64,
+    /// The most bytes of responses that are kept from one pass over the picture to the next. The responses
+    /// of a larger picture are computed again in each pass.
+    kept_bytes: usize,
+    buffers: Buffers,
 }
 
 /// A region of the result and its exemplars.
@@ -55,7 +69,7 @@ struct Region {
 }
 
 struct Exemplar {
-    image: Planes,
+    image: Raster,
     /// The pixels whose patches count. None: all.
     mask: Option<Mask>,
     guide: Option<Guide>,
@@ -79,7 +93,7 @@ impl Resampled {
                 .members
                 .into_iter()
                 .map(|part| Exemplar {
-                    image: planes(&part.picture),
+                    image: part.picture,
                     mask: part.mask.as_ref().map(Mask::new),
                     guide: None,
                     share: part.share as f32,
@@ -95,14 +109,16 @@ impl Resampled {
             nearest: None,
             wraps,
             seed,
+            kept_bytes: KEPT_BYTES,
+            buffers: Buffers::default(),
         }
     }
 
     /// Compares distributions class by class. `guide` splits the positions of the canvas, and each
-    /// exemplar gets a guide of its own. See [`Split`](classes::Split).
+    /// exemplar gets a guide of its own. See [`Split`](labels::Split).
     pub(crate) fn guided(mut self, guide: Guide) -> Self {
         for exemplar in self.exemplars_mut() {
-            exemplar.guide = Some(Guide::of(&exemplar.image));
+            exemplar.guide = Some(Guide::of(&planes(&exemplar.image)));
         }
         self.guide = Some(guide);
         self
@@ -118,7 +134,7 @@ impl Resampled {
         offsets: [f64; 2],
     ) -> Self {
         for exemplar in self.exemplars_mut() {
-            let size = Size::new(exemplar.image.width, exemplar.image.height);
+            let size = exemplar.image.size();
             let phases = lattice.phases((size, 0), factor, [0.0; 2], false);
             exemplar.guide = Some(Guide::from_phases(phases));
         }
@@ -131,6 +147,12 @@ impl Resampled {
     /// term acts in the first of the `steps` of this size.
     pub(crate) fn with_nearest(mut self, weight: f64, steps: usize) -> Self {
         self.nearest = Some(Nearest::new(weight, steps, self.seed));
+        self
+    }
+
+    /// Keeps at most that many bytes of responses from one pass over the picture to the next.
+    pub(crate) fn with_kept_bytes(mut self, bytes: usize) -> Self {
+        self.kept_bytes = bytes;
         self
     }
 

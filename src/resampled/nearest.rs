@@ -71,10 +71,10 @@ impl Nearest {
 
     /// The term's weight, and for each patch of an image the position of the exemplar's nearest patch.
     /// Positions count in responses of filters with that `side`. Each call is one step. Every few steps it
-    /// searches anew, and in the last steps it returns nothing.
+    /// searches anew, in the image that it asks for, and in the last steps it returns nothing.
     pub(super) fn matches(
         &self,
-        image: &Planes,
+        image: impl FnOnce() -> Planes,
         exemplar: &Planes,
         side: usize,
     ) -> Option<(f32, Arc<Vec<u32>>)> {
@@ -83,7 +83,7 @@ impl Nearest {
             return None;
         }
         if state.step.is_multiple_of(STEPS_PER_SEARCH) {
-            self.search(&mut state, image, exemplar, side);
+            self.search(&mut state, &image(), exemplar, side);
         }
         state.step += 1;
         Some((self.weight, Arc::clone(&state.matches)))
@@ -228,7 +228,7 @@ mod tests {
     fn a_picture_is_nearest_to_itself() {
         let exemplar = coloured(40, 53, 0.9, 0.7);
         let nearest = Nearest::new(1.0, 100, 3);
-        let (weight, matches) = nearest.matches(&exemplar, &exemplar, 7).unwrap();
+        let (weight, matches) = nearest.matches(|| exemplar.clone(), &exemplar, 7).unwrap();
         assert_eq!((weight, matches.len()), (1.0, 34 * 47));
         for (position, found) in matches.iter().enumerate() {
             assert_eq!(position, *found as usize);
@@ -239,7 +239,8 @@ mod tests {
     #[test]
     fn one_that_recalls_goes_on_with_the_same_matches() {
         let (exemplar, canvas) = (coloured(40, 53, 0.9, 0.7), coloured(40, 53, 0.4, 0.8));
-        let matches = |nearest: &Nearest| nearest.matches(&canvas, &exemplar, 7).unwrap().1;
+        let matches =
+            |nearest: &Nearest| nearest.matches(|| canvas.clone(), &exemplar, 7).unwrap().1;
         for steps in 0..30 {
             let (whole, resumed) = (Nearest::new(1.0, 100, 3), Nearest::new(1.0, 100, 3));
             (0..steps).for_each(|_| drop(matches(&whole)));
@@ -263,7 +264,7 @@ mod tests {
             }
         }
         let nearest = Nearest::new(0.5, 100, 3);
-        let (_, matches) = nearest.matches(&part, &exemplar, 7).unwrap();
+        let (_, matches) = nearest.matches(|| part.clone(), &exemplar, 7).unwrap();
         for y in 0..25 {
             for x in 0..36 {
                 let expected = (y + 11) * 64 + x + 6;
@@ -290,7 +291,7 @@ mod tests {
         };
         let mut used = Vec::new();
         for step in 0..61u32 {
-            let found = nearest.matches(&canvas, &exemplar, 7);
+            let found = nearest.matches(|| canvas.clone(), &exemplar, 7);
             assert_eq!(found.is_some(), step < 60, "{step}");
             if step.is_multiple_of(STEPS_PER_SEARCH) && found.is_some() {
                 used.push(cell());

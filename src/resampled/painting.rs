@@ -1,6 +1,6 @@
 //! The objective of style transfer: the style's term plus the content's.
 
-use super::planes::Planes;
+use super::canvas::Canvas;
 use super::{BANKS, Content, Resampled};
 
 /// The target of style transfer at one size.
@@ -12,7 +12,8 @@ pub(crate) struct Painting {
 }
 
 impl Painting {
-    /// The weighted terms of the style and the content, `D` and `a C`, and the gradient of their sum:
+    /// Returns the weighted terms of the style and the content, `D` and `a C`, and adds the gradient of
+    /// their sum to `gradient`, `[H, W, C]`:
     ///
     /// ```text
     /// L = D + a C
@@ -21,18 +22,16 @@ impl Painting {
     /// `D` is the [distance](Resampled::distance) of patches from the style's, `C` the
     /// [distance](Content::distance) of contours from the content's, and `a` the weight. The gradient is
     /// scaled as that of `D` is.
-    pub(crate) fn distance(&self, image: &Planes, step: u32) -> ([f64; 2], Planes) {
+    pub(crate) fn distance(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> [f64; 2] {
+        let style = self.style.distance(image, step, gradient);
         if self.weight == 0.0 {
-            let (value, gradient) = self.style.distance(image, step);
-            return ([value, 0.0], gradient);
+            return [style, 0.0];
         }
-        let ((style, mut gradient), (content, mut content_gradient)) = rayon::join(
-            || self.style.distance(image, step),
-            || self.content.distance(&self.style, image, step),
-        );
         // Gradients are sums over filters. The content's term has one bank, the style's has `BANKS`.
-        content_gradient.scale((self.weight * BANKS as f64) as f32);
-        gradient.add(&content_gradient);
-        ([style, self.weight * content], gradient)
+        let factor = (self.weight * BANKS as f64) as f32;
+        let content = self
+            .content
+            .distance(&self.style, image, (step, factor), gradient);
+        [style, self.weight * content]
     }
 }

@@ -24,15 +24,26 @@ pub(crate) struct Planes {
 impl Planes {
     /// Planes of zeros.
     pub(crate) fn new(channels: usize, height: usize, width: usize) -> Self {
+        Self::in_buffer(channels, height, width, Vec::new())
+    }
+
+    /// Planes in a buffer of any length, with its values and zeros after them.
+    pub(super) fn in_buffer(
+        channels: usize,
+        height: usize,
+        width: usize,
+        mut data: Vec<f32>,
+    ) -> Self {
         let stride = width.next_multiple_of(LANES);
         let plane = stride * (height + 1) + 2 * SPAN;
+        data.resize(channels * plane, 0.0);
         Self {
             channels,
             height,
             width,
             stride,
             plane,
-            data: vec![0.0; channels * plane],
+            data,
         }
     }
 
@@ -56,6 +67,7 @@ impl Planes {
     }
 
     /// Interleaved pixels `[H, W, C]`.
+    #[cfg(test)]
     pub(crate) fn to_pixels(&self) -> Vec<f32> {
         let mut pixels = vec![0.0; self.height * self.width * self.channels];
         for channel in 0..self.channels {
@@ -80,26 +92,8 @@ impl Planes {
         &mut self.data[start..start + self.width]
     }
 
-    /// One channel, row by row with padding between rows; see [`index_of`](Self::index_of).
-    pub(crate) fn plane(&self, channel: usize) -> &[f32] {
-        &self.data[channel * self.plane..][..self.height * self.stride]
-    }
-
-    pub(crate) fn plane_mut(&mut self, channel: usize) -> &mut [f32] {
-        &mut self.data[channel * self.plane..][..self.height * self.stride]
-    }
-
-    /// The index of row `y` and column `x` into a channel's [`plane`](Self::plane).
-    pub(crate) fn index_of(&self, y: usize, x: usize) -> usize {
-        y * self.stride + x
-    }
-
-    /// The row and column of an [index](Self::index_of).
-    pub(crate) fn position_of(&self, index: usize) -> (usize, usize) {
-        (index / self.stride, index % self.stride)
-    }
-
     /// Adds `border` rows and columns of zeros on every side.
+    #[cfg(test)]
     pub(crate) fn with_zeros(&self, border: usize) -> Self {
         let (height, width) = (self.height + 2 * border, self.width + 2 * border);
         let mut padded = Self::new(self.channels, height, width);
@@ -110,36 +104,6 @@ impl Planes {
             }
         }
         padded
-    }
-
-    /// Continues the picture periodically, by `more` rows below and `more` columns to the right.
-    pub(crate) fn repeated(&self, more: usize) -> Self {
-        let mut padded = Self::new(self.channels, self.height + more, self.width + more);
-        for channel in 0..self.channels {
-            for y in 0..padded.height {
-                let source = self.row(channel, y % self.height);
-                let row = padded.row_mut(channel, y);
-                for (value, source) in row.iter_mut().zip(source.iter().cycle()) {
-                    *value = *source;
-                }
-            }
-        }
-        padded
-    }
-
-    /// The adjoint of [`repeated`](Self::repeated): adds each value beyond `height` and `width` to the
-    /// value that it repeats.
-    pub(crate) fn folded(&self, height: usize, width: usize) -> Self {
-        let mut folded = Self::new(self.channels, height, width);
-        for channel in 0..self.channels {
-            for y in 0..self.height {
-                let row = folded.row_mut(channel, y % height);
-                for (x, value) in self.row(channel, y).iter().enumerate() {
-                    row[x % width] += value;
-                }
-            }
-        }
-        folded
     }
 
     /// Multiplies all values.
@@ -171,16 +135,5 @@ mod tests {
         assert_eq!(planes.row(1, 2), [31.0, 34.0, 37.0, 40.0, 43.0]);
         let pixels: Vec<f32> = (0..60).map(|i| i as f32).collect();
         assert_eq!(planes.to_pixels(), pixels);
-    }
-
-    #[test]
-    fn folding_is_the_adjoint_of_repeating() {
-        let (image, gradient) = (counting(2, 3, 4), counting(2, 8, 9));
-        let dot = |a: &Planes, b: &Planes| -> f32 {
-            let (a, b) = (a.to_pixels(), b.to_pixels());
-            a.iter().zip(&b).map(|(a, b)| a * b).sum()
-        };
-        let forward = dot(&image.repeated(5), &gradient);
-        assert_eq!(forward, dot(&image, &gradient.folded(3, 4)));
     }
 }

@@ -2,12 +2,113 @@
 
 /// Bins of a histogram, each a 2048th of the range of values. The error of a rank is at most the mass of one
 /// bin.
-const BINS: usize = 2048;
+pub(super) const BINS: usize = 2048;
 
-/// The values of one component of a target, and its share of the mass. The shares of a mixture add up to 1.
-pub(crate) type Share<'a> = (&'a [f32], f32);
+/// The smallest and the largest of some values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Range {
+    low: f32,
+    high: f32,
+}
 
-/// Transports `values` onto the mixture `target`:
+impl Range {
+    pub(super) const EMPTY: Self = Self {
+        low: f32::MAX,
+        high: f32::MIN,
+    };
+
+    pub(super) fn union(self, other: Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+        }
+    }
+
+    pub(super) fn include(&mut self, value: f32) {
+        self.low = self.low.min(value);
+        self.high = self.high.max(value);
+    }
+
+    /// The range of the values of several lists.
+    pub(super) fn of<'v>(lists: impl IntoIterator<Item = &'v [f32]>) -> Self {
+        const LANES: usize = 16;
+        let (mut low, mut high) = ([f32::MAX; LANES], [f32::MIN; LANES]);
+        for values in lists {
+            let chunks = values.chunks_exact(LANES);
+            for value in chunks.remainder() {
+                low[0] = low[0].min(*value);
+                high[0] = high[0].max(*value);
+            }
+            for chunk in chunks {
+                for lane in 0..LANES {
+                    low[lane] = low[lane].min(chunk[lane]);
+                    high[lane] = high[lane].max(chunk[lane]);
+                }
+            }
+        }
+        Self {
+            low: low.into_iter().fold(f32::MAX, f32::min),
+            high: high.into_iter().fold(f32::MIN, f32::max),
+        }
+    }
+}
+
+/// Equal bins over a range. Values outside count in the first and the last bin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bins {
+    low: f32,
+    /// Bins per unit of value.
+    scale: f32,
+}
+
+impl Bins {
+    pub(super) fn over(Range { low, high }: Range) -> Self {
+        // The bins cover a little more than the range, so that the last one contains the largest value.
+        let scale = BINS as f32 * 0.9999 / (high - low).max(1e-9);
+        Self { low, scale }
+    }
+
+    /// The bin of a value; some bin for one that is not finite.
+    #[inline(always)]
+    pub(super) fn bin(&self, value: f32) -> usize {
+        (((value - self.low) * self.scale) as i32).clamp(0, BINS as i32 - 1) as usize
+    }
+
+    /// The value at an edge, counted in bins.
+    fn value(&self, edge: f32) -> f32 {
+        self.low + edge / self.scale
+    }
+}
+
+/// A cumulative distribution: at each edge between bins the share of mass below it.
+#[derive(Clone, Debug)]
+pub(super) struct Distribution {
+    bins: Bins,
+    ranks: Vec<f32>,
+}
+
+impl Distribution {
+    /// A distribution without mass.
+    pub(super) fn new(bins: Bins) -> Self {
+        Self {
+            bins,
+            ranks: vec![0.0; BINS + 1],
+        }
+    }
+
+    /// Adds values with this histogram, with a mass of `share` in all.
+    pub(super) fn add(&mut self, histogram: &[u32], share: f32) {
+        let total: u64 = histogram.iter().map(|count| u64::from(*count)).sum();
+        let mass = share / total.max(1) as f32;
+        let mut below = 0;
+        for (rank, count) in self.ranks[1..].iter_mut().zip(histogram) {
+            below += u64::from(*count);
+            *rank += below as f32 * mass;
+        }
+    }
+}
+
+/// The transport of values with one distribution onto another:
 ///
 /// ```text
 /// T(v) = F_target^-1(F_values(v))
@@ -17,102 +118,73 @@ pub(crate) type Share<'a> = (&'a [f32], f32);
 /// squared Wasserstein distance `W_2^2`, and its sign to the gradient of `W_1` (Rabin, Peyre, Delon and
 /// Bernot, "Wasserstein Barycenter and its Application to Texture Mixing", SSVM 2011, section 3).
 ///
-/// Ranks are read from histograms and interpolated linearly inside a bin, so no value is sorted. The cost is
-/// three passes over the values. The target may have any number of values.
-pub(crate) fn transport(target: &[Share<'_>], values: &[f32], transported: &mut [f32]) {
-    let ranges = target.iter().map(|(values, _)| range(values));
-    let whole = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-    let value_bins = Bins::over(range(values));
-    let target_bins = Bins::over(whole.unwrap_or((0.0, 0.0)));
-    let mut target_ranks = [0.0; BINS + 1];
-    for (values, share) in target {
-        target_bins.add_cumulative(values, *share, &mut target_ranks);
-    }
-    let mut ranks = [0.0; BINS + 1];
-    value_bins.add_cumulative(values, 1.0, &mut ranks);
-
-    // The transported value of each edge between bins of `values`.
-    let mut map = [0.0; BINS + 1];
-    let mut bin = 0;
-    for (rank, value) in ranks.iter().zip(&mut map) {
-        while bin + 1 < BINS && target_ranks[bin + 1] <= *rank {
-            bin += 1;
-        }
-        let mass = (target_ranks[bin + 1] - target_ranks[bin]).max(1e-12);
-        let inside = ((rank - target_ranks[bin]) / mass).clamp(0.0, 1.0);
-        *value = target_bins.low + (bin as f32 + inside) / target_bins.scale;
-    }
-    for (value, transported) in values.iter().zip(transported) {
-        let position = (value - value_bins.low) * value_bins.scale;
-        let bin = value_bins.bin(*value);
-        *transported = map[bin] + (position - bin as f32) * (map[bin + 1] - map[bin]);
-    }
+/// Ranks are read from histograms and interpolated linearly inside a bin, so no value is sorted, and values
+/// need not be in memory at once.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    bins: Bins,
+    /// The transported value of each edge between bins.
+    edges: Box<[f32; BINS + 1]>,
 }
 
-/// Equal bins over a range.
-struct Bins {
-    low: f32,
-    /// Bins per unit of value.
-    scale: f32,
-}
-
-impl Bins {
-    fn over((low, high): (f32, f32)) -> Self {
-        // The bins cover a little more than the range, so that the last one contains the largest value.
-        let scale = BINS as f32 * 0.9999 / (high - low).max(1e-9);
-        Self { low, scale }
-    }
-
-    fn bin(&self, value: f32) -> usize {
-        // The mask keeps the index of a value that is not finite inside the table.
-        ((value - self.low) * self.scale) as i32 as usize & (BINS - 1)
-    }
-
-    /// Adds to each edge between bins the share of `values` below it, times `weight`.
-    fn add_cumulative(&self, values: &[f32], weight: f32, edges: &mut [f32; BINS + 1]) {
-        // With four tables the increments of consecutive values do not depend on each other.
-        let mut counts = [[0u32; BINS]; 4];
-        let mut fours = values.chunks_exact(4);
-        for four in &mut fours {
-            for (counts, value) in counts.iter_mut().zip(four) {
-                counts[self.bin(*value)] += 1;
+impl Transport {
+    pub(super) fn new(values: &Distribution, target: &Distribution) -> Self {
+        let mut bin = 0;
+        let edge = |rank: &f32| {
+            while bin + 1 < BINS && target.ranks[bin + 1] <= *rank {
+                bin += 1;
             }
-        }
-        for value in fours.remainder() {
-            counts[0][self.bin(*value)] += 1;
-        }
-        let mass = weight / values.len().max(1) as f32;
-        let mut below = 0;
-        for bin in 0..BINS {
-            below += counts.iter().map(|counts| counts[bin]).sum::<u32>();
-            edges[bin + 1] += below as f32 * mass;
+            let mass = (target.ranks[bin + 1] - target.ranks[bin]).max(1e-12);
+            let inside = ((rank - target.ranks[bin]) / mass).clamp(0.0, 1.0);
+            target.bins.value(bin as f32 + inside)
+        };
+        let mut edges = Box::new([0.0; BINS + 1]);
+        edges
+            .iter_mut()
+            .zip(values.ranks.iter().map(edge))
+            .for_each(|(edge, value)| *edge = value);
+        Self {
+            bins: values.bins,
+            edges,
         }
     }
-}
 
-/// The smallest and the largest value.
-fn range(values: &[f32]) -> (f32, f32) {
-    const LANES: usize = 16;
-    let (mut low, mut high) = ([f32::MAX; LANES], [f32::MIN; LANES]);
-    let chunks = values.chunks_exact(LANES);
-    for value in chunks.remainder() {
-        low[0] = low[0].min(*value);
-        high[0] = high[0].max(*value);
+    #[inline(always)]
+    pub(super) fn apply(&self, value: f32) -> f32 {
+        let position = (value - self.bins.low) * self.bins.scale;
+        let position = position.clamp(0.0, BINS as f32);
+        let bin = (position as i32).clamp(0, BINS as i32 - 1) as usize;
+        let edge = self.edges[bin];
+        edge + (position - bin as f32) * (self.edges[bin + 1] - edge)
     }
-    for chunk in chunks {
-        for lane in 0..LANES {
-            low[lane] = low[lane].min(chunk[lane]);
-            high[lane] = high[lane].max(chunk[lane]);
-        }
-    }
-    let low = low.into_iter().fold(f32::MAX, f32::min);
-    (low, high.into_iter().fold(f32::MIN, f32::max))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::reference::golden;
+
+    /// Transports onto a mixture of targets with these shares.
+    fn transport(target: &[(&[f32], f32)], values: &[f32]) -> Vec<f32> {
+        let histogram = |bins: Bins, values: &[f32]| {
+            let mut histogram = vec![0; BINS];
+            values
+                .iter()
+                .for_each(|value| histogram[bins.bin(*value)] += 1);
+            histogram
+        };
+        let ranges = target.iter().map(|(values, _)| Range::of([*values]));
+        let bins = Bins::over(ranges.fold(Range::EMPTY, Range::union));
+        let mut mixture = Distribution::new(bins);
+        for (values, share) in target {
+            mixture.add(&histogram(bins, values), *share);
+        }
+        let bins = Bins::over(Range::of([values]));
+        let mut own = Distribution::new(bins);
+        own.add(&histogram(bins, values), 1.0);
+        let map = Transport::new(&own, &mixture);
+        values.iter().map(|value| map.apply(*value)).collect()
+    }
 
     #[test]
     fn values_become_those_of_equal_rank() {
@@ -127,8 +199,7 @@ mod tests {
                 (_, j) => (-1.0 + 0.2 * (0.23 * j).cos()) as f32,
             })
             .collect();
-        let mut transported = vec![0.0; values.len()];
-        transport(&[(&target, 1.0)], &values, &mut transported);
+        let transported = transport(&[(&target, 1.0)], &values);
         // The range is 3.7 and a bin 0.0018. A value between the two modes of the target may go to either.
         let wrong = transported
             .iter()
@@ -137,9 +208,8 @@ mod tests {
         assert!(wrong.count() <= 4);
 
         // The same target as a mixture of its halves gives the same result up to rounding.
-        let mut halves = vec![0.0; values.len()];
         let (a, b) = target.split_at(1500);
-        transport(&[(a, 0.5), (b, 0.5)], &values, &mut halves);
+        let halves = transport(&[(a, 0.5), (b, 0.5)], &values);
         let apart = |(a, b): (&f32, &f32)| (a - b).abs();
         let largest = transported
             .iter()
@@ -154,8 +224,7 @@ mod tests {
         // A quarter of the mass lies at 0 and the rest at 10. The lowest quarter of a ramp becomes 0.
         let ramp: Vec<f32> = (0..400).map(|i| i as f32).collect();
         let (low, high) = (vec![0.0; 50], vec![10.0; 7]);
-        let mut transported = vec![f32::NAN; 400];
-        transport(&[(&low, 0.25), (&high, 0.75)], &ramp, &mut transported);
+        let transported = transport(&[(&low, 0.25), (&high, 0.75)], &ramp);
         let low = transported[..96].iter().filter(|v| v.abs() < 0.02).count();
         let high = transported[104..]
             .iter()
@@ -173,12 +242,10 @@ mod tests {
             vec![3.0],
             Vec::new(),
         ] {
-            let mut transported = vec![0.0; values.len()];
-            transport(&[(&[0.0, 1.0], 1.0)], &values, &mut transported);
-            transport(&[(&values, 1.0)], &[0.0, 1.0], &mut [0.0; 2]);
+            transport(&[(&[0.0, 1.0], 1.0)], &values);
+            transport(&[(&values, 1.0)], &[0.0, 1.0]);
         }
-        let mut transported = [0.0; 2];
-        transport(&[(&[7.0; 3], 1.0)], &[1.0, 2.0], &mut transported);
+        let transported = transport(&[(&[7.0; 3], 1.0)], &[1.0, 2.0]);
         assert!(transported.iter().all(|value| (value - 7.0).abs() < 1e-3));
     }
 }

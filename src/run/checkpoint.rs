@@ -125,6 +125,11 @@ impl Keeper {
         })
     }
 
+    /// Whether the run is saved at all.
+    pub(super) fn keeps(&self) -> bool {
+        self.to.is_some()
+    }
+
     pub(super) fn is_due(&self) -> bool {
         let due = |(checkpoint, _): &(Checkpoint, _)| self.last.elapsed() >= checkpoint.every;
         self.to.as_ref().is_some_and(due)

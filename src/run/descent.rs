@@ -108,6 +108,7 @@ impl Descent<'_> {
             size,
         });
         let objective = self.objective(scale, size, objective)?;
+        let plan = self.options.memory_plan(size, channels)?;
         self.names = objective.names().map(str::to_owned).collect();
         let free = self.resize(size);
         let gate = guarded(|| Ok(free.map(|free| free.to_tensor(device))))?;
@@ -115,7 +116,9 @@ impl Descent<'_> {
             Some(lbfgs) => lbfgs,
             None => guarded(|| {
                 let from = self.picture.to_tensor(device).reshape([values]);
-                Lbfgs::new(from, self.options.optimiser(share, values))
+                let mut options = self.options.optimiser(share, values);
+                options.settings.history = plan.history;
+                Lbfgs::new(from, options)
             })?,
         };
         let mut prepared = None;
@@ -189,8 +192,12 @@ impl Descent<'_> {
     ) -> Result<Objective> {
         let measuring = (self.options.seed, Purpose::Measurement, scale as u32);
         let noise = noise_image(size, &self.mean, MEASURING_NOISE, measuring);
+        let plan = self.options.memory_plan(size, self.picture.channels())?;
         guarded(|| {
             let mut objective = objective(scale)?;
+            if let Some(side) = plan.block_side {
+                objective = objective.with_block_side(side);
+            }
             objective.normalize(noise.to_tensor(self.vgg.device()))?;
             Ok(objective)
         })

@@ -9,6 +9,7 @@ mod checkpoint;
 mod descent;
 mod identity;
 pub(crate) mod inpainting;
+mod memory;
 pub(crate) mod observer;
 pub(crate) mod options;
 pub(crate) mod outcome;
@@ -88,6 +89,9 @@ pub(crate) fn run(
         kept,
         identity,
     } = plan;
+    if let Some(size) = sizes.last() {
+        options.memory_plan(*size, start.channels())?;
+    }
     let identity = identity.map(|identity| identity.with_pictures(&start, kept.as_ref()));
     let saved = SavedRun::to_resume(options, identity.as_ref())?;
     let scales = sizes.len();

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::canvas::{add_noise, noise_image};
 use super::checkpoint::Checkpoint;
+use super::memory::{self, MemoryPlan};
 use crate::error::{Error, Result, at_least_one, not_negative};
 use crate::imaging::{Raster, Scales, Size};
 use crate::optim::{LbfgsOptions, LbfgsSettings};
 use crate::random::Purpose;
+use crate::resampled::KEPT_BYTES;
 
 /// How long and through which sizes a task runs.
 ///
@@ -42,6 +44,13 @@ pub struct RunOptions {
     /// end too late is left out, and the picture enlarged. The first scale takes one step whatever the
     /// limit. Default: none.
     pub time_limit: Option<Duration>,
+    /// Bytes of memory that the run should take at most, on the device and beside it. A run at a size that
+    /// takes more evaluates the features of images in blocks
+    /// ([`Objective::with_block_side`](crate::objective::Objective::with_block_side)), and L-BFGS keeps
+    /// fewer pairs, at least 3. With resampled filters it computes responses again instead of keeping
+    /// them. Refused if that is not enough. Feature maps of contents and statistics of exemplars are not
+    /// counted. Default: no bound.
+    pub memory: Option<u64>,
     /// The sizes it goes through.
     pub scales: Scales,
     /// Seeds the starting noise; another seed gives another picture of the same kind. Default: 0.
@@ -78,6 +87,7 @@ impl Default for RunOptions {
         Self {
             evaluations: None,
             time_limit: None,
+            memory: None,
             scales: Scales::default(),
             seed: 0,
             noise: 0.1,
@@ -105,6 +115,16 @@ impl RunOptions {
         not_negative("noise", self.noise)?;
         self.scales.check()?;
         self.optimiser(evaluations, 1).check()
+    }
+
+    /// What a run by L-BFGS does for its memory at a size.
+    pub(super) fn memory_plan(&self, size: Size, channels: usize) -> Result<MemoryPlan> {
+        MemoryPlan::new(self.memory, (size, channels), self.lbfgs.history)
+    }
+
+    /// Bytes that responses of resampled filters may be kept in.
+    pub(crate) fn memory_for_responses(&self, size: Size, channels: usize) -> Result<usize> {
+        memory::for_responses(self.memory, (size, channels), KEPT_BYTES)
     }
 
     /// Evaluations of a run by L-BFGS.

@@ -14,7 +14,7 @@ use crate::error::{Error, FileUse, Result, all_finite};
 use crate::imaging::{Raster, Size};
 use crate::optim::{Adam, AdamOptions, Saved, falling_rate};
 use crate::random::Purpose;
-use crate::resampled::Planes;
+use crate::resampled::Canvas;
 
 /// The rates of the first steps of a size, and of its last one, in units of the colour range.
 const RATES: (f64, f64) = (0.02, 0.004);
@@ -37,6 +37,8 @@ pub(super) struct Stochastic<'a> {
     pub(super) margin: usize,
     /// The picture so far with its margin, at the size of the last level that was begun.
     pub(super) canvas: Raster,
+    /// The gradient of the last step.
+    pub(super) gradient: Vec<f32>,
     pub(super) counts: Counts,
     pub(super) records: Vec<Record>,
 }
@@ -79,7 +81,7 @@ impl Stochastic<'_> {
         };
         let free = self.restore_kept();
         let estimate = objective(level, &self.canvas);
-        let channels = self.canvas.channels();
+        let (whole, channels) = (self.canvas.size(), self.canvas.channels());
         let mut adam = match state {
             None => self.optimiser()?,
             Some((optimiser, memory)) => {
@@ -87,7 +89,7 @@ impl Stochastic<'_> {
                     let reason = "what its objective keeps from step to step is incomplete";
                     return Err(Error::content(FileUse::Checkpoint, reason));
                 }
-                Adam::restore(optimiser, self.canvas.values().len())?
+                Adam::restore(optimiser, whole.pixels() * channels)?
             }
         };
         self.counts.preparing += started.elapsed();
@@ -100,7 +102,7 @@ impl Stochastic<'_> {
             {
                 Ok(values) => values,
                 Err(error) => {
-                    self.canvas = Raster::new(self.canvas.size(), channels, adam.into_point());
+                    self.canvas = Raster::new(whole, channels, adam.into_point());
                     return Err(error);
                 }
             };
@@ -148,7 +150,7 @@ impl Stochastic<'_> {
             }
         }
         self.save(scale, &adam, &*estimate);
-        self.canvas = Raster::new(self.canvas.size(), channels, adam.into_point());
+        self.canvas = Raster::new(whole, channels, adam.into_point());
         Ok(stop)
     }
 
@@ -184,12 +186,20 @@ impl Stochastic<'_> {
         Some(restore_kept(kept, &mut self.canvas, self.margin))
     }
 
-    fn optimiser(&self) -> Result<Adam> {
+    /// The optimiser from the canvas on. The canvas stays only if a checkpoint is to have it.
+    fn optimiser(&mut self) -> Result<Adam> {
         let options = AdamOptions {
             bounds: self.options.bounds,
             ..AdamOptions::default()
         };
-        Adam::new(self.canvas.values().to_vec(), options)
+        let values = match self.keeper.keeps() {
+            true => self.canvas.values().to_vec(),
+            false => {
+                let empty = Raster::new(Size::square(0), self.canvas.channels(), Vec::new());
+                std::mem::replace(&mut self.canvas, empty).into_values()
+            }
+        };
+        Adam::new(values, options)
     }
 
     /// One step of the optimiser; the terms before it. An error leaves the point where it was.
@@ -201,22 +211,24 @@ impl Stochastic<'_> {
         free: Option<&Raster>,
     ) -> Result<Vec<f64>> {
         let channels = self.canvas.channels();
-        let Size { width, height } = self.canvas.size();
-        let image = Planes::from_pixels(channels, height, width, adam.ask());
-        let (values, gradient) = estimate.estimate(&image, self.counts.evaluations as u32);
+        let whole = size.with_margin(self.margin);
+        let image = Canvas::new(whole, channels, adam.ask(), self.margin == 0);
+        self.gradient.clear();
+        self.gradient.resize(adam.ask().len(), 0.0);
+        let gradient = &mut self.gradient;
+        let values = estimate.estimate(image, self.counts.evaluations as u32, gradient);
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Err(Error::NotFinite {
                 what: format!("the objective at size {size}"),
                 value: *value as f32,
             });
         }
-        let mut gradient = gradient.to_pixels();
-        all_finite(format!("the gradient at size {size}"), &gradient)?;
+        all_finite(format!("the gradient at size {size}"), gradient)?;
         if let Some(free) = free {
             let pixels = gradient.chunks_exact_mut(channels).zip(free.values());
             pixels.for_each(|(pixel, free)| pixel.iter_mut().for_each(|g| *g *= free));
         }
-        adam.tell(&gradient, falling_rate(RATES, HOLD, step, steps))?;
+        adam.tell(gradient, falling_rate(RATES, HOLD, step, steps))?;
         self.counts.evaluations += 1;
         self.counts.iterations += 1;
         Ok(values)

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::imaging::{Format, Raster, Size};
-use crate::resampled::Planes;
+use crate::resampled::Canvas;
 
 /// Width of the margin that is made around the picture and cut off at the end. Fewer patches cover a
 /// pixel at the border than inside; the outermost belongs to one patch and stays noise.
@@ -57,8 +57,9 @@ pub(crate) struct StochasticPlan {
 
 /// An objective of one size that is another estimate at each step.
 pub(crate) trait Estimate {
-    /// The terms at an image in the step of that number, and the gradient of their sum.
-    fn estimate(&self, image: &Planes, step: u32) -> (Vec<f64>, Planes);
+    /// The terms at an image in the step of that number. Adds the gradient of their sum to `gradient`,
+    /// `[H, W, C]`.
+    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Vec<f64>;
 
     /// What is kept from one step to the next, for a checkpoint.
     fn memory(&self) -> Vec<u32>;
@@ -96,6 +97,7 @@ pub(crate) fn run_stochastic(
         margin,
         // With its margin, from the first size on.
         canvas: plan.start.with_margin(margin),
+        gradient: Vec::new(),
         counts: Counts::default(),
         records: Vec::new(),
         plan: &plan,
@@ -161,21 +163,20 @@ mod tests {
     }
 
     impl Estimate for Failing {
-        fn estimate(&self, image: &Planes, _: u32) -> (Vec<f64>, Planes) {
+        fn estimate(&self, image: Canvas<'_>, _: u32, gradient: &mut [f32]) -> Vec<f64> {
             self.steps.set(self.steps.get() + 1);
             let failed = self.steps.get() > self.good;
-            let mut pixels = image.to_pixels();
-            pixels.iter_mut().for_each(|value| *value -= 0.5);
+            let pixels = gradient.iter_mut().zip(image.values());
+            pixels.for_each(|(gradient, value)| *gradient += value - 0.5);
             if failed && self.in_gradient {
-                pixels[7] = f32::NAN;
+                gradient[7] = f32::NAN;
             }
             let value = if failed && !self.in_gradient {
                 f64::NAN
             } else {
                 1.0
             };
-            let gradient = Planes::from_pixels(image.channels, image.height, image.width, &pixels);
-            (vec![value], gradient)
+            vec![value]
         }
 
         fn memory(&self) -> Vec<u32> {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
-use crate::resampled::{Content, Guide, Painting, Planes, Resampled, planes};
+use crate::resampled::{Canvas, Content, Guide, Painting, Resampled, planes};
 use crate::run::{
     Estimate, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
 };
@@ -62,6 +62,7 @@ pub(super) fn paint(
         }
     };
     let wraps = vgg.padding() == Padding::Circular;
+    let kept_bytes = run.memory_for_responses(size, vgg.channels())?;
     // Beyond all regions of styles the picture stays as it is.
     let kept = style
         .regions(size)
@@ -83,13 +84,14 @@ pub(super) fn paint(
     run_stochastic(vgg.device(), plan, run, observer, |level, canvas| {
         let margin = if wraps { 0 } else { MARGIN };
         let content = content.resized(level.size).with_margin(margin);
-        let content = planes(&content);
+        let content_planes = planes(&content);
         // At the first size the canvas has no strokes yet.
         let guide = match level == first {
-            true => Guide::of(&content),
-            false => Guide::with_contours(&content, &planes(canvas)),
+            true => Guide::of(&content_planes),
+            false => Guide::with_contours(&content_planes, &planes(canvas)),
         };
-        let target = Resampled::new(style, level.factor, (level.size, margin), wraps, seed);
+        let target = Resampled::new(style, level.factor, (level.size, margin), wraps, seed)
+            .with_kept_bytes(kept_bytes);
         let mask = mask
             .as_ref()
             .map(|mask| mask.resized(level.size).with_margin(margin));
@@ -103,9 +105,8 @@ pub(super) fn paint(
 }
 
 impl Estimate for Painting {
-    fn estimate(&self, image: &Planes, step: u32) -> (Vec<f64>, Planes) {
-        let (values, gradient) = self.distance(image, step);
-        (values.to_vec(), gradient)
+    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Vec<f64> {
+        self.distance(image, step, gradient).to_vec()
     }
 
     fn memory(&self) -> Vec<u32> {

@@ -9,7 +9,7 @@ use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
 use crate::random::{self, Purpose};
-use crate::resampled::{Lattice, Planes, Resampled};
+use crate::resampled::{Canvas, Lattice, Resampled};
 use crate::run::{
     Estimate, Identity, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan,
     run_stochastic,
@@ -54,6 +54,7 @@ pub(super) fn synthesize(
         None => options.run.starting_noise(levels[0].size, &mean),
     };
     let wraps = vgg.padding() == Padding::Circular;
+    let kept_bytes = options.run.memory_for_responses(size, vgg.channels())?;
     let nearest_weight = options.nearest_weight;
     let steps_per_draw = options.steps_per_draw;
     if nearest_weight > 0.0 && exemplars.single().is_none() {
@@ -80,7 +81,8 @@ pub(super) fn synthesize(
     run_stochastic(vgg.device(), plan, &options.run, observer, |level, _| {
         let margin = if wraps { 0 } else { MARGIN };
         let size = (level.size, margin);
-        let mut target = Resampled::new(exemplars, level.factor, size, wraps, seed);
+        let mut target =
+            Resampled::new(exemplars, level.factor, size, wraps, seed).with_kept_bytes(kept_bytes);
         if let Some(lattice) = &lattice {
             target = target.repeating(lattice, size, level.factor, offsets);
         }
@@ -101,9 +103,9 @@ struct Patches {
 }
 
 impl Estimate for Patches {
-    fn estimate(&self, image: &Planes, step: u32) -> (Vec<f64>, Planes) {
-        let (value, gradient) = self.target.distance(image, step / self.steps_per_draw);
-        (vec![value], gradient)
+    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Vec<f64> {
+        let draw = step / self.steps_per_draw;
+        vec![self.target.distance(image, draw, gradient)]
     }
 
     fn memory(&self) -> Vec<u32> {

@@ -11,6 +11,7 @@ mod programs;
 
 mod accuracy;
 mod architecture;
+mod blocks;
 mod checkpointing;
 mod checkpoints;
 mod command_line;

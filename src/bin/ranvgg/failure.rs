@@ -21,7 +21,7 @@ pub(crate) enum Status {
 }
 
 /// What the library calls an option, and the flag that sets it.
-const FLAGS: [(&str, &str); 25] = [
+const FLAGS: [(&str, &str); 26] = [
     ("bias sigma", "--bias-sigma"),
     ("candidates", "--candidates"),
     ("colour weight", "--colour-weight"),
@@ -30,6 +30,7 @@ const FLAGS: [(&str, &str); 25] = [
     ("content weight", "--content-weight"),
     ("evaluations", "--evaluations"),
     ("layers", "--layers"),
+    ("memory", "--memory"),
     ("nearest weight", "--nearest-weight"),
     ("octaves", "--scales"),
     ("padding", "--padding"),

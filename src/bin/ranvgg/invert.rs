@@ -10,7 +10,7 @@ use ranvgg::{InvertOptions, Layer, RandomVgg, Size, Vgg, imaging, invert, metric
 use crate::batch::{self, Item};
 use crate::config::Config;
 use crate::failure::{Result, Status};
-use crate::memory;
+use crate::memory::{self, Need};
 use crate::network::{self, Network};
 use crate::observers::Watch;
 use crate::output::{Name, Output, stem};
@@ -99,7 +99,7 @@ fn make(
     watch: &mut Watch,
 ) -> Result<bool> {
     let size = Size::new(picture.width() as usize, picture.height() as usize);
-    memory::check(size, memory::NETWORK, vgg, false)?;
+    memory::check(size, Need::NETWORK, vgg, false)?;
     for (seed, target) in &item.results {
         let outcome = invert(vgg, picture, arguments.layer, options, &mut watch.observers)?;
         let (image, given) = (outcome.image().to_rgb32f(), imaging::flatten(picture));

@@ -5,41 +5,74 @@ use sysinfo::System;
 
 use crate::failure::Result;
 
-/// Bytes for each pixel of the result that a run holds at its peak (`docs/PERFORMANCE.md`).
-pub(crate) fn texture(statistics: Statistics) -> f64 {
-    match statistics {
-        Statistics::Resampled => 380.0,
-        _ => NETWORK,
-    }
+/// The memory that a run takes at its peak, beside what every run takes (`docs/PERFORMANCE.md`).
+#[derive(Clone, Copy)]
+pub(crate) struct Need {
+    /// Bytes for each pixel of the result.
+    pixel: f64,
+    /// Bytes for each pixel that are taken only up to a limit.
+    kept: f64,
 }
 
-/// The same of a style transfer.
-pub(crate) fn style(statistics: Statistics) -> f64 {
-    match statistics {
-        Statistics::Resampled => 600.0,
-        _ => NETWORK,
+/// The limit of what is kept.
+const KEPT_LIMIT: f64 = (256 << 20) as f64;
+
+impl Need {
+    /// A texture of as many channels.
+    pub(crate) fn texture(statistics: Statistics, channels: usize) -> Self {
+        match statistics {
+            Statistics::Resampled => Self {
+                pixel: 19.0 * channels as f64,
+                kept: 290.0,
+            },
+            _ => Self::NETWORK,
+        }
+    }
+
+    /// A style transfer.
+    pub(crate) fn style(statistics: Statistics) -> Self {
+        match statistics {
+            Statistics::Resampled => Self {
+                pixel: 260.0,
+                kept: 290.0,
+            },
+            _ => Self::NETWORK,
+        }
+    }
+
+    /// Features of a network.
+    pub(crate) const NETWORK: Self = Self {
+        pixel: 1000.0,
+        kept: 0.0,
+    };
+
+    fn bytes(self, pixels: f64) -> f64 {
+        pixels * self.pixel + (pixels * self.kept).min(KEPT_LIMIT)
+    }
+
+    /// The pixels of a result that needs that many bytes.
+    fn pixels_in(self, bytes: f64) -> f64 {
+        let most = (bytes - KEPT_LIMIT) / self.pixel;
+        most.max(bytes / (self.pixel + self.kept))
     }
 }
-
-/// The same of features of a network.
-pub(crate) const NETWORK: f64 = 1000.0;
 
 const GIB: f64 = (1u64 << 30) as f64;
 
 /// Refuses a result that needs more memory than the machine has to give. A GPU has memory of its own,
 /// which drivers do not tell.
-pub(crate) fn check(size: Size, bytes_per_pixel: f64, vgg: &Vgg, resampled: bool) -> Result<()> {
+pub(crate) fn check(size: Size, need: Need, vgg: &Vgg, resampled: bool) -> Result<()> {
     let on_host = ["flex", "ndarray"].contains(&&*device::name_of(vgg.device()));
     if !(on_host || resampled) {
         return Ok(());
     }
-    let needed = size.pixels() as f64 * bytes_per_pixel;
+    let needed = need.bytes(size.pixels() as f64);
     match available() {
         Some(free) if needed > free => Err(format!(
             "a result of {size} needs about {:.1} GiB of memory, and {:.1} GiB are free; allowed: about {} pixels",
             needed / GIB,
             free / GIB,
-            (free / bytes_per_pixel) as u64,
+            need.pixels_in(free) as u64,
         )
         .into()),
         _ => Ok(()),
@@ -51,7 +84,10 @@ fn available() -> Option<f64> {
     let mut system = System::new();
     system.refresh_memory();
     let free = system.available_memory();
-    let limit = system.cgroup_limits().map(|limits| limits.free_memory);
+    // Not the memory that a control group calls free: that leaves out what files are cached in.
+    let limit = system
+        .cgroup_limits()
+        .map(|limits| limits.total_memory.saturating_sub(limits.rss));
     let free = limit.map_or(free, |limit| limit.min(free));
     (free > 0).then_some(free as f64)
 }

@@ -32,6 +32,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "S", value_parser = values::seconds)]
     pub(crate) seconds: Option<Duration>,
 
+    /// Most memory that the run should take, such as 500M or 2GiB; larger images are worked on in blocks
+    /// [default: no bound]
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes)]
+    pub(crate) memory: Option<u64>,
+
     /// Save the state of the run to FILE, from which `ranvgg resume FILE` goes on [default: none]
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
@@ -64,6 +69,7 @@ impl Run {
             options.evaluations = Some(evaluations);
         }
         options.time_limit = self.seconds;
+        options.memory = self.memory;
         options.checkpoint = self.checkpoint.as_ref().map(|file| {
             Checkpoint::new(file)
                 .with_every(self.checkpoint_every)

@@ -7,7 +7,7 @@ use ranvgg::{Colours, Size, Statistics, StyleOptions, StyleStart, Vgg, transfer_
 
 use crate::config::Config;
 use crate::failure::{Result, Status};
-use crate::memory;
+use crate::memory::{self, Need};
 use crate::network::{self, Network};
 use crate::observers::Watch;
 use crate::output::{Name, Output, stem};
@@ -70,6 +70,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PICTURE")]
     content_mask: Option<PathBuf>,
 
+    /// Picture to start from in place of the content, resized to the first size: a smaller result with
+    /// --scales 1 or 2 becomes a larger one [default: none]
+    #[arg(long, value_name = "PICTURE", conflicts_with = "from_noise")]
+    start: Option<PathBuf>,
+
     /// Start from noise instead of the content
     #[arg(long)]
     from_noise: bool,
@@ -105,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let options = options(arguments, &vgg)?;
     let own = Size::new(content.width() as usize, content.height() as usize);
     let resampled = options.statistics == Statistics::Resampled;
-    let bytes = memory::style(options.statistics);
+    let bytes = Need::style(options.statistics);
     memory::check(options.size.unwrap_or(own), bytes, &vgg, resampled)?;
     let mut watch = Watch::start(arguments.output.quiet, &arguments.run)?;
     let outcome = transfer_style(&vgg, content, style, &options, &mut watch.observers)?;
@@ -143,6 +148,9 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> Result<StyleOptions> {
     options.colours = arguments.colours;
     if let Some(mask) = &arguments.content_mask {
         options.content_mask = Some(pictures::open(mask)?.into());
+    }
+    if let Some(start) = &arguments.start {
+        options.start_picture = Some(pictures::open(start)?.into());
     }
     if arguments.from_noise {
         options.start = StyleStart::Noise;

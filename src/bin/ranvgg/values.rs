@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use ranvgg::{Layer, Size, Vgg};
 use strum::VariantNames;
@@ -50,6 +51,14 @@ pub(crate) fn seconds(text: &str) -> Read<Duration> {
     let seconds: Option<f64> = text.parse().ok().filter(|seconds| *seconds > 0.0);
     let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     limit.ok_or_else(|| format!("`{text}` is not a number of seconds above 0"))
+}
+
+/// Reads an amount of memory, as `500M` or `2 GiB`.
+pub(crate) fn bytes(text: &str) -> Read<u64> {
+    let bytes = text.parse::<ByteSize>().ok().map(|bytes| bytes.as_u64());
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("`{text}` is not an amount of memory, such as 500M or 2GiB"))
 }
 
 /// Reads a finite number above 0.
@@ -163,6 +172,15 @@ mod tests {
         );
         assert!(evaluations("0").is_err() && scales("0").is_err());
         assert!(weight("-1").is_err() && weight("NaN").is_err() && positive("0").is_err());
+        assert_eq!(
+            (bytes("500M"), bytes("2GiB")),
+            (Ok(500_000_000), Ok(2 << 30))
+        );
+        assert!(
+            ["0", "-1", "2 apples", "nan", ""]
+                .iter()
+                .all(|text| bytes(text).is_err())
+        );
         assert!(seconds("inf").is_err() && seconds("1e300").is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! A feature map in host memory.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor};
 
 use super::buffers::Buffers;
@@ -68,6 +70,32 @@ impl Map {
             width,
             channels,
         }
+    }
+
+    /// A copy of these rows and columns.
+    pub(in crate::engine) fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        let mut data = Vec::with_capacity(rows.len() * columns.len() * self.channels);
+        let (first, last) = (columns.start * self.channels, columns.end * self.channels);
+        let line = self.width * self.channels;
+        for row in rows.clone() {
+            data.extend_from_slice(&self.data[row * line..][first..last]);
+        }
+        Self::new(rows.len(), columns.len(), self.channels, data)
+    }
+
+    /// A map of this height and width with this map at row `top` and column `left`, and zeros around it.
+    pub(in crate::engine) fn embedded(
+        &self,
+        [height, width]: [usize; 2],
+        [top, left]: [usize; 2],
+    ) -> Self {
+        let mut data = vec![0.0; height * width * self.channels];
+        let line = self.width * self.channels;
+        for (row, values) in self.data.chunks_exact(line).enumerate() {
+            let start = ((top + row) * width + left) * self.channels;
+            data[start..start + line].copy_from_slice(values);
+        }
+        Self::new(height, width, self.channels, data)
     }
 
     pub(crate) fn height(&self) -> usize {

@@ -24,8 +24,9 @@ use self::kind::{Green, Kind};
 use self::output::Output;
 use self::set::Set;
 use crate::failure::{Result, Status, chain};
+use crate::memory::{self, Need};
 use crate::observers::Watch;
-use crate::{memory, results, terminal};
+use crate::{results, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let found = found::find(&arguments.inputs, arguments.normals)?;
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     }
     let vgg = network(arguments, stack.channels())?;
     let size = arguments.size.unwrap_or(set.size());
-    let bytes = memory::texture(Statistics::Resampled) * stack.channels() as f64 / 3.0;
+    let bytes = Need::texture(Statistics::Resampled, stack.channels());
     memory::check(size, bytes, &vgg, true)?;
     let options = options(arguments, &set);
     let files: BTreeSet<&PathBuf> = found.places.values().map(|place| &place.file).collect();

@@ -14,7 +14,7 @@ use ranvgg::{
 use crate::batch::{self, Item};
 use crate::config::Config;
 use crate::failure::{Result, Status};
-use crate::memory;
+use crate::memory::{self, Need};
 use crate::network::{self, Network};
 use crate::observers::Watch;
 use crate::output::Output;
@@ -102,6 +102,11 @@ pub(crate) struct Arguments {
     /// Mask of --fill, of the same size: white is made anew [default: none]
     #[arg(long, value_name = "PICTURE", requires = "fill")]
     mask: Option<PathBuf>,
+
+    /// Picture to start from in place of noise, resized to the first size: a smaller result with
+    /// --scales 1 or 2 becomes a larger one [default: none]
+    #[arg(long, value_name = "PICTURE", conflicts_with_all = ["maps"])]
+    start: Option<PathBuf>,
 
     /// Results to make, each of the next seed, in files numbered by their seed
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -198,7 +203,12 @@ fn check_sizes(
         return Ok(());
     };
     let resampled = options.statistics == Statistics::Resampled;
-    memory::check(result, memory::texture(options.statistics), vgg, resampled)?;
+    memory::check(
+        result,
+        Need::texture(options.statistics, vgg.channels()),
+        vgg,
+        resampled,
+    )?;
     for (path, given) in sizes {
         let used = options.exemplar_size(given, result);
         if used != given && !arguments.output.quiet {
@@ -250,6 +260,9 @@ fn options(arguments: &Arguments, vgg: &Vgg) -> Result<TextureOptions> {
     options.total_variation_weight = arguments.tv_weight;
     let colour_weight = arguments.sources.colour_weight;
     options.colour_weight = colour_weight.unwrap_or(options.colour_weight);
+    if let Some(start) = &arguments.start {
+        options.start_picture = Some(pictures::open(start)?.into());
+    }
     if let (Some(picture), Some(mask)) = (&arguments.fill, &arguments.mask) {
         let open = |path: &Path| pictures::open(path);
         options.inpainting = Some(Inpainting::new(open(picture)?, open(mask)?));

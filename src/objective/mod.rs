@@ -1,13 +1,17 @@
 //! The objective that a run minimises: a weighted sum of losses at layers and at the image.
 
+mod blocks;
+mod by_blocks;
+
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Tensor;
 
+use self::by_blocks::OctaveByBlocks;
 use crate::backend::is_in_host_memory;
 use crate::engine::{FeatureMap, Padding};
 use crate::error::{Error, Result, not_negative};
-use crate::imaging::{Halving, halving_of};
+use crate::imaging::{Halving, Size, halving_of};
 use crate::loss::{Gradient, Loss, Observation};
 use crate::network::{Layer, LayerNormalizer, LayerTap, Vgg};
 
@@ -38,6 +42,8 @@ pub struct Objective {
     terms: Vec<Term>,
     /// The halvings for all sizes so far.
     halvings: Mutex<Vec<Halving>>,
+    /// The longest side of an image that is evaluated as a whole.
+    block_side: Option<usize>,
 }
 
 struct Term {
@@ -98,7 +104,21 @@ impl Objective {
             vgg: vgg.clone(),
             terms: Vec::new(),
             halvings: Mutex::default(),
+            block_side: None,
         }
+    }
+
+    /// Evaluates the features of images with a longer side than `side` pixels in blocks of no more than
+    /// `side` x `side` pixels, for bounded memory. Value and gradient are the same up to rounding.
+    ///
+    /// A block includes a margin that its features depend on, so large blocks cost less. Each image is
+    /// passed through the network twice forward and once backward. An octave with a loss that needs its
+    /// whole map ([`Loss::by_blocks`]) is evaluated as a whole, and so is an axis of an image that wraps
+    /// and has not a multiple of the strides of the layers. Default: images of any size as a whole.
+    #[must_use]
+    pub fn with_block_side(mut self, side: usize) -> Self {
+        self.block_side = Some(side);
+        self
     }
 
     /// Adds the term `weight` times `loss` of the features at `layer`.
@@ -239,11 +259,7 @@ impl Objective {
         self.check()?;
         let mut factors = vec![1.0; self.terms.len()];
         for (octave, image) in self.pyramid(image)?.into_iter().enumerate() {
-            let losses: Vec<(Layer, &dyn Loss)> = self
-                .feature_terms(octave)
-                .map(|(_, layer, term)| (layer, &*term.loss))
-                .collect();
-            let normalizer = LayerNormalizer::measure(&self.vgg, image.clone(), &losses)?;
+            let normalizer = self.measure_octave(octave, &image)?;
             for ((index, ..), weight) in self.feature_terms(octave).zip(normalizer.weights()) {
                 factors[index] = *weight;
             }
@@ -267,6 +283,36 @@ impl Objective {
             term.weight *= factor;
         }
         Ok(())
+    }
+
+    /// The weights of the terms of features at one octave.
+    fn measure_octave(&self, octave: usize, image: &Tensor<4>) -> Result<LayerNormalizer> {
+        let mut sums = Vec::new();
+        for (index, layer, term) in self.feature_terms(octave) {
+            let Some(blocks) = self.by_blocks(image, &[(index, layer, term, 1.0)])? else {
+                let losses: Vec<(Layer, &dyn Loss)> = self
+                    .feature_terms(octave)
+                    .map(|(_, layer, term)| (layer, &*term.loss))
+                    .collect();
+                return LayerNormalizer::measure(&self.vgg, image.clone(), &losses);
+            };
+            let gradient = blocks.evaluate(image, &mut vec![None; self.terms.len()])?;
+            sums.push(gradient.abs().sum());
+        }
+        LayerNormalizer::from_sums(sums)
+    }
+
+    /// The evaluation of terms block by block, if there is one for this image.
+    fn by_blocks<'a>(
+        &'a self,
+        image: &Tensor<4>,
+        terms: &[(usize, Layer, &'a Term, f64)],
+    ) -> Result<Option<OctaveByBlocks<'a>>> {
+        let Some(side) = self.block_side else {
+            return Ok(None);
+        };
+        let [_, _, height, width] = image.dims();
+        OctaveByBlocks::new(&self.vgg, terms, Size::new(width, height), side)
     }
 
     /// The values of all terms at `image`, `[1, 3, H, W]`, and the gradient of their sum. This
@@ -332,6 +378,13 @@ impl Objective {
         }
         if taps.is_empty() {
             return Ok(None);
+        }
+        let terms = self.feature_terms(octave);
+        let terms: Vec<(usize, Layer, &Term, f64)> = terms
+            .map(|(index, layer, term)| (index, layer, term, term.weight))
+            .collect();
+        if let Some(blocks) = self.by_blocks(image, &terms)? {
+            return blocks.evaluate(image, values).map(Some);
         }
         let recomputed = self.recomputed(&taps, image);
         let taps: Vec<LayerTap> = taps

@@ -1,0 +1,151 @@
+//! Evaluation of the terms of features block by block, in bounded memory.
+//!
+//! Statistics of the whole image are gathered in a first pass over the blocks. In a second pass each block
+//! has the gradient at its own positions, zeros around them, and a backward pass to its crop of the image.
+//! (Galerne, Gonthier, Leclaire and Raad, "Scaling Painting Style Transfer", Computer Graphics Forum 2024,
+//! do so for moments of VGG features.)
+
+use burn::tensor::Tensor;
+
+use super::Term;
+use super::blocks::{Blocks, ImageBlock};
+use crate::engine::FeatureMap;
+use crate::error::Result;
+use crate::imaging::Size;
+use crate::loss::{Block, ByBlocks, Gradient, Observation, Place};
+use crate::network::{Layer, LayerTap, Vgg};
+
+/// A term of features that is evaluated block by block.
+struct Part<'a> {
+    index: usize,
+    layer: Layer,
+    weight: f64,
+    loss: Box<dyn ByBlocks + 'a>,
+}
+
+/// The terms of one octave, and the blocks of its image.
+pub(super) struct OctaveByBlocks<'a> {
+    vgg: &'a Vgg,
+    parts: Vec<Part<'a>>,
+    taps: Vec<LayerTap>,
+    blocks: Blocks,
+}
+
+impl<'a> OctaveByBlocks<'a> {
+    /// `terms` are given by index, layer, term and weight. `None` if a crop of `side` x `side` is as large as
+    /// the image, or if a loss needs the whole map.
+    pub(super) fn new(
+        vgg: &'a Vgg,
+        terms: &[(usize, Layer, &'a Term, f64)],
+        size: Size,
+        side: usize,
+    ) -> Result<Option<Self>> {
+        if size.width.max(size.height) <= side {
+            return Ok(None);
+        }
+        let mut parts = Vec::new();
+        let mut taps: Vec<LayerTap> = Vec::new();
+        for (index, layer, term, weight) in terms {
+            // A fully connected layer has an input of one size.
+            let connected = matches!(layer, Layer::FullyConnected { .. });
+            let Some(loss) = term.loss.by_blocks().filter(|_| !connected) else {
+                return Ok(None);
+            };
+            parts.push(Part {
+                index: *index,
+                layer: *layer,
+                weight: *weight,
+                loss,
+            });
+            if taps.iter().all(|tap| tap.layer != *layer) {
+                taps.push(LayerTap::returned(*layer));
+            }
+        }
+        let layers: Vec<Layer> = taps.iter().map(|tap| tap.layer).collect();
+        let blocks = Blocks::plan(vgg, &layers, size, side)?;
+        Ok((blocks.list.len() > 1).then_some(Self {
+            vgg,
+            parts,
+            taps,
+            blocks,
+        }))
+    }
+
+    /// Writes the values to `values`, and returns the gradient at the image.
+    pub(super) fn evaluate(
+        mut self,
+        image: &Tensor<4>,
+        values: &mut [Option<Tensor<1>>],
+    ) -> Result<Tensor<4>> {
+        let [_, _, height, width] = image.dims();
+        let size = Size::new(width, height);
+        for block in &self.blocks.list {
+            let maps = self.vgg.feature_maps(block.crop(image), &self.taps)?;
+            for (layer, map) in maps {
+                let own = self.own(block, size, layer, map)?;
+                let mut observation = Observation::from(own.map);
+                for part in self.parts.iter_mut().filter(|part| part.layer == layer) {
+                    part.loss.observe(&own.block, &mut observation)?;
+                }
+            }
+        }
+        for part in &mut self.parts {
+            values[part.index] = Some(part.loss.finish(part.weight)?);
+        }
+        let mut gradient = image.zeros_like();
+        for block in &self.blocks.list {
+            let crop = self.crop_gradient(block, size, block.crop(image))?;
+            gradient = block.add(gradient, &crop);
+        }
+        Ok(gradient)
+    }
+
+    /// The gradient at the crop of a block.
+    fn crop_gradient(&self, block: &ImageBlock, size: Size, crop: Tensor<4>) -> Result<Tensor<4>> {
+        let (mut features, trace) = self.vgg.forward_maps(crop, &self.taps)?;
+        self.vgg.backward_from(&trace, |layer| {
+            let Some((_, map)) = features.pop_if(|(at, _)| *at == layer) else {
+                return Ok(None);
+            };
+            let [_, _, height, width] = map.dims();
+            let own = self.own(block, size, layer, map)?;
+            let mut observation = Observation::from(own.map);
+            let mut gradient = Gradient::default();
+            for part in self.parts.iter().filter(|part| part.layer == layer) {
+                gradient = gradient.plus(part.loss.gradient(&own.block, &mut observation)?);
+            }
+            let gradient = gradient.evaluate(observation)?;
+            gradient.embedded([height, width], own.corner).map(Some)
+        })
+    }
+
+    /// The features of a block at its own positions.
+    fn own(&self, block: &ImageBlock, size: Size, layer: Layer, map: FeatureMap) -> Result<Own> {
+        let (architecture, padding) = (self.vgg.architecture(), self.vgg.padding());
+        let stride = architecture.geometry(layer, padding)?.stride;
+        let whole = architecture.map_size(layer, size, padding)?;
+        let positions = block.positions(stride, [whole.height, whole.width]);
+        let [top, left] = positions.corner;
+        let rows = top..top + positions.rows.len();
+        let columns = left..left + positions.columns.len();
+        Ok(Own {
+            map: map.crop(rows, columns),
+            block: Block {
+                size: [whole.height, whole.width],
+                place: Place::Rectangle {
+                    rows: positions.rows,
+                    columns: positions.columns,
+                },
+            },
+            corner: positions.corner,
+        })
+    }
+}
+
+/// The features of a block at its own positions, and where these are.
+struct Own {
+    map: FeatureMap,
+    block: Block,
+    /// The first of them in the features of the crop.
+    corner: [usize; 2],
+}

@@ -1,0 +1,132 @@
+//! How a run keeps within the memory that it may take.
+
+use crate::error::{Error, Result};
+use crate::imaging::Size;
+
+/// Bytes for each pixel of an image or a block that passes through a network: feature maps, what is saved
+/// for the backward pass, gradients (`docs/PERFORMANCE.md`).
+const PASS: f64 = 800.0;
+
+/// Vectors of the image's size beside the optimiser's history: image, gradient, direction, best point, those
+/// of a line search, and the halved images of all octaves.
+const VECTORS: f64 = 14.0;
+
+/// The fewest pairs of L-BFGS's history that are kept to save memory.
+const FEWEST_PAIRS: usize = 3;
+
+/// The smallest block: below it most of the work is in the margins.
+const SMALLEST_BLOCK: usize = 256;
+
+/// What a run takes on memory, and on what it saves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct MemoryPlan {
+    /// The longest side of an image that is evaluated as a whole, and the side of blocks of larger ones.
+    /// `None`: all are evaluated as a whole.
+    pub(super) block_side: Option<usize>,
+    /// Pairs of vectors in the history of L-BFGS.
+    pub(super) history: usize,
+}
+
+impl MemoryPlan {
+    /// The plan for an image of this size that may take `memory` bytes, with `history` pairs if possible.
+    pub(super) fn new(
+        memory: Option<u64>,
+        (size, channels): (Size, usize),
+        history: usize,
+    ) -> Result<Self> {
+        let whole = Self {
+            block_side: None,
+            history,
+        };
+        let Some(memory) = memory else {
+            return Ok(whole);
+        };
+        let pixels = size.pixels() as f64;
+        let vector = pixels * (channels * size_of::<f32>()) as f64;
+        let pairs = |count: usize| 2.0 * count as f64 * vector;
+        let left = memory as f64 - VECTORS * vector;
+        if pixels * PASS + pairs(history) <= left {
+            return Ok(whole);
+        }
+        let affordable = (left / 2.0 / pairs(1)).max(0.0) as usize;
+        let history = affordable.clamp(FEWEST_PAIRS.min(history), history);
+        let block_side = ((left - pairs(history)) / PASS).max(0.0).sqrt() as usize;
+        if block_side < SMALLEST_BLOCK {
+            let smallest = (SMALLEST_BLOCK * SMALLEST_BLOCK) as f64;
+            let least = VECTORS * vector + pairs(FEWEST_PAIRS) + smallest.min(pixels) * PASS;
+            return Err(Error::option(
+                "memory",
+                memory,
+                format!("at least {:.0} bytes for a result of {size}", least * 1.01),
+            ));
+        }
+        Ok(Self {
+            block_side: Some(block_side),
+            history,
+        })
+    }
+}
+
+/// Vectors of the image's size in a run by Adam: image, gradient, two moments, and a part of one for what
+/// is made beside them.
+const VECTORS_OF_ADAM: f64 = 4.75;
+
+/// Bytes that responses of resampled filters may be kept in, of `memory` for an image of this size.
+pub(super) fn for_responses(
+    memory: Option<u64>,
+    (size, channels): (Size, usize),
+    wanted: usize,
+) -> Result<usize> {
+    let Some(memory) = memory else {
+        return Ok(wanted);
+    };
+    let vector = size.pixels() as f64 * (channels * size_of::<f32>()) as f64;
+    let least = VECTORS_OF_ADAM * vector;
+    if least > memory as f64 {
+        let allowed = format!("at least {least:.0} bytes for a result of {size}");
+        return Err(Error::option("memory", memory, allowed));
+    }
+    Ok(wanted.min((memory as f64 - least) as usize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_have_what_vectors_leave() {
+        let kept = |memory| for_responses(memory, (Size::square(1024), 3), 500);
+        assert_eq!(kept(None).unwrap(), 500);
+        // 4.75 vectors of 12 MiB are 57 MiB.
+        assert_eq!(kept(Some((57 << 20) + 300)).unwrap(), 300);
+        assert_eq!(kept(Some(1 << 40)).unwrap(), 500);
+        let error = kept(Some(57 << 20 | 1).map(|bytes| bytes - 2)).unwrap_err();
+        assert!(error.to_string().contains("at least 59768832 bytes"));
+    }
+
+    #[test]
+    fn memory_is_shared_out_by_hand() {
+        let plan = |memory, side| MemoryPlan::new(memory, (Size::square(side), 3), 10);
+        let whole = MemoryPlan {
+            block_side: None,
+            history: 10,
+        };
+        assert_eq!(plan(None, 8192).unwrap(), whole);
+        // 1024 x 1024 takes 2^20 (800 + 14 * 12 + 20 * 12) bytes: 1208 MiB.
+        assert_eq!(plan(Some(1208 << 20), 1024).unwrap(), whole);
+        // One byte less: the history may have half of what vectors leave, (1208 - 168) / 2 MiB, which is
+        // enough for 10 pairs of 24 MiB. A block has 800 MiB, less a byte.
+        let blocks = plan(Some((1208 << 20) - 1), 1024).unwrap();
+        assert_eq!((blocks.block_side, blocks.history), (Some(1023), 10));
+        // 400 MiB: of the 232 MiB beside the vectors 116 are 4 pairs of 24. A block has 136 MiB, or 178257
+        // pixels.
+        let blocks = plan(Some(400 << 20), 1024).unwrap();
+        assert_eq!((blocks.block_side, blocks.history), (Some(422), 4));
+        // Vectors 168 MiB, 3 pairs 72 MiB and a block of 50 MiB: 290 MiB.
+        assert!(plan(Some(289 << 20), 1024).is_err());
+        let error = plan(Some(5), 1024).unwrap_err().to_string();
+        let words = "memory is 5; allowed: at least";
+        assert!(error.starts_with(words), "{error}");
+        assert!(plan(Some(294 << 20), 1024).is_ok());
+    }
+}
