@@ -28,6 +28,7 @@ mod operation;
 mod padding;
 mod pooling;
 mod precision;
+mod quantiles;
 pub(crate) mod reference;
 mod winograd;
 
@@ -51,6 +52,7 @@ pub use self::padding::Padding;
 pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;
 pub use self::precision::Precision;
+pub(crate) use self::quantiles::{sorts, subtract_quantiles};
 use crate::error::Result;
 
 /// Computes single layers on one kind of device.

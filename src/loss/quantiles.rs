@@ -1,23 +1,27 @@
-//! Projections of features on directions, and differences from quantiles, for the sliced
-//! Wasserstein distance. Sorting happens on the host.
+//! Projections of features on directions, and differences from quantiles on the host, for the sliced
+//! Wasserstein distance.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::backend::read;
 use crate::engine::positions_by_channels;
-use crate::error::Result;
 
 /// Projects the features of a map `[1, N, H, W]` on the columns of `directions`, `[N, K]`. The
 /// result is `[K, H W]`.
-pub(crate) fn project(map: Tensor<4>, directions: &Tensor<2>) -> Result<Vec<f32>> {
+pub(super) fn project(map: Tensor<4>, directions: &Tensor<2>) -> Tensor<2> {
     let projections = positions_by_channels(map).matmul(directions.clone());
-    read(projections.transpose())
+    projections.transpose()
+}
+
+/// As [`project`], with the values of a direction side by side in memory, as kernels of GPUs read them.
+pub(super) fn projected_rows(map: Tensor<4>, directions: &Tensor<2>) -> Tensor<2> {
+    let positions = positions_by_channels(map).transpose();
+    directions.clone().transpose().matmul(positions)
 }
 
 /// Subtracts the target quantile of the same rank from each projection, and returns the sum of squared
 /// differences. `values` come from [`project`]; `targets` are sorted, one for each direction.
-pub(crate) fn subtract_quantiles(values: &mut [f32], targets: &[Vec<f32>]) -> f64 {
+pub(super) fn subtract_quantiles(values: &mut [f32], targets: &[Vec<f32>]) -> f64 {
     let positions = values.len() / targets.len();
     let squares: Vec<f64> = values
         .par_chunks_mut(positions)

@@ -1,11 +1,14 @@
 //! The sliced Wasserstein distance of feature distributions.
 
+use std::borrow::Cow;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::quantiles::{project, subtract_quantiles};
+use super::quantiles::{project, projected_rows, subtract_quantiles};
 use super::{Gradient, Loss, Measured, Observation, check_channels, no_maps};
-use crate::engine::channels_second;
+use crate::backend::read;
+use crate::engine::{self, channels_second};
 use crate::error::{Result, at_least_one};
 use crate::random::{self, Purpose};
 
@@ -27,7 +30,9 @@ use crate::random::{self, Purpose};
 /// Vanhoey, Chambon and Belcour, "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR
 /// 2021, eq. 9.) The directions are fixed, so that a line search minimises one function.
 ///
-/// Sorting happens on the host: on a GPU each evaluation reads `K M` values and writes them back.
+/// CPUs sort with all threads, GPUs by kernels of this crate: nothing of the map's size is read from them.
+/// Only maps of more than 2^26 positions, maps under autodiff and devices without these kernels (those of
+/// another machine) are sorted on the host; each evaluation then reads `K M` values and writes them back.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -46,8 +51,38 @@ use crate::random::{self, Purpose};
 pub struct Wasserstein {
     /// `[N, K]`, unit columns.
     directions: Tensor<2>,
-    /// The sorted projections of the target, for each direction.
-    sorted: Vec<Vec<f32>>,
+    target: Target,
+}
+
+/// The sorted projections of the target, for each direction.
+#[derive(Clone, Debug)]
+enum Target {
+    Host(Vec<Vec<f32>>),
+    /// `[K, length]`, on a device that sorts.
+    Device(Tensor<2>),
+}
+
+impl Target {
+    /// The target where a device finds it.
+    fn of(sorted: Vec<Vec<f32>>, device: &Device) -> Self {
+        if !engine::sorts(device) {
+            return Self::Host(sorted);
+        }
+        let shape = [sorted.len(), sorted.first().map_or(0, Vec::len)];
+        let data = TensorData::new(sorted.concat(), shape);
+        Self::Device(Tensor::from_data(data, (device, DType::F32)))
+    }
+
+    fn on_host(&self) -> Result<Cow<'_, [Vec<f32>]>> {
+        Ok(match self {
+            Self::Host(sorted) => Cow::Borrowed(sorted),
+            Self::Device(sorted) => {
+                let [_, length] = sorted.dims();
+                let values: Vec<f32> = read(sorted.clone())?;
+                Cow::Owned(values.chunks(length).map(<[f32]>::to_vec).collect())
+            }
+        })
+    }
 }
 
 impl Wasserstein {
@@ -84,14 +119,16 @@ impl Wasserstein {
                 unit_columns(channels, directions, &map.device(), map.dtype())
             });
             check_channels(&observation, "a mixture", columns.dims()[0])?;
-            let values = project(observation.into_map(), columns)?;
+            let values: Vec<f32> = read(project(observation.into_map(), columns))?;
             for (row, values) in rows.iter_mut().zip(values.chunks(height * width)) {
                 row.push((values.to_vec(), share));
             }
         }
+        let directions = columns.ok_or_else(no_maps)?;
+        let sorted = rows.into_par_iter().map(merged).collect();
         Ok(Self {
-            directions: columns.ok_or_else(no_maps)?,
-            sorted: rows.into_par_iter().map(merged).collect(),
+            target: Target::of(sorted, &directions.device()),
+            directions,
         })
     }
 
@@ -99,6 +136,30 @@ impl Wasserstein {
     #[must_use]
     pub fn directions(&self) -> &Tensor<2> {
         &self.directions
+    }
+
+    /// The differences of a map's projections from the target's quantiles, `[K, M]`, and `factor` times the sum
+    /// of their squares, `[1]`.
+    fn differences(&self, map: Tensor<4>, factor: f64) -> Result<(Tensor<2>, Tensor<1>)> {
+        let dtype = self.directions.dtype();
+        if let Target::Device(sorted) = &self.target {
+            let projections = projected_rows(map.clone(), &self.directions);
+            if let Some(differences) = engine::subtract_quantiles(projections, sorted.clone()) {
+                let squares = differences.clone().square().sum();
+                let value = squares.mul_scalar(factor).cast(dtype);
+                return Ok((differences.cast(dtype), value));
+            }
+        }
+        let projections = project(map, &self.directions);
+        let shape = projections.dims();
+        let mut values: Vec<f32> = read(projections)?;
+        let squares = subtract_quantiles(&mut values, &self.target.on_host()?);
+        let options = (&self.directions.device(), dtype);
+        let value = TensorData::new(vec![(squares * factor) as f32], [1]);
+        Ok((
+            Tensor::from_data(TensorData::new(values, shape), options),
+            Tensor::from_data(value, options),
+        ))
     }
 }
 
@@ -108,19 +169,14 @@ impl Loss for Wasserstein {
         check_channels(observation, "a distribution", channels)?;
         let [_, _, height, width] = observation.dims();
         let positions = height * width;
-        let mut values = project(observation.map(), &self.directions)?;
-        let squares = subtract_quantiles(&mut values, &self.sorted);
         let factor = weight / (count * positions) as f64;
-        let options = (&self.directions.device(), self.directions.dtype());
-        let differences =
-            Tensor::<2>::from_data(TensorData::new(values, [count, positions]), options);
+        let (differences, value) = self.differences(observation.map(), factor / 2.0)?;
         let gradient = differences
             .transpose()
             .matmul(self.directions.clone().transpose().mul_scalar(factor))
             .reshape([1, height, width, channels]);
-        let value = (squares * factor / 2.0) as f32;
         Ok(Measured {
-            value: Tensor::from_data(TensorData::new(vec![value], [1]), options),
+            value,
             gradient: Gradient::map(channels_second(gradient)),
         })
     }

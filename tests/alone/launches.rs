@@ -3,9 +3,10 @@
 use crate::alone;
 use crate::common::{gpu_device, picture, values};
 use ranvgg::device::{Launches, launches};
+use ranvgg::loss::{Loss, Wasserstein};
 use ranvgg::objective::Objective;
 use ranvgg::optim::LbfgsOptions;
-use ranvgg::{Gram, Layer, Lbfgs, RandomVgg, Vgg};
+use ranvgg::{Gram, Layer, Lbfgs, RandomVgg, Statistics, TextureOptions, Vgg, synthesize_texture};
 
 /// The five-layer style objective of an exemplar of this side.
 fn objective(vgg: &Vgg, side: usize) -> Objective {
@@ -104,6 +105,65 @@ fn a_step_of_the_optimiser_with_a_full_history() {
     println!("{most} launches a turn");
     let allowed = if cfg!(feature = "fusion") { 35 } else { 155 };
     assert!((10..=allowed).contains(&most), "{most}");
+}
+
+#[test]
+fn a_distribution_is_sorted_by_twelve_kernels_or_one() {
+    let _alone = alone();
+    let Some((_, device)) = gpu_device() else {
+        return;
+    };
+    // A tile has 2048 positions.
+    for (side, expected) in [(45, [0, 0, 0, 0, 1]), (46, [4, 4, 3, 1, 0])] {
+        let target = Wasserstein::of(picture(20, 20, 1.0, &device), 32).unwrap();
+        let measure = || {
+            let at = picture(side, side, 0.0, &device);
+            let measured = target.measure(&mut at.clone().into(), 1.0).unwrap();
+            values(measured.value);
+            values(measured.gradient.at(at.into()).unwrap());
+        };
+        measure();
+        let ((), sent) = launches(false, measure);
+        let names = [
+            "SortTiles",
+            "AddCounts",
+            "Scatter",
+            "ScatterDifferences",
+            "TileDifferences",
+        ];
+        assert_eq!(names.map(|name| count(&sent, name)), expected, "{sent:#?}");
+        println!("{} launches for {side}x{side}: {sent:#?}", total(&sent));
+        // Two products, the sum of squares, factors, copies that change the layout.
+        let around = total(&sent) - expected.iter().sum::<u64>();
+        assert!(around <= 14, "{around} in {sent:#?}");
+    }
+}
+
+#[test]
+fn an_evaluation_of_the_default_layers_colours_and_octaves() {
+    let _alone = alone();
+    let Some((_, device)) = gpu_device() else {
+        return;
+    };
+    let vgg = RandomVgg::vgg19().init(&device).unwrap();
+    let exemplar = picture(96, 96, 0.0, &device);
+    let run = |evaluations: usize| {
+        let options = TextureOptions::default()
+            .with_statistics(Statistics::Whitened)
+            .with_evaluations(evaluations);
+        let (outcome, sent) = launches(false, || {
+            synthesize_texture(&vgg, exemplar.clone(), &options, &mut ()).unwrap()
+        });
+        (outcome.evaluations() as u64, total(&sent))
+    };
+    // The first one compiles, and lets Burn try kernels out.
+    run(4);
+    let ((few, few_sent), (many, many_sent)) = (run(4), run(8));
+    // At 48x48 and at 96x96, whose second octave is 48x48; with the steps of the optimiser.
+    let mean = (many_sent - few_sent) / (many - few);
+    println!("{mean} launches an evaluation and step");
+    let allowed = 600;
+    assert!((100..=allowed).contains(&mean), "{mean}");
 }
 
 #[test]

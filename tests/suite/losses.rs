@@ -1,7 +1,7 @@
 //! Losses: values by hand, and gradients against differences of values.
 
 use crate::common::{assert_close, flex, gpu_device, picture, values};
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use ranvgg::Gram;
 use ranvgg::loss::{
     Content, Covariance, Custom, Loss, Mean, Region, TotalVariation, Wasserstein,
@@ -249,6 +249,55 @@ fn distributions_are_compared_in_sorted_order() {
         assert!(Wasserstein::of(at.clone(), 0).is_err());
         let four = Tensor::<4>::zeros([1, 4, 2, 2], &device);
         assert!(target.measure(&mut four.into(), 1.0).is_err());
+    }
+}
+
+/// A GPU sorts by kernels of its own: in one tile of 2048 positions, in several, with ties, against targets
+/// that are shorter and longer. The CPU is compared with sums in f64 above.
+#[test]
+fn a_gpu_measures_distributions_as_the_cpu_does() {
+    let Some((name, gpu)) = gpu_device() else {
+        return;
+    };
+    // Nine shades: most positions tie with others.
+    let shades = |map: Tensor<4>| (map * 8.0).round() / 8.0;
+    for (at, of) in [
+        ((1, 1), (1, 1)),
+        ((1, 1), (5, 7)),
+        ((31, 33), (1, 1)),
+        ((32, 64), (64, 32)),
+        ((61, 47), (61, 47)),
+        ((61, 47), (9, 5)),
+        ((50, 83), (97, 71)),
+    ] {
+        for tied in [false, true] {
+            let measured = |device: &Device| {
+                let map = |(height, width), phase| {
+                    let map = picture(height, width, phase, device);
+                    if tied { shades(map) } else { map }
+                };
+                let target = Wasserstein::of(map(of, 1.0), 8).unwrap();
+                let at = map(at, 0.0);
+                let measured = target.measure(&mut at.clone().into(), 2.0).unwrap();
+                let gradient = measured.gradient.at(at.into()).unwrap();
+                (values(measured.value), values(gradient))
+            };
+            let (value, gradient) = measured(&gpu);
+            let (expected_value, expected) = measured(&flex());
+            let what = format!("{at:?} of {of:?}, tied {tied}, {name}");
+            assert_close(&what, &value, &expected_value, 1e-5);
+            // Projections that round otherwise may rank a tie otherwise, so ties bound the gradient by
+            // their sum over all positions alone.
+            if tied {
+                let sums = |gradient: &[f32]| -> Vec<f32> {
+                    let channels = gradient.chunks(gradient.len() / 3);
+                    channels.map(|values| values.iter().sum()).collect()
+                };
+                assert_close(&what, &sums(&gradient), &sums(&expected), 1e-4);
+            } else {
+                assert_close(&what, &gradient, &expected, 1e-5);
+            }
+        }
     }
 }
 

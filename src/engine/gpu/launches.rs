@@ -19,7 +19,7 @@ use super::{first_layer, winograd, winograd_gradient};
 use crate::engine::winograd::ELEMENTS;
 
 /// An uninitialised tensor on the device of `like`.
-fn empty(like: &CubeTensor, shape: impl Into<Shape>, dtype: DType) -> CubeTensor {
+pub(super) fn empty(like: &CubeTensor, shape: impl Into<Shape>, dtype: DType) -> CubeTensor {
     let (client, device) = (like.client.clone(), like.device.clone());
     empty_device_contiguous_dtype(client, device, shape.into(), dtype)
 }
@@ -31,7 +31,7 @@ fn launch(client: &Client, units: usize, kernel: impl FnOnce(CubeCount, CubeDim)
     kernel(cubes, cube);
 }
 
-fn address_type(tensors: &[&CubeTensor]) -> AddressType {
+pub(super) fn address_type(tensors: &[&CubeTensor]) -> AddressType {
     let types = tensors.iter().map(|tensor| tensor.required_address_type());
     types.max().unwrap_or_default()
 }

@@ -10,6 +10,7 @@
 //!                   └──> launches ──> winograd, winograd_gradient ──> winograd_matrices, tiling, relu
 //!                                ├──> first_layer ──> tiling, relu
 //!                                └──> row_blocks
+//! quantiles (sorts the values of distributions)
 //! ```
 
 mod backend;
@@ -17,6 +18,7 @@ mod convolution;
 mod first_layer;
 mod launches;
 mod map;
+pub(super) mod quantiles;
 mod relu;
 mod row_blocks;
 #[cfg(all(test, feature = "wgpu"))]

@@ -34,7 +34,7 @@ static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| {
     }
 });
 
-fn device() -> Option<Device> {
+pub(super) fn device() -> Option<Device> {
     DEVICE.clone()
 }
 
