@@ -319,8 +319,8 @@ impl Objective {
     /// takes one forward and one backward pass for each octave, up to the deepest layer with a
     /// term.
     ///
-    /// Nothing is read from the device, except by losses that document it:
-    /// [`Wasserstein`](crate::loss::Wasserstein) sorts on the host.
+    /// Nothing of the image's size is read from a GPU, unless a loss documents it: see
+    /// [`Wasserstein`](crate::loss::Wasserstein) for the cases that it sorts on the host.
     ///
     /// # Errors
     ///

