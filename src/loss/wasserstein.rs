@@ -138,6 +138,17 @@ impl Wasserstein {
         &self.directions
     }
 
+    /// The part of the loss for some of the directions.
+    fn narrowed(&self, first: usize, count: usize) -> Self {
+        Self {
+            directions: self.directions.clone().narrow(1, first, count),
+            target: match &self.target {
+                Target::Host(sorted) => Target::Host(sorted[first..first + count].to_vec()),
+                Target::Device(sorted) => Target::Device(sorted.clone().narrow(0, first, count)),
+            },
+        }
+    }
+
     /// The differences of a map's projections from the target's quantiles, `[K, M]`, and `factor` times the sum
     /// of their squares, `[1]`.
     fn differences(&self, map: Tensor<4>, factor: f64) -> Result<(Tensor<2>, Tensor<1>)> {
@@ -161,7 +172,20 @@ impl Wasserstein {
             Tensor::from_data(value, options),
         ))
     }
+
+    /// The value, `[1]`, and the gradient at each position, `[M, N]`, both times `factor`.
+    fn evaluate(&self, map: Tensor<4>, factor: f64) -> Result<(Tensor<1>, Tensor<2>)> {
+        let (differences, value) = self.differences(map, factor / 2.0)?;
+        let directions = self.directions.clone().transpose().mul_scalar(factor);
+        Ok((value, differences.transpose().matmul(directions)))
+    }
 }
+
+/// Projections that are computed at once: all directions of a map of 512 x 512 positions or less.
+const AT_ONCE: usize = 8 << 20;
+
+/// The fewest directions that are sorted at once, one for each of a few threads.
+const FEWEST_DIRECTIONS: usize = 2;
 
 impl Loss for Wasserstein {
     fn measure(&self, observation: &mut Observation, weight: f64) -> Result<Measured> {
@@ -170,11 +194,23 @@ impl Loss for Wasserstein {
         let [_, _, height, width] = observation.dims();
         let positions = height * width;
         let factor = weight / (count * positions) as f64;
-        let (differences, value) = self.differences(observation.map(), factor / 2.0)?;
-        let gradient = differences
-            .transpose()
-            .matmul(self.directions.clone().transpose().mul_scalar(factor))
-            .reshape([1, height, width, channels]);
+        // The projections on all directions take more memory than the map.
+        let chunk = (AT_ONCE / positions.max(1)).max(FEWEST_DIRECTIONS);
+        let (value, gradient) = if count <= chunk {
+            self.evaluate(observation.map(), factor)?
+        } else {
+            let mut sum: Option<(Tensor<1>, Tensor<2>)> = None;
+            for first in (0..count).step_by(chunk) {
+                let part = self.narrowed(first, chunk.min(count - first));
+                let (value, gradient) = part.evaluate(observation.map(), factor)?;
+                sum = Some(match sum {
+                    Some((values, gradients)) => (values + value, gradients + gradient),
+                    None => (value, gradient),
+                });
+            }
+            sum.ok_or_else(no_maps)?
+        };
+        let gradient = gradient.reshape([1, height, width, channels]);
         Ok(Measured {
             value,
             gradient: Gradient::map(channels_second(gradient)),
