@@ -160,8 +160,8 @@ fn an_evaluation_of_the_default_layers_colours_and_octaves() {
         (outcome.evaluations() as u64, total(&sent))
     };
     // The first one compiles, and lets Burn try kernels out.
-    run(3);
-    let ((few, few_sent), (many, many_sent)) = (run(3), run(9));
+    run(12);
+    let ((few, few_sent), (many, many_sent)) = (run(12), run(16));
     // At 48x48 and at 96x96, which has an octave of 48x48, with the steps of the optimiser.
     let mean = (many_sent - few_sent) / (many - few);
     println!("{mean} launches an evaluation and step");
