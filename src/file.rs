@@ -1,6 +1,7 @@
-//! Files that are written whole or not at all.
+//! Files: only regular ones, read within limits and written whole or not at all.
 
-use std::io::Write;
+use std::fs::{File, FileType, Metadata};
+use std::io::{Error as IoError, ErrorKind, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -36,9 +37,83 @@ fn unknown(name: &str) -> Error {
     unknown_name::<IfExists>("what happens to a file that exists", name)
 }
 
-/// The content of a file.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::file(FileUse::Read, path, source))
+/// The content of the regular file at `path`, of at most `limit` bytes; `wanted` is what a longer file
+/// cannot be used for.
+pub(crate) fn read(path: &Path, limit: u64, wanted: FileUse) -> Result<Vec<u8>> {
+    let reading = |source: IoError| Error::file(FileUse::Read, path, source);
+    let length = regular(path)?.len();
+    let too_long = |bytes: u64| {
+        let said = format!("it has {bytes} bytes or more; allowed: up to {limit}");
+        Error::file(wanted.clone(), path, said)
+    };
+    if length > limit {
+        return Err(too_long(length));
+    }
+    let mut bytes = Vec::new();
+    // A sparse file can be longer than memory.
+    if bytes.try_reserve_exact(length as usize).is_err() {
+        let said = format!("there is no memory for its {length} bytes");
+        return Err(reading(IoError::new(ErrorKind::OutOfMemory, said)));
+    }
+    let file = File::open(path).map_err(reading)?;
+    // The file may have grown since.
+    let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    if read.map_err(reading)? as u64 > limit {
+        return Err(too_long(limit.saturating_add(1)));
+    }
+    Ok(bytes)
+}
+
+/// The first bytes of the regular file at `path`, at most `count`, and its length.
+pub(crate) fn start(path: &Path, count: u64) -> Result<(Vec<u8>, u64)> {
+    let reading = |source: IoError| Error::file(FileUse::Read, path, source);
+    let length = regular(path)?.len();
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(reading)?;
+    file.take(count).read_to_end(&mut bytes).map_err(reading)?;
+    Ok((bytes, length))
+}
+
+/// Refuses what is no regular file. Asked before anything is opened: opening a pipe waits for its writer.
+fn regular(path: &Path) -> Result<Metadata> {
+    let reading = |source: IoError| Error::file(FileUse::Read, path, source);
+    let asked = std::fs::metadata(path).map_err(reading)?;
+    match irregular(asked.file_type()) {
+        Some(kind) => Err(reading(of_kind(kind))),
+        None => Ok(asked),
+    }
+}
+
+fn of_kind(kind: &str) -> IoError {
+    let said = format!("it is {kind}; allowed: regular files");
+    IoError::new(ErrorKind::InvalidInput, said)
+}
+
+/// What something is that is no regular file.
+fn irregular(kind: FileType) -> Option<&'static str> {
+    if kind.is_file() {
+        return None;
+    }
+    if kind.is_dir() {
+        return Some("a folder");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return Some("a pipe (FIFO)");
+        }
+        if kind.is_socket() {
+            return Some("a socket");
+        }
+        if kind.is_char_device() {
+            return Some("a character device");
+        }
+        if kind.is_block_device() {
+            return Some("a block device");
+        }
+    }
+    Some("no regular file")
 }
 
 /// Refuses a path that could not be written.
@@ -47,11 +122,15 @@ pub(crate) fn check(path: &Path, if_exists: IfExists) -> Result<()> {
     if !folder.is_dir() {
         return Err(Error::output(path, OutputReason::NoFolder(folder.into())));
     }
-    if path.is_dir() {
-        let source = std::io::Error::from(std::io::ErrorKind::IsADirectory);
-        return Err(Error::file(FileUse::Write, path, source));
+    // A pipe or a device would be lost under a new file.
+    if let Some(kind) = std::fs::metadata(path)
+        .ok()
+        .and_then(|it| irregular(it.file_type()))
+    {
+        return Err(Error::file(FileUse::Write, path, of_kind(kind)));
     }
-    if path.exists() && if_exists == IfExists::Refuse {
+    // A link that leads nowhere has the name too.
+    if path.symlink_metadata().is_ok() && if_exists == IfExists::Refuse {
         return Err(Error::output(path, OutputReason::Exists));
     }
     temporary(path).map(|_| ())

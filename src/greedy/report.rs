@@ -10,6 +10,9 @@ use crate::file::{self, IfExists};
 use crate::imaging::Raster;
 use crate::network::{Layer, RandomVgg};
 
+/// Most bytes of a report; 10000 draws of each layer of VGG-19 take a hundredth of it.
+const LONGEST: u64 = 1 << 30;
+
 /// What determines the candidates and their scores.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Settings {
@@ -53,7 +56,7 @@ impl GreedyStackBuilder {
         if !path.exists() {
             return Ok(empty);
         }
-        let report: Report = serde_json::from_slice(&file::read(path)?)
+        let report: Report = serde_json::from_slice(&file::read(path, LONGEST, FileUse::Report)?)
             .map_err(|source| Error::file(FileUse::Report, path, source))?;
         if report.settings != empty.settings {
             return Err(Error::option(

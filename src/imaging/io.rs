@@ -10,7 +10,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use serde::{Deserialize, Serialize};
 
 use super::provenance::Provenance;
-use super::{Size, jpeg, metadata, profile, source};
+use super::{Size, jpeg, metadata, profile};
 use crate::error::{Error, FileUse, OutputReason, Result};
 use crate::file::{self, IfExists};
 
@@ -36,6 +36,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// Most bytes of what a PNG file holds beside its picture.
+const BESIDE: u64 = 64 << 20;
 
 /// Endings of files that can be written.
 const WRITABLE: &str = ".png, .jpg, .jpeg, .tif, .tiff";
@@ -105,23 +108,33 @@ fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
 fn decoder(path: &Path, limits: Limits) -> Result<impl ImageDecoder> {
     let decoding = |source: ImageError| Error::file(FileUse::DecodeImage, path, source);
     // Read first: an image that is written over its own input must not lose it half-way.
-    let bytes = source::read(path, limits.bytes)?;
-    let cut = jpeg::is_jpeg(&bytes) && !jpeg::is_whole(&bytes);
+    let bytes = file::read(path, limits.bytes, FileUse::DecodeImage)?;
+    let length = bytes.len();
+    let is_jpeg = jpeg::is_jpeg(&bytes);
+    let cut = is_jpeg && !jpeg::is_whole(&bytes);
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|source| Error::file(FileUse::Read, path, source))?;
     let mut allowed = image::Limits::default();
     allowed.max_image_width = Some(limits.side);
     allowed.max_image_height = Some(limits.side);
-    allowed.max_alloc = Some(limits.bytes);
+    allowed.max_alloc = Some(match reader.format() {
+        // Of PNG these are rows and what is beside the picture, among it a profile, compressed.
+        Some(ImageFormat::Png) => limits.bytes.min(BESIDE),
+        _ => limits.bytes,
+    });
     reader.limits(allowed);
     let decoder = reader.into_decoder().map_err(decoding)?;
     if cut {
         let said = "it is cut off: a JPEG without its end marker";
         return Err(Error::file(FileUse::DecodeImage, path, said));
     }
-    // A small file can unfold to far more than it holds.
     let (width, height) = decoder.dimensions();
+    if is_jpeg && length < jpeg::shortest(width, height) {
+        let said = format!("its {length} bytes are too few for {width}x{height} pixels");
+        return Err(Error::file(FileUse::DecodeImage, path, said));
+    }
+    // A small file can unfold to far more than it holds.
     let channels = u64::from(decoder.color_type().channel_count()).max(3);
     let bytes = (u64::from(width) * u64::from(height)).saturating_mul(4 * channels);
     if bytes > limits.bytes {

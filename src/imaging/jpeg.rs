@@ -30,6 +30,12 @@ pub(super) fn is_whole(bytes: &[u8]) -> bool {
     false
 }
 
+/// The fewest bytes that a JPEG file of this size can have: each block of 8x8 pixels takes a bit at least.
+pub(super) fn shortest(width: u32, height: u32) -> usize {
+    let blocks = u64::from(width.div_ceil(8)) * u64::from(height.div_ceil(8));
+    usize::try_from(blocks / 8).unwrap_or(usize::MAX)
+}
+
 /// The next marker from `at` on, and where it ends. A zero after 0xff says that the 0xff is data, and
 /// further 0xff fill.
 fn next_marker(bytes: &[u8], at: usize) -> Option<(u8, usize)> {

@@ -14,8 +14,8 @@ use tiff::tags::Tag;
 
 use super::io::Limits;
 use super::provenance::Provenance;
-use super::source;
 use crate::error::{Error, FileUse, Result};
+use crate::file;
 
 /// Most bytes of it in a comment of JPEG, whose segments hold 65533.
 const PIECE: usize = 60_000;
@@ -32,7 +32,7 @@ const MARK: &str = "ranvgg ";
 /// says is damaged or longer than 1 MiB.
 pub fn provenance(path: impl AsRef<Path>) -> Result<Option<Provenance>> {
     let path = path.as_ref();
-    let bytes = source::read(path, Limits::default().bytes)?;
+    let bytes = file::read(path, Limits::default().bytes, FileUse::Provenance)?;
     let found = match image::guess_format(&bytes) {
         Ok(ImageFormat::Png) => of_png(bytes),
         Ok(ImageFormat::Jpeg) => of_jpeg(bytes),

@@ -17,7 +17,6 @@ mod provenance;
 mod raster;
 mod resampling;
 pub(crate) mod scales;
-mod source;
 
 pub(crate) use self::colour::{luma, luma_weights, matched, with_luma};
 pub use self::convert::{flatten, from_image, to_image8, to_image16};

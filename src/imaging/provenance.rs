@@ -9,8 +9,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::io::Limits;
-use super::source;
 use crate::error::{Error, FileUse, Result};
+use crate::file;
 
 /// Most bytes of a document that is written or read.
 const LARGEST: usize = 1 << 20;
@@ -72,7 +72,7 @@ impl InputFile {
     /// [`Error::File`] if it is no regular file or cannot be read.
     pub fn of(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let content = source::read(path, Limits::default().bytes)?;
+        let content = file::read(path, Limits::default().bytes, FileUse::Read)?;
         let digest = Sha256::digest(&content);
         Ok(Self {
             path: path.display().to_string(),

@@ -1,8 +1,6 @@
 //! Files of named tensors: safetensors, and the format of `torch.save`.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use burn::tensor::{DType, TensorData};
@@ -10,6 +8,7 @@ use pytorch_reader::{DType as PyTorchType, PytorchReader};
 use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::error::{Error, FileUse, Result, TensorReason};
+use crate::file;
 
 /// The tensors of a file, which are read on demand.
 pub(super) enum Checkpoint<'a> {
@@ -21,11 +20,7 @@ impl<'a> Checkpoint<'a> {
     /// Whether the file at `path` looks like safetensors: eight bytes with the length of the
     /// header, then the header, a JSON object.
     pub(super) fn is_safetensors(path: &Path) -> Result<bool> {
-        let reading = |source| Error::file(FileUse::Read, path, source);
-        let mut start = Vec::new();
-        let file = File::open(path).map_err(reading)?;
-        file.take(9).read_to_end(&mut start).map_err(reading)?;
-        Ok(start.get(8) == Some(&b'{'))
+        Ok(file::start(path, 9)?.0.get(8) == Some(&b'{'))
     }
 
     pub(super) fn safetensors(bytes: &'a [u8]) -> Result<Self> {

@@ -115,13 +115,13 @@ impl RandomVgg {
         self.weights.bias_sigma
     }
 
-    /// The network on a device. The weights of a layer are drawn at their first use.
+    /// Refuses a description of no network, as [`init`](Self::init) does: recipes hold any numbers.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidOption`] for a sigma that is not a positive number, [`Error::UnknownLayer`]
     /// for a seeded layer that the architecture does not have.
-    pub fn init(&self, device: &Device) -> Result<Vgg> {
+    pub fn check(&self) -> Result<()> {
         positive("sigma", self.weights.sigma)?;
         not_negative("bias sigma", self.weights.bias_sigma)?;
         self.preprocessing.check()?;
@@ -135,6 +135,16 @@ impl RandomVgg {
                 ));
             }
         }
+        Ok(())
+    }
+
+    /// The network on a device. The weights of a layer are drawn at their first use.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`](Self::check).
+    pub fn init(&self, device: &Device) -> Result<Vgg> {
+        self.check()?;
         let plan = self.plan();
         let bias_sigma = self.weights.bias_sigma as f32;
         let mut next_stream = 0;

@@ -11,6 +11,9 @@ use crate::engine::{Padding, Pooling};
 use crate::error::{Error, FileUse, Result};
 use crate::file::{self, IfExists};
 
+/// Most bytes of a recipe; they have a few hundred.
+const LONGEST: u64 = 1 << 20;
+
 /// The fields of a recipe, in this order. Unknown fields are an error.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,7 +86,7 @@ impl RandomVgg {
     /// # Errors
     ///
     /// [`Error::File`] if it is not JSON, lacks a field, has an unknown field or names a layer that
-    /// does not exist. [`init`](Self::init) checks the numbers.
+    /// does not exist. [`check`](Self::check) and [`init`](Self::init) check the numbers.
     pub fn from_recipe(recipe: &str) -> Result<Self> {
         serde_json::from_str(recipe).map_err(|source| Error::content(FileUse::Recipe, source))
     }
@@ -105,7 +108,7 @@ impl RandomVgg {
     /// [`Error::File`] if it cannot be read, and those of [`from_recipe`](Self::from_recipe).
     pub fn load_recipe(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = file::read(path)?;
+        let bytes = file::read(path, LONGEST, FileUse::Recipe)?;
         serde_json::from_slice(&bytes).map_err(|source| Error::file(FileUse::Recipe, path, source))
     }
 }

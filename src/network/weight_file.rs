@@ -11,7 +11,7 @@ use super::{Architecture, Layer, NetworkConfig, Preprocessing, Vgg};
 use crate::engine::{
     ConvolutionShape, LazyParameters, Operation, Padding, Parameters, Pooling, Weighted,
 };
-use crate::error::{Error, Result, all_finite};
+use crate::error::{Error, FileUse, Result, all_finite};
 use crate::file;
 
 /// The description of a network with weights from a safetensors or PyTorch file.
@@ -78,7 +78,7 @@ impl WeightFile {
     pub fn load(&self, path: impl AsRef<Path>, device: &Device) -> Result<Vgg> {
         let path = path.as_ref();
         if Checkpoint::is_safetensors(path)? {
-            let bytes = file::read(path)?;
+            let bytes = file::read(path, u64::MAX, FileUse::Weights)?;
             return self.read(&bytes, device).map_err(|error| error.at(path));
         }
         self.network(&Checkpoint::pytorch(path)?, device)

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 
 use super::identity::Identity;
 use super::saved::SavedRun;
-use crate::error::{Error, OutputReason, Result};
+use crate::error::{Error, FileUse, Result};
 use crate::file::{self, IfExists};
 use crate::imaging::Picture;
 
@@ -97,7 +97,8 @@ impl Checkpoint {
     fn check(&self) -> Result<()> {
         file::check(&self.path, IfExists::Replace)?;
         if self.path.exists() && !SavedRun::is_at(&self.path)? {
-            return Err(Error::output(&self.path, OutputReason::Exists));
+            let said = "it is another file, and stays as it is";
+            return Err(Error::file(FileUse::Checkpoint, &self.path, said));
         }
         Ok(())
     }

@@ -56,7 +56,8 @@ impl MemoryPlan {
         let block_side = ((left - pairs(history)) / PASS).max(0.0).sqrt() as usize;
         if block_side < SMALLEST_BLOCK {
             let smallest = (SMALLEST_BLOCK * SMALLEST_BLOCK) as f64;
-            let least = VECTORS_BY_BLOCKS * vector + pairs(FEWEST_PAIRS) + smallest.min(pixels) * PASS;
+            let least =
+                VECTORS_BY_BLOCKS * vector + pairs(FEWEST_PAIRS) + smallest.min(pixels) * PASS;
             return Err(Error::option(
                 "memory",
                 memory,

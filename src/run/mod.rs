@@ -113,7 +113,8 @@ pub(crate) fn run(
     let mut resumed = None;
     if let Some(saved) = saved {
         let size = sizes.get(saved.progress.scale).copied();
-        saved.check(size, descent.picture.channels())?;
+        let checked = saved.check(size, descent.picture.channels());
+        checked.map_err(|error| SavedRun::named(error, options))?;
         let progress = saved.progress;
         descent.clock = Clock::new(begun, progress.elapsed);
         (descent.picture, descent.made) = (saved.picture, true);
@@ -137,7 +138,7 @@ pub(crate) fn run(
                 stop = StopReason::Failed;
                 failure = Some(Arc::new(error));
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(SavedRun::named(error, options)),
         }
         if matches!(stop, StopReason::Stopped | StopReason::Failed) {
             break;

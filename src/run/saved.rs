@@ -63,6 +63,12 @@ struct Header {
 const HEADER: &str = "ranvgg-run";
 const SUM: &str = "crc32";
 
+/// More time than any run takes: a century. What a clock cannot add is a panic.
+const LONGEST_RUN: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
+/// Most bytes of the header of a safetensors file.
+const LONGEST: u64 = 100_000_000;
+
 /// A tensor of the file.
 type Entry = (Dtype, Vec<usize>, Vec<u8>);
 
@@ -74,7 +80,11 @@ impl SavedRun {
     }
 
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let bytes = file::read(path)?;
+        // What is none is not read whole.
+        if !Self::is_at(path)? {
+            return Err(refused("it is not the state of a run").at(path));
+        }
+        let bytes = file::read(path, u64::MAX, FileUse::Checkpoint)?;
         Self::from_bytes(&bytes).map_err(|error| error.at(path))
     }
 
@@ -100,14 +110,31 @@ impl SavedRun {
         }
     }
 
+    /// The error with the file that a run goes on from, if it is about that.
+    pub(super) fn named(error: Error, options: &RunOptions) -> Error {
+        match &options.resume {
+            Some(path) => error.at(path),
+            None => error,
+        }
+    }
+
     /// Whether the file at `path` says that it is a checkpoint.
     pub(super) fn is_at(path: &Path) -> Result<bool> {
-        let bytes = file::read(path)?;
-        let said = |(_, metadata): (usize, safetensors::tensor::Metadata)| {
-            let entries = metadata.metadata().as_ref();
-            entries.is_some_and(|entries| entries.contains_key(HEADER))
-        };
-        Ok(SafeTensors::read_metadata(&bytes).is_ok_and(said))
+        let (start, length) = file::start(path, 8)?;
+        let header = start
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        if header > LONGEST.min(length.saturating_sub(8)) {
+            return Ok(false);
+        }
+        let (start, _) = file::start(path, 8 + header)?;
+        let header: Option<Value> = start
+            .get(8..)
+            .and_then(|it| serde_json::from_slice(it).ok());
+        let said = header
+            .as_ref()
+            .and_then(|it| it.get("__metadata__")?.get(HEADER));
+        Ok(said.is_some())
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
@@ -162,10 +189,23 @@ impl SavedRun {
             return Err(refused("it is damaged: its check sum is another"));
         }
         let header: Header = serde_json::from_str(header).map_err(refused)?;
+        let elapsed = header.progress.elapsed;
+        if elapsed > LONGEST_RUN {
+            let seconds = elapsed.as_secs();
+            return Err(refused(format!(
+                "it has run for {seconds} s; allowed: a century"
+            )));
+        }
         let missing = |name: &str| refused(format!("it has no `{name}`"));
         let values = |name: &str| -> Result<Vec<f32>> {
             let view = views.get(name).ok_or_else(|| missing(name))?;
-            numbers(view, Dtype::F32, f32::from_le_bytes)
+            let values = numbers(view, Dtype::F32, f32::from_le_bytes)?;
+            match values.iter().find(|value| !value.is_finite()) {
+                Some(value) => Err(refused(format!(
+                    "`{name}` holds {value}; allowed: finite numbers"
+                ))),
+                None => Ok(values),
+            }
         };
         let picture = |name: &str| -> Result<Raster> {
             let values = values(name)?;

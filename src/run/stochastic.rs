@@ -103,7 +103,8 @@ pub(crate) fn run_stochastic(
         plan: &plan,
     };
     if let Some(saved) = &mut resumed {
-        run.go_on(saved)?;
+        run.go_on(saved)
+            .map_err(|error| SavedRun::named(error, options))?;
     }
     let first = resumed.as_ref().map_or(0, |saved| saved.progress.scale);
     let mut stop = StopReason::Evaluations;
@@ -121,7 +122,7 @@ pub(crate) fn run_stochastic(
                 stop = StopReason::Failed;
                 failure = Some(Arc::new(error));
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(SavedRun::named(error, options)),
         }
         if matches!(stop, StopReason::Stopped | StopReason::Failed) {
             break;

@@ -176,6 +176,14 @@ impl StyleOptions {
         not_negative("total variation weight", self.total_variation_weight)?;
         positive("style scale", self.style_scale)
     }
+
+    /// The size to which a style picture of size `given` is resized for a result of size `result`: see
+    /// [`style_scale`](Self::style_scale).
+    #[must_use]
+    pub fn style_size(&self, given: Size, result: Size) -> Size {
+        let factor = self.style_scale * result.shorter() as f64 / given.shorter().max(1) as f64;
+        given.scaled(factor)
+    }
 }
 
 /// Paints `content` in the style of `style`: a picture, a [mixture](Exemplars::mixture) of several,
@@ -244,9 +252,11 @@ pub fn transfer_style(
         inputs
     });
     for own in style.sizes() {
-        style_size(own, size, options.style_scale).check("the style at its scale")?;
+        options
+            .style_size(own, size)
+            .check("the style at its scale")?;
     }
-    let style = style.resized_by(|own| style_size(own, size, options.style_scale));
+    let style = style.resized_by(|own| options.style_size(own, size));
     let coloured = content.resized(size);
     let (picture, style) = match options.colours {
         Colours::Style => (coloured.clone(), style),
@@ -285,11 +295,4 @@ struct ContentPicture {
     picture: Raster,
     mask: Option<Raster>,
     formats: Vec<Format>,
-}
-
-/// The size of a style picture whose shorter side is `scale` times that of the result.
-fn style_size(style: Size, result: Size, scale: f64) -> Size {
-    let factor = scale * result.shorter() as f64 / style.shorter() as f64;
-    let side = |side: usize| ((side as f64 * factor).round() as usize).max(1);
-    Size::new(side(style.width), side(style.height))
 }

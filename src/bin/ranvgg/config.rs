@@ -6,6 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
@@ -13,6 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 use toml::{Table, Value};
 
 use crate::failure::Result;
+use crate::recall::plain;
 use crate::terminal;
 
 /// Flags from a file.
@@ -29,6 +31,9 @@ pub(crate) struct Config {
     print_config: bool,
 }
 
+/// Most bytes of a configuration.
+const LONGEST: u64 = 1 << 20;
+
 /// Flags that a file cannot set.
 const OUTSIDE: [&str; 4] = ["config", "print-config", "help", "version"];
 
@@ -44,10 +49,13 @@ pub(crate) fn with_file(program: &Command, line: Vec<OsString>) -> Result<Vec<Os
     };
     let path = Path::new(&path);
     let shown = path.display();
-    let text =
-        fs::read_to_string(path).map_err(|error| format!("cannot read `{shown}`: {error}"))?;
-    let table: Table = toml::from_str(&text)
-        .map_err(|error| format!("cannot use `{shown}` as a configuration: {error}"))?;
+    let text = text_of(path).map_err(|error| format!("cannot read `{shown}`: {error}"))?;
+    let table: Table = toml::from_str(&text).map_err(|error| {
+        format!(
+            "cannot use `{shown}` as a configuration: {}",
+            said(&error, &text)
+        )
+    })?;
     let mut given = Vec::new();
     let mut files = Vec::new();
     for (key, value) in &table {
@@ -70,7 +78,7 @@ pub(crate) fn with_file(program: &Command, line: Vec<OsString>) -> Result<Vec<Os
             format!("`{key}` in `{shown}` is {value}; allowed: {expected}")
         })?;
         match arg.is_positional() {
-            true => files.extend(values.into_iter().map(OsString::from)),
+            true => files.extend(values.iter().map(|file| plain(file).into())),
             false => given.extend(flags(key, arg, values)),
         }
     }
@@ -79,6 +87,26 @@ pub(crate) fn with_file(program: &Command, line: Vec<OsString>) -> Result<Vec<Os
     whole.extend(files);
     whole.extend_from_slice(&line[depth + 1..]);
     Ok(whole)
+}
+
+/// The text of a regular file: a pipe would be waited for, and a device has no end.
+fn text_of(path: &Path) -> std::io::Result<String> {
+    let asked = fs::metadata(path)?;
+    if !asked.is_file() || asked.len() > LONGEST {
+        let said = format!("allowed: regular files of up to {LONGEST} bytes");
+        return Err(std::io::Error::new(ErrorKind::InvalidInput, said));
+    }
+    fs::read_to_string(path)
+}
+
+/// What is wrong with a text, on one line.
+fn said(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
 }
 
 /// Prints the flags in effect, if that is asked for.

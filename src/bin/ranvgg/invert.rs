@@ -99,7 +99,8 @@ fn make(
     watch: &mut Watch,
 ) -> Result<bool> {
     let size = Size::new(picture.width() as usize, picture.height() as usize);
-    memory::check(size, Need::NETWORK, vgg, false)?;
+    let need = Need::NETWORK.within(options.run.memory);
+    memory::check(("a result", size), need, vgg.device(), false)?;
     for (seed, target) in &item.results {
         let outcome = invert(vgg, picture, arguments.layer, options, &mut watch.observers)?;
         let (image, given) = (outcome.image().to_rgb32f(), imaging::flatten(picture));

@@ -1,6 +1,7 @@
 //! Whether a run fits into memory, before it begins.
 
-use ranvgg::{Size, Statistics, Vgg, device};
+use burn::tensor::Device;
+use ranvgg::{Size, Statistics, device};
 use sysinfo::System;
 
 use crate::failure::Result;
@@ -12,6 +13,8 @@ pub(crate) struct Need {
     pixel: f64,
     /// Bytes for each pixel that are taken only up to a limit.
     kept: f64,
+    /// What the run may take at most.
+    bound: Option<f64>,
 }
 
 /// The limit of what is kept.
@@ -24,6 +27,7 @@ impl Need {
             Statistics::Resampled => Self {
                 pixel: 19.0 * channels as f64,
                 kept: 290.0,
+                ..Self::NETWORK
             },
             _ => Self::NETWORK,
         }
@@ -35,8 +39,24 @@ impl Need {
             Statistics::Resampled => Self {
                 pixel: 260.0,
                 kept: 290.0,
+                ..Self::NETWORK
             },
             _ => Self::NETWORK,
+        }
+    }
+
+    /// An exemplar or a style at its scale.
+    pub(crate) fn exemplar(statistics: Statistics, channels: usize) -> Self {
+        match statistics {
+            Statistics::Resampled => Self {
+                pixel: 17.0 * channels as f64,
+                kept: 290.0,
+                ..Self::NETWORK
+            },
+            _ => Self {
+                pixel: 400.0,
+                ..Self::NETWORK
+            },
         }
     }
 
@@ -44,10 +64,18 @@ impl Need {
     pub(crate) const NETWORK: Self = Self {
         pixel: 1000.0,
         kept: 0.0,
+        bound: None,
     };
 
     fn bytes(self, pixels: f64) -> f64 {
-        pixels * self.pixel + (pixels * self.kept).min(KEPT_LIMIT)
+        let bytes = pixels * self.pixel + (pixels * self.kept).min(KEPT_LIMIT);
+        self.bound.map_or(bytes, |bound| bytes.min(bound))
+    }
+
+    /// The need of a run that is told what it may take.
+    pub(crate) fn within(mut self, memory: Option<u64>) -> Self {
+        self.bound = memory.map(|memory| memory as f64);
+        self
     }
 
     /// The pixels of a result that needs that many bytes.
@@ -59,17 +87,22 @@ impl Need {
 
 const GIB: f64 = (1u64 << 30) as f64;
 
-/// Refuses a result that needs more memory than the machine has to give. A GPU has memory of its own,
+/// Refuses a picture that needs more memory than the machine has to give. A GPU has memory of its own,
 /// which drivers do not tell.
-pub(crate) fn check(size: Size, need: Need, vgg: &Vgg, resampled: bool) -> Result<()> {
-    let on_host = ["flex", "ndarray"].contains(&&*device::name_of(vgg.device()));
+pub(crate) fn check(
+    (what, size): (&str, Size),
+    need: Need,
+    device: &Device,
+    resampled: bool,
+) -> Result<()> {
+    let on_host = ["flex", "ndarray"].contains(&&*device::name_of(device));
     if !(on_host || resampled) {
         return Ok(());
     }
     let needed = need.bytes(size.pixels() as f64);
     match available() {
         Some(free) if needed > free => Err(format!(
-            "a result of {size} needs about {:.1} GiB of memory, and {:.1} GiB are free; allowed: about {} pixels",
+            "{what} of {size} needs about {:.1} GiB of memory, and {:.1} GiB are free; allowed: about {} pixels",
             needed / GIB,
             free / GIB,
             need.pixels_in(free) as u64,

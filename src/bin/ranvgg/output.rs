@@ -206,7 +206,11 @@ pub(crate) fn check_file(path: &Path, force: bool) -> Result<()> {
     if path.is_dir() {
         return Err(format!("cannot write `{shown}`: it is a folder").into());
     }
-    if path.exists() && !force {
+    if path.exists() && !path.is_file() {
+        // A pipe or a device would be lost under a new file.
+        return Err(format!("cannot write `{shown}`: allowed: regular files").into());
+    }
+    if path.symlink_metadata().is_ok() && !force {
         return Err(format!("`{shown}` exists already; --force overwrites it").into());
     }
     check_name(path)?;
@@ -218,6 +222,7 @@ pub(crate) fn check_file(path: &Path, force: bool) -> Result<()> {
 
 /// Refuses a folder that could not be made.
 fn check_parent(folder: &Path) -> Result<()> {
+    check_is_none(folder)?;
     let above = folder.parent().filter(|above| *above != Path::new(""));
     match tempfile::tempfile_in(above.unwrap_or(Path::new("."))) {
         Ok(_) => Ok(()),
@@ -225,6 +230,16 @@ fn check_parent(folder: &Path) -> Result<()> {
             let folder = folder.display();
             Err(format!("cannot make the folder `{folder}`: {error}").into())
         }
+    }
+}
+
+/// Refuses the name of a folder that something else has.
+pub(crate) fn check_is_none(folder: &Path) -> Result<()> {
+    // Without a separator at its end, which asks for a folder.
+    let name = folder.components().as_path();
+    match name.symlink_metadata() {
+        Ok(_) => Err(format!("the output `{}` is no folder", name.display()).into()),
+        Err(_) => check_name(name),
     }
 }
 

@@ -64,6 +64,15 @@ pub(crate) fn resized(picture: DynamicImage, wanted: Option<InSize>) -> Result<D
             format!("--in-size brings a picture to {size}; allowed: sides up to {SIDE}").into(),
         );
     }
+    // As large as a file's picture may be.
+    let (bytes, most) = (12 * size.pixels() as u64, Limits::default().bytes);
+    if bytes > most {
+        let (bytes, most) = (bytes >> 20, most >> 20);
+        return Err(format!(
+            "--in-size brings a picture to {size}, which takes {bytes} MiB; allowed: up to {most} MiB"
+        )
+        .into());
+    }
     let (width, height) = (size.width as u32, size.height as u32);
     Ok(picture.resize_exact(width, height, FilterType::Lanczos3))
 }

@@ -146,7 +146,7 @@ pub(crate) fn files_read() -> Vec<PathBuf> {
 }
 
 /// A file's name that cannot be taken for a flag.
-fn plain(file: &str) -> String {
+pub(crate) fn plain(file: &str) -> String {
     match file.starts_with('-') {
         true => format!("./{file}"),
         false => file.to_owned(),

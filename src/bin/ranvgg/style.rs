@@ -110,8 +110,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let options = options(arguments, &vgg)?;
     let own = Size::new(content.width() as usize, content.height() as usize);
     let resampled = options.statistics == Statistics::Resampled;
-    let bytes = Need::style(options.statistics);
-    memory::check(options.size.unwrap_or(own), bytes, &vgg, resampled)?;
+    let size = options.size.unwrap_or(own);
+    let fits = |what, need| memory::check(what, need, vgg.device(), resampled);
+    let need = Need::style(options.statistics).within(options.run.memory);
+    fits(("a result", size), need)?;
+    let styles = arguments.styles.iter();
+    for given in styles.filter_map(|path| pictures::dimensions(path, None)) {
+        let used = options.style_size(given, size);
+        fits(("a style", used), Need::exemplar(options.statistics, 3))?;
+    }
     let mut watch = Watch::start(arguments.output.quiet, &arguments.run)?;
     let outcome = transfer_style(&vgg, content, style, &options, &mut watch.observers)?;
     let inputs = arguments.content.iter().chain(&arguments.styles);

@@ -5,9 +5,10 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Args;
 use ranvgg::objective::Objective;
-use ranvgg::{Gram, Layer, Padding, Precision, RandomVgg, Vgg, device};
+use ranvgg::{Gram, Layer, Padding, Precision, RandomVgg, Size, Vgg, device};
 
 use crate::failure::{Result, Status};
+use crate::memory::{self, Need};
 use crate::network::open_device;
 use crate::{terminal, values};
 
@@ -58,6 +59,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let taps: ranvgg::Result<Vec<Layer>> = names.iter().map(|name| vgg.layer(name)).collect();
     let taps = taps?;
     for &size in &arguments.size {
+        memory::check(
+            ("an image", Size::square(size)),
+            Need::NETWORK,
+            &device,
+            false,
+        )?;
         let exemplar = picture(size, 0, &device);
         let mut objective = Objective::new(&vgg);
         for (layer, map) in vgg.features(exemplar, &taps)?.iter() {

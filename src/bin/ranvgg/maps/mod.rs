@@ -43,9 +43,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     }
     let vgg = network(arguments, stack.channels())?;
     let size = arguments.size.unwrap_or(set.size());
-    let bytes = Need::texture(Statistics::Resampled, stack.channels());
-    memory::check(size, bytes, &vgg, true)?;
+    let need = Need::texture(Statistics::Resampled, stack.channels()).within(arguments.run.memory);
+    memory::check(("a result", size), need, vgg.device(), true)?;
     let options = options(arguments, &set);
+    let used = options.exemplar_size(set.size(), size);
+    let need = Need::exemplar(Statistics::Resampled, stack.channels());
+    memory::check(("an exemplar", used), need, vgg.device(), true)?;
     let files: BTreeSet<&PathBuf> = found.places.values().map(|place| &place.file).collect();
     let settings = (options.run.seed, &serde_json::to_value(&options)?);
     let provenance = results::provenance("maps", (&arguments.inputs, files), &vgg, settings);

@@ -14,6 +14,7 @@ use super::gltf::{self, Material};
 use super::kind::{Green, Kind, PACKED};
 use super::normals;
 use super::set::Set;
+use crate::output::check_is_none;
 
 /// Where a set goes, and what its files are called.
 pub(super) struct Output {
@@ -90,9 +91,7 @@ impl Output {
     pub(super) fn check(&self, found: &Found) -> Result<()> {
         if !self.folder.is_dir() {
             // The folder will be made: its own place is what counts.
-            if self.folder.exists() {
-                return Err(format!("the output `{}` is no folder", self.folder.display()).into());
-            }
+            check_is_none(&self.folder)?;
             let parent = parent_of(&self.folder);
             if !parent.is_dir() {
                 let (parent, folder) = (parent.display(), self.folder.display());
@@ -112,7 +111,7 @@ impl Output {
             if path.is_dir() {
                 return Err(format!("cannot write `{}`: it is a folder", path.display()).into());
             }
-            if path.exists() && self.if_exists == IfExists::Refuse {
+            if path.symlink_metadata().is_ok() && self.if_exists == IfExists::Refuse {
                 let path = path.display();
                 return Err(format!("`{path}` exists already; --force overwrites it").into());
             }

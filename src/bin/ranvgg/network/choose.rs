@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ranvgg::{Architecture, Candidate, Control, GreedyStackBuilder, Layer, RandomVgg};
+use ranvgg::{Architecture, Candidate, Control, GreedyStackBuilder, Layer, RandomVgg, Size};
 
 use super::open_device;
 use crate::config::Config;
 use crate::failure::{Result, Status};
+use crate::memory::{self, Need};
 use crate::output::{check_file, if_exists};
 use crate::pictures::{self, CAT};
 use crate::progress::Lines;
@@ -85,6 +86,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let mut devices = Vec::new();
     for name in &arguments.device {
         devices.push(open_device(Some(name))?);
+    }
+    if devices.is_empty() {
+        devices.push(open_device(None)?);
+    }
+    let size = Size::new(picture.width() as usize, picture.height() as usize);
+    for device in &devices {
+        memory::check(("a picture", size), Need::NETWORK, device, false)?;
     }
     let network = RandomVgg::new(arguments.network).with_seed(arguments.network_seed);
     let mut builder = GreedyStackBuilder::new(network, picture)

@@ -67,6 +67,7 @@ impl Described {
         if let Some(padding) = self.padding {
             network = network.with_padding(padding);
         }
+        network.check()?;
         Ok(network)
     }
 }

@@ -203,14 +203,15 @@ fn check_sizes(
         return Ok(());
     };
     let resampled = options.statistics == Statistics::Resampled;
-    memory::check(
-        result,
-        Need::texture(options.statistics, vgg.channels()),
-        vgg,
-        resampled,
-    )?;
+    let fits = |what, need| memory::check(what, need, vgg.device(), resampled);
+    let need = Need::texture(options.statistics, vgg.channels()).within(options.run.memory);
+    fits(("a result", result), need)?;
     for (path, given) in sizes {
         let used = options.exemplar_size(given, result);
+        fits(
+            ("an exemplar", used),
+            Need::exemplar(options.statistics, vgg.channels()),
+        )?;
         if used != given && !arguments.output.quiet {
             let path = path.display();
             watch.meter.say(&format!(
