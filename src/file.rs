@@ -1,12 +1,20 @@
 //! Files: only regular ones, read within limits and written whole or not at all.
 
-use std::fs::{File, FileType, Metadata};
+use std::fs::{DirEntry, File, FileType, Metadata};
 use std::io::{Error as IoError, ErrorKind, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, FileUse, OutputReason, Result, unknown_name};
+
+/// What names of unfinished files begin and end with.
+const PREFIX: &str = ".ranvgg-";
+const SUFFIX: &str = ".tmp";
+
+/// The age at which an unfinished file is taken for one that nobody will finish.
+const UNFINISHED: Duration = Duration::from_secs(24 * 3600);
 
 /// What happens to an output file that exists already.
 #[derive(
@@ -139,6 +147,7 @@ pub(crate) fn check(path: &Path, if_exists: IfExists) -> Result<()> {
 /// Writes `bytes` to a temporary file beside `path`, which then takes its name.
 pub(crate) fn write(path: &Path, bytes: &[u8], if_exists: IfExists) -> Result<()> {
     check(path, if_exists)?;
+    clear(folder_of(path));
     let writing = |source| Error::file(FileUse::Write, path, source);
     let mut file = temporary(path)?;
     file.write_all(bytes).map_err(writing)?;
@@ -150,9 +159,29 @@ pub(crate) fn write(path: &Path, bytes: &[u8], if_exists: IfExists) -> Result<()
     renamed.map(|_| ()).map_err(|error| writing(error.error))
 }
 
+/// Removes the unfinished files of writers that were killed. A younger one may still be written. Folders
+/// are left: those of sets of maps may hold what they were to replace.
+fn clear(folder: &Path) {
+    let old = |entry: &DirEntry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let asked = match name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            true => entry.metadata().ok()?,
+            false => return None,
+        };
+        let age = asked.modified().ok()?.elapsed().ok()?;
+        (asked.is_file() && age > UNFINISHED).then(|| entry.path())
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.filter_map(|entry| old(&entry)) {
+        // Another run may have been faster.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".ranvgg-").suffix(".tmp");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     // Temporary files are private by default; the output should be readable as any new file is.
     #[cfg(unix)]
     {

@@ -23,7 +23,8 @@ use crate::imaging::Picture;
 /// `h` pairs takes up to `4 n (2 h + 7)` bytes, one by resampled filters `20 n`, and 4 bytes for each
 /// pixel more where nearest patches pull. At 512x512 these are 85 MB, 16 MB and 17 MB, and a save takes about
 /// 0.15 s, 0.02 s and 0.04 s (two cores, a local disk). A run that is killed while it saves leaves its
-/// unfinished file, `.ranvgg-*.tmp`, in the same folder.
+/// unfinished file, `.ranvgg-*.tmp`, in the same folder; whatever is written there a day later removes
+/// it.
 ///
 /// ```
 /// use std::time::Duration;

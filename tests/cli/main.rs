@@ -3,6 +3,7 @@
 #[path = "../common/programs.rs"]
 mod programs;
 
+mod bad_inputs;
 mod batches;
 mod configuration;
 mod devices;

@@ -126,6 +126,83 @@ fn a_full_disk_is_an_error_only_where_the_picture_is_lost() {
     }
 }
 
+/// The program, with files of at most so many blocks of 512 or 1024 bytes.
+#[cfg(target_os = "linux")]
+fn with_quota(folder: &std::path::Path, blocks: u32, line: &str) -> std::process::Output {
+    let program = env!("CARGO_BIN_EXE_ranvgg");
+    // Shells end a program at its quota unless the signal is ignored; a full disk has no signal.
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"{program}\" {line}");
+    std::process::Command::new("sh")
+        .current_dir(folder)
+        .args(["-c", &script])
+        // Where a picture is kept that has no place.
+        .env("TMPDIR", folder)
+        .output()
+        .unwrap()
+}
+
+/// What does not fit is lost and said to be; what fits is kept, and nothing unfinished is left.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_fills_up_costs_what_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let rest = "--device flex --size 64 --evaluations 3 -q";
+    let output = with_quota(folder, 2, &format!("texture {rest}"));
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    for word in ["cannot write `texture.png`", "too large", "is lost"] {
+        assert!(said(&output).contains(word), "{}", said(&output));
+    }
+    assert!(files(folder).is_empty(), "{:?}", files(folder));
+    // The picture has 12 kB, the state 300.
+    let line = format!("texture {rest} --checkpoint run.safetensors --checkpoint-every 0.001");
+    let output = with_quota(folder, 60, &line);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(
+        said(&output).contains("the checkpoint was not saved"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(files(folder), ["texture.png"]);
+    assert!(image::open(folder.join("texture.png")).is_ok());
+    for line in [
+        "network export --up-to conv1_2 -o net",
+        "network recipe -o net",
+    ] {
+        let output = with_quota(folder, 0, line);
+        assert_eq!(output.status.code(), Some(1), "{line}: {}", said(&output));
+        assert!(
+            said(&output).contains("cannot write `net`"),
+            "{}",
+            said(&output)
+        );
+        assert_eq!(files(folder), ["texture.png"]);
+    }
+}
+
+/// Whoever reads the lines leaves after the first: the other pictures are made all the same.
+#[cfg(unix)]
+#[test]
+fn a_reader_who_leaves_on_the_way_costs_nothing() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let line = [&["texture", "--json", "--variations", "3"], &QUICK[..]].concat();
+    let mut child = ranvgg(folder.path())
+        .args(line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    lines.read_line(&mut first).unwrap();
+    assert!(first.contains("texture-0.png"), "{first}");
+    drop((lines, child.stderr.take()));
+    assert!(child.wait().unwrap().success());
+    let all = ["texture-0.png", "texture-1.png", "texture-2.png"];
+    assert_eq!(files(folder.path()), all);
+}
+
 /// Another program takes the output's name in the meantime: the picture is saved beside it.
 #[test]
 fn a_picture_that_cannot_be_written_is_kept_beside() {
@@ -174,19 +251,35 @@ fn progress_is_told_without_a_terminal() {
     );
 }
 
+/// To the bit, for every task.
 #[test]
 fn any_number_of_threads_makes_the_same_picture() {
     let folder = tempfile::tempdir().unwrap();
-    let picture = |threads: &str| {
-        let name = format!("{threads}.png");
+    picture(folder.path(), "a.png");
+    let made = |line: &str, threads: &str| {
+        let rest = "--device flex --evaluations 6 --force --sixteen -o made.png";
         let mut run = ranvgg(folder.path());
-        run.args(["texture", "-o", &name]).args(QUICK);
+        run.args(line.split(' ').chain(rest.split(' ')));
         let output = run.env("RAYON_NUM_THREADS", threads).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
-        let picture = image::open(folder.path().join(name)).unwrap();
-        picture.into_rgb8().into_raw()
+        let picture = image::open(folder.path().join("made.png")).unwrap();
+        picture.into_rgb16().into_raw()
     };
-    let alone = picture("1");
-    assert_eq!(alone, picture("3"));
-    assert_eq!(alone, picture("100000"));
+    for line in [
+        "texture a.png --size 48",
+        "texture a.png --size 48 --nearest-weight 1",
+        "texture a.png --size 48 --statistics gram",
+        "texture a.png --size 48 --statistics whitened --precision plain",
+        "invert a.png --layer conv3_1",
+        "style a.png a.png --from-noise",
+        "style a.png a.png --statistics gram",
+    ] {
+        let alone = made(line, "1");
+        assert!(alone.iter().any(|value| *value != alone[0]), "{line}");
+        for threads in ["2", "3"] {
+            assert!(alone == made(line, threads), "{threads} threads: {line}");
+        }
+    }
+    let line = "texture a.png --size 32";
+    assert!(made(line, "1") == made(line, "100000"));
 }

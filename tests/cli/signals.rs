@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::programs::{ended_by, files};
 use crate::{picture, ranvgg};
@@ -72,4 +72,99 @@ fn an_interrupted_batch_keeps_what_it_has() {
     let mut child = start_long_run(inputs.path(), &["a.png", "b.png", "-o", "out/"]);
     assert_eq!(ended(&mut child, "-TERM").code(), Some(130));
     assert_eq!(files(&inputs.path().join("out")), ["a.png"]);
+}
+
+/// Waits until a run has written a file.
+fn wait_for(folder: &Path, name: &str, child: &mut Child) {
+    let begin = Instant::now();
+    while !folder.join(name).exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it should still run");
+        assert!(begin.elapsed() < Duration::from_secs(60), "no {name}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What has been made is kept, by every command and for every signal; its checkpoint goes on from there.
+#[test]
+fn every_command_keeps_what_it_has_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    picture(folder, "a.png");
+    picture(folder, "a_height.png");
+    let saving = "--checkpoint run.safetensors --checkpoint-every 0.01";
+    for (line, signal, made) in [
+        ("invert a.png --layer conv1_1", "-TERM", "inverted.png"),
+        ("style a.png a.png", "-HUP", "styled.png"),
+        ("maps a_height.png", "-TERM", "a-made"),
+    ] {
+        let mut child = ranvgg(folder)
+            .args(line.split(' ').chain(saving.split(' ')))
+            .args(["--device", "flex", "--evaluations", "100000"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for(folder, "run.safetensors", &mut child);
+        assert!(ended_by(&mut child, signal).success(), "{line}");
+        let there = ["a.png", "a_height.png", made, "run.safetensors"];
+        let mut there = there.to_vec();
+        there.sort_unstable();
+        assert_eq!(files(folder), there);
+        let resume = [
+            "resume",
+            "run.safetensors",
+            "--force",
+            "-q",
+            "--evaluations",
+        ];
+        // It has used more than so many, so it has nothing left to do but to write.
+        crate::made(folder, &[&resume[..], &["1"]].concat());
+        match folder.join(made).is_dir() {
+            true => std::fs::remove_dir_all(folder.join(made)).unwrap(),
+            false => std::fs::remove_file(folder.join(made)).unwrap(),
+        }
+        std::fs::remove_file(folder.join("run.safetensors")).unwrap();
+    }
+    // Scores are kept in the report; there is no network yet.
+    let line =
+        "network choose a.png --in-size 32 --device flex --candidates 1000 --report all.json";
+    let mut child = ranvgg(folder)
+        .args(line.split(' '))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for(folder, "all.json", &mut child);
+    assert_eq!(ended_by(&mut child, "-TERM").code(), Some(130));
+    assert_eq!(files(folder), ["a.png", "a_height.png", "all.json"]);
+    let report = std::fs::read(folder.join("all.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert!(!report["candidates"].as_array().unwrap().is_empty());
+}
+
+/// A writer that was killed leaves its unfinished file. The next one clears it away when it is a day old:
+/// a younger one may still be written.
+#[test]
+fn unfinished_files_are_cleared_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let day = Duration::from_secs(24 * 3600);
+    for (name, age) in [
+        (".ranvgg-old.tmp", day * 2),
+        (".ranvgg-new.tmp", day / 2),
+        (".ranvgg-other", day * 2),
+        ("ranvgg-mine.tmp", day * 2),
+    ] {
+        let file = std::fs::File::create(folder.join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - age)
+            .unwrap();
+    }
+    std::fs::create_dir(folder.join(".ranvgg-folder.tmp")).unwrap();
+    crate::made(folder, &["network", "recipe", "-o", "net.json"]);
+    let left = [
+        ".ranvgg-folder.tmp",
+        ".ranvgg-new.tmp",
+        ".ranvgg-other",
+        "net.json",
+        "ranvgg-mine.tmp",
+    ];
+    assert_eq!(files(folder), left);
 }

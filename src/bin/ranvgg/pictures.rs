@@ -58,7 +58,7 @@ pub(crate) fn resized(picture: DynamicImage, wanted: Option<InSize>) -> Result<D
     let Some(wanted) = wanted else {
         return Ok(picture);
     };
-    let size = brought(picture.width(), picture.height(), wanted);
+    let size = brought_size(&picture, wanted);
     if size.width.max(size.height) > SIDE {
         return Err(
             format!("--in-size brings a picture to {size}; allowed: sides up to {SIDE}").into(),
@@ -84,6 +84,11 @@ pub(crate) fn dimensions(path: &Path, wanted: Option<InSize>) -> Option<Size> {
         Some(wanted) => brought(size.width as u32, size.height as u32, wanted),
         None => size,
     })
+}
+
+/// The size of a picture when it is [resized].
+pub(crate) fn brought_size(picture: &DynamicImage, wanted: InSize) -> Size {
+    brought(picture.width(), picture.height(), wanted)
 }
 
 fn brought(width: u32, height: u32, wanted: InSize) -> Size {

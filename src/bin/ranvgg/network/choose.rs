@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ranvgg::{Architecture, Candidate, Control, GreedyStackBuilder, Layer, RandomVgg, Size};
+use ranvgg::{Architecture, Candidate, Control, GreedyStackBuilder, Layer, RandomVgg};
 
 use super::open_device;
 use crate::config::Config;
@@ -82,7 +82,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         check_file(report, true)?;
     }
     let picture = pictures::open_or(arguments.reference.as_deref(), CAT)?;
-    let picture = pictures::resized(picture, Some(arguments.in_size))?;
     let mut devices = Vec::new();
     for name in &arguments.device {
         devices.push(open_device(Some(name))?);
@@ -90,10 +89,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     if devices.is_empty() {
         devices.push(open_device(None)?);
     }
-    let size = Size::new(picture.width() as usize, picture.height() as usize);
+    let size = pictures::brought_size(&picture, arguments.in_size);
     for device in &devices {
         memory::check(("a picture", size), Need::NETWORK, device, false)?;
     }
+    let picture = pictures::resized(picture, Some(arguments.in_size))?;
     let network = RandomVgg::new(arguments.network).with_seed(arguments.network_seed);
     let mut builder = GreedyStackBuilder::new(network, picture)
         .with_candidates(arguments.candidates)
