@@ -68,7 +68,12 @@ fn said(error: &(dyn Error + 'static)) -> String {
             path,
             reason: OutputReason::Exists,
         }) => format!("`{}` exists already; --force overwrites it", path.display()),
-        _ => error.to_string(),
+        _ => {
+            // Decoders end some messages with empty lines, and names of files may have several.
+            let text = error.to_string();
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.collect::<Vec<_>>().join(" ")
+        }
     }
 }
 

@@ -323,8 +323,8 @@ fn forged_provenance_is_refused() {
         (&["texture", "--", "a.png"], "has \"--\""),
         (&["texture", "--variations=9"], "has \"--variations=9\""),
         (
-            &["texture", "--watch\u{1b}[2J"],
-            "has \"--watch\\u{1b}[2J\"",
+            &["texture", "--output=\u{1b}[2J"],
+            "has \"--output=\\u{1b}[2J\"",
         ),
     ];
     let mut cases: Vec<Case> = Vec::new();

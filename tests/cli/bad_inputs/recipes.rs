@@ -111,10 +111,9 @@ fn recipes_that_describe_no_network_are_refused() {
             let line = format!("{command} --recipe {file} -o made.png");
             cases.push(bad(&line, &[file, says]));
         }
-        let says = says.trim_start_matches("cannot read ");
         if file != "absent.json" {
             let line = format!("network choose --device flex --report {file} -o made.json");
-            cases.push(bad(&line, &[file, says.split(';').next().unwrap()]));
+            cases.push(bad(&line, &[file]));
         }
     }
     check("recipes", folder, &cases);
