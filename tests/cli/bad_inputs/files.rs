@@ -305,7 +305,7 @@ fn odd_pictures_work() {
         cases.push(bad_words(line, &["absent\u{fffd}.png"]));
         let closed = folder.join("closed.png");
         fs::write(&closed, &whole).unwrap();
-        fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
         // Whoever may read everything does not mind.
         cases.push(match fs::read(&closed) {
             Ok(_) => works("closed.png"),
