@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fs;
 use std::path::Path;
 
+use ranvgg::error::FileUse;
 use ranvgg::run::Checkpoint;
 use ranvgg::{Error, Picture};
 
@@ -83,7 +84,16 @@ fn another_file_is_neither_read_nor_replaced() {
         let resumed = nearest_patches(options().with_resume(path), &mut ());
         assert!(matches!(resumed, Err(Error::File { .. })));
         let refused = nearest_patches(saving(path), &mut ends_at(0, true));
-        assert!(matches!(refused, Err(Error::Output { .. })));
+        assert!(
+            matches!(
+                &refused,
+                Err(Error::File {
+                    wanted: FileUse::Checkpoint,
+                    ..
+                })
+            ),
+            "{refused:?}"
+        );
         assert_eq!(fs::read(path).unwrap(), before);
     }
     assert!(read(&folder.file("absent")).is_err());
