@@ -2,7 +2,7 @@
 
 use crate::common::{flex, picture, values};
 use burn::tensor::{Tensor, TensorData};
-use ranvgg::loss::{Content, Covariance, Custom, Mean, Region};
+use ranvgg::loss::{Content, Covariance, Custom, Mean, Region, Wasserstein};
 use ranvgg::objective::{Evaluation, Objective};
 use ranvgg::{Architecture, Gram, Layer, Padding, Pooling, RandomVgg, Vgg};
 
@@ -55,11 +55,19 @@ fn objective(
                     covariance.clone().partially_whitened(0.5).unwrap(),
                 );
         }
+        let distribution = || Wasserstein::of(map.clone(), 6).unwrap();
         let [_, _, rows, columns] = own.dims();
         let region = disc([rows, columns]);
         let inside = Content::of(region.gather(own.clone()).unwrap()).unwrap();
         objective = objective
             .at_layer("content", layer, 0.5, Content::of(own).unwrap())
+            .at_layer("distribution", layer, 0.8, distribution())
+            .at_layer(
+                "distribution of a region",
+                layer,
+                0.6,
+                region.restrict(distribution()),
+            )
             .at_layer("content of a region", layer, 0.4, region.restrict(inside))
             .at_layer(
                 "gram of a region",
