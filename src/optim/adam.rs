@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options::check_bounds;
 use super::saved::Saved;
-use crate::error::{Error, Result, positive};
+use crate::error::{Error, Result, all_finite, not_negative, positive};
 
 /// Variables that one thread steps at a time.
 const CHUNK: usize = 16 * 1024;
@@ -47,7 +47,8 @@ impl AdamOptions {
     /// [`Error::InvalidOption`] for one that is out of range.
     pub fn check(&self) -> Result<()> {
         for (name, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
-            if !(0.0..1.0).contains(&beta) {
+            // In the precision of the sums.
+            if !(0.0..1.0).contains(&(beta as f32)) {
                 return Err(Error::option(name, beta, "at least 0 and less than 1"));
             }
         }
@@ -117,7 +118,8 @@ impl Adam {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] for a gradient of another length, which leaves the state as it was.
+    /// [`Error::Shape`] for a gradient of another length, [`Error::NotFinite`] for one that is not finite,
+    /// [`Error::InvalidOption`] for a rate that is negative or no number. They leave the state as it was.
     pub fn tell(&mut self, gradient: &[f32], rate: f64) -> Result<()> {
         if gradient.len() != self.point.len() {
             return Err(Error::Shape {
@@ -126,6 +128,8 @@ impl Adam {
                 expected: format!("[{}]", self.point.len()),
             });
         }
+        not_negative("rate", rate)?;
+        all_finite("a gradient", gradient)?;
         self.steps += 1;
         let AdamOptions {
             beta1,
@@ -137,7 +141,7 @@ impl Adam {
         // Both bias corrections are moved into the rate and epsilon, so that the loop has one division.
         let root = (1.0 - beta2.powi(steps)).sqrt();
         let rate = (rate * root / (1.0 - beta1.powi(steps))) as f32;
-        let epsilon = (epsilon * root) as f32;
+        let epsilon = ((epsilon * root) as f32).max(f32::MIN_POSITIVE);
         let (beta1, beta2) = (beta1 as f32, beta2 as f32);
         let (low, high) = bounds.map_or((f32::MIN, f32::MAX), |(low, high)| {
             (low as f32, high as f32)

@@ -2,6 +2,7 @@
 //! a device.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,9 @@ pub enum Next {
 ///   continues along the gradient ([`restarts`](Self::restarts)).
 /// - A step to a point whose value is not finite is shortened.
 ///
-/// Tolerances are relative and zero by default, so functions of small values are not stopped early.
+/// Tolerances are relative and zero by default, so functions of small values are not stopped early. A function
+/// whose gradient at the start is so small or so large that squares of it leave the range of f32 is
+/// minimised in other units.
 ///
 /// With [`bounds`](LbfgsOptions::bounds) trial points are projected onto the box. Directions have no
 /// components that push a variable out of it.
@@ -84,6 +87,8 @@ pub struct Lbfgs {
     pub(super) pairs: VecDeque<Pair>,
     /// The largest absolute component of the free gradient at the start.
     pub(super) first_gradient: f64,
+    /// Values and gradients are multiplied by two to the power of this; see [`unit_of`].
+    pub(super) unit: i32,
     pub(super) counts: Counts,
     pub(super) stopped: Option<Termination>,
 }
@@ -92,6 +97,7 @@ pub struct Lbfgs {
 #[derive(Clone, Debug)]
 pub(super) struct Point {
     pub(super) position: Tensor<1>,
+    /// In units of the optimiser, as all that is computed from it.
     pub(super) gradient: Option<Tensor<1>>,
     /// The terms of the value.
     pub(super) values: Vec<f64>,
@@ -144,6 +150,7 @@ impl Lbfgs {
             candidate: None,
             pairs: VecDeque::new(),
             first_gradient: 0.0,
+            unit: 0,
             counts: Counts::default(),
             stopped: None,
         })
@@ -240,7 +247,7 @@ impl Lbfgs {
             return Ok(Next::Stop(reason));
         }
         self.counts.evaluations += 1;
-        let evaluation = self.read_evaluation(values, &gradient)?;
+        let (gradient, evaluation) = self.in_units(values, gradient)?;
         let next = match (&self.direction, &self.current.gradient) {
             (Some(_), Some(_)) => self.told_in_search(evaluation, gradient),
             _ => self.told_at_start(evaluation, gradient),
@@ -251,6 +258,29 @@ impl Lbfgs {
         }
         self.set_evaluations(self.options.evaluations);
         Ok(self.stopped.map_or(next, Next::Stop))
+    }
+
+    /// The gradient and the scalars of an evaluation in the optimiser's units, which the first evaluation
+    /// decides.
+    fn in_units(
+        &mut self,
+        values: Tensor<1>,
+        gradient: Tensor<1>,
+    ) -> Result<(Tensor<1>, Evaluation)> {
+        let scaled = |unit: i32| match unit {
+            0 => gradient.clone(),
+            _ => gradient.clone().mul_scalar(f64::from(unit).exp2()),
+        };
+        let gradient = scaled(self.unit);
+        let evaluation = self.read_evaluation(values.clone(), &gradient)?;
+        let unit = unit_of(evaluation.largest);
+        if self.current.gradient.is_some() || unit == 0 {
+            return Ok((gradient, evaluation));
+        }
+        self.unit = unit;
+        let gradient = scaled(unit);
+        let evaluation = self.read_evaluation(values, &gradient)?;
+        Ok((gradient, evaluation))
     }
 
     /// Computes all scalars of an evaluation and reads them at once.
@@ -299,11 +329,12 @@ impl Lbfgs {
 
     fn told_in_search(&mut self, evaluation: Evaluation, gradient: Tensor<1>) -> Next {
         let slope_before = evaluation.slope_before;
+        let unit = f64::from(self.unit).exp2();
         let search = match &mut self.search {
             Some(search) => search,
             None if slope_before < 0.0 => self.search.insert(LineSearch::new(
                 self.options.settings.conditions(),
-                self.current.value(),
+                self.current.value() * unit,
                 slope_before,
                 self.step,
             )),
@@ -312,7 +343,7 @@ impl Lbfgs {
             None => return self.restart(LineSearchFailure::Precision),
         };
         let value = evaluation.finite_value();
-        let verdict = search.tell(value.unwrap_or(f64::NAN), evaluation.slope);
+        let verdict = search.tell(value.unwrap_or(f64::NAN) * unit, evaluation.slope);
         let curvature = evaluation.curvature;
         if value.is_some_and(|value| value < self.lowest().value()) || verdict == Verdict::Accept {
             let point = evaluation.into_point(self.trial.clone(), gradient);
@@ -381,7 +412,10 @@ impl Lbfgs {
         let Some(gradient) = &self.current.gradient else {
             return Next::Stop(Termination::NotFinite);
         };
-        if self.current.largest <= limit {
+        // The norm of the smallest numbers is zero, since their squares are.
+        let longest = f64::from(f32::MAX) * self.current.norm;
+        let vanishes = self.pairs.is_empty() && self.options.first_step >= longest;
+        if self.current.largest <= limit || vanishes {
             return Next::Stop(Termination::Gradient);
         }
         let bounds = Bounds(self.options.bounds);
@@ -403,6 +437,21 @@ impl Lbfgs {
             self.trial = Bounds(self.options.bounds).project(position);
         }
     }
+}
+
+/// The exponents of two of the largest components that need no other unit. Their squares, and those of
+/// gradients that have fallen to a millionth, are normal numbers of f32.
+const USUAL: RangeInclusive<f64> = -40.0..=40.0;
+
+/// The exponent of the unit of gradients whose largest component is this: of two, so that a function times a
+/// power of two is minimised along the same path, bit for bit.
+fn unit_of(largest: f64) -> i32 {
+    let exponent = largest.log2().floor();
+    if !exponent.is_finite() || USUAL.contains(&exponent) {
+        return 0;
+    }
+    // Powers that f32 holds.
+    (-exponent).clamp(-126.0, 126.0) as i32
 }
 
 /// The scalars of one evaluation.

@@ -42,10 +42,14 @@ pub(super) struct Curvature {
 }
 
 impl Curvature {
-    /// Whether the curvature along the step is positive, by more than rounding.
+    /// Whether the curvature along the step is positive, by more than rounding, and what a pair divides by
+    /// is more than what is left of numbers too small for f32.
     pub(super) fn is_positive(&self) -> bool {
-        let norms = (self.step_step * self.change_change).sqrt();
+        let norms = self.step_step.sqrt() * self.change_change.sqrt();
+        let least = f64::from(f32::MIN_POSITIVE);
         self.step_change > LEAST_COSINE * norms
+            && self.step_change >= least
+            && self.change_change >= least * self.step_change.max(1.0)
     }
 }
 

@@ -27,6 +27,7 @@ pub struct LbfgsState {
     candidate: Option<(PointState, Curvature)>,
     pairs: Vec<PairState>,
     first_gradient: f64,
+    unit: i32,
     counts: Counts,
     stopped: Option<Termination>,
 }
@@ -81,6 +82,7 @@ impl Lbfgs {
             candidate,
             pairs: pairs?,
             first_gradient: self.first_gradient,
+            unit: self.unit,
             counts: self.counts,
             stopped: self.stopped,
         })
@@ -122,6 +124,7 @@ impl Lbfgs {
                 .map(|(state, curvature)| (point(state), curvature)),
             pairs,
             first_gradient: state.first_gradient,
+            unit: state.unit,
             counts: state.counts,
             stopped: state.stopped,
         }

@@ -24,6 +24,7 @@ mod losses;
 mod metrics;
 mod names;
 mod networks;
+mod optimisers;
 mod options;
 mod paintings;
 mod parity;
