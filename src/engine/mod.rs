@@ -28,6 +28,8 @@ mod operation;
 mod padding;
 mod pooling;
 mod precision;
+#[cfg(all(test, feature = "flex"))]
+mod properties;
 mod quantiles;
 pub(crate) mod reference;
 mod winograd;

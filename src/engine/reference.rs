@@ -16,6 +16,7 @@ pub(super) fn noise(length: usize, seed: usize) -> Vec<f32> {
 }
 
 /// A convolution of inputs of one size.
+#[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) shape: ConvolutionShape,
     pub(crate) size: (usize, usize),

@@ -78,6 +78,8 @@ pub(crate) fn halving_of(image: &Tensor<4>, wraps: bool) -> Result<Halving> {
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn numbers(shape: [usize; 4], phase: f32) -> Tensor<4> {
@@ -106,17 +108,22 @@ mod tests {
         assert!(flat.iter().all(|value| (value - 0.3).abs() < 1e-6));
     }
 
-    #[test]
-    fn the_gradient_is_the_adjoint() {
-        // <A x, y> = <x, A' y>
-        for wraps in [false, true] {
-            let halving = Halving::new([7, 12], wraps, &Device::flex());
-            let (x, y) = (numbers([1, 3, 7, 12], 0.0), numbers([1, 3, 3, 6], 1.0));
-            let left = (halving.apply(x.clone()) * y.clone())
-                .sum()
-                .into_scalar::<f32>();
-            let right = (halving.gradient(y) * x).sum().into_scalar::<f32>();
-            assert!((left - right).abs() < 1e-5, "{left} {right}");
+    proptest! {
+        #[test]
+        fn the_gradient_is_the_adjoint(
+            (channels, height, width) in (1usize..5, 2usize..40, 2usize..40),
+            wraps: bool,
+            phase in 0f32..6.0,
+        ) {
+            // <A x, y> = <x, A' y>
+            let halving = Halving::new([height, width], wraps, &Device::flex());
+            let x = numbers([1, channels, height, width], phase);
+            let y = numbers([1, channels, height / 2, width / 2], phase + 1.0);
+            let product = |a: Tensor<4>, b: Tensor<4>| (a * b).sum().into_scalar::<f32>();
+            let left = product(halving.apply(x.clone()), y.clone());
+            let right = product(halving.gradient(y.clone()), x.clone());
+            let size = (product(x.clone(), x) * product(y.clone(), y)).sqrt();
+            prop_assert!((left - right).abs() <= 1e-5 * size, "{left} {right}");
         }
     }
 

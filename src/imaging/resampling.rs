@@ -198,6 +198,7 @@ fn weighted_sum_of<const CHANNELS: usize>(pixels: &[f32], weights: &[f32]) -> [f
 mod tests {
     use image::imageops::{self, FilterType};
     use image::{ImageBuffer, Luma};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -272,6 +273,45 @@ mod tests {
                     assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{from} {to}");
                 }
             }
+        }
+    }
+
+    proptest! {
+        /// Resampling in host memory and the matrices of its axes, whose transposes are the adjoint of a
+        /// halving: <A x, y> = <x, A' y>.
+        #[test]
+        fn the_transposed_matrices_are_the_adjoint(
+            from in (1usize..24, 1usize..24),
+            to in (1usize..24, 1usize..24),
+            channels in 1usize..5,
+            wraps: bool,
+            phase in 0f32..6.0,
+        ) {
+            let border = Border::new(wraps);
+            let rows = AxisWeights::new(from.0, to.0, border);
+            let columns = AxisWeights::new(from.1, to.1, border);
+            let numbers = |count: usize, phase: f32| -> Vec<f32> {
+                (0..count).map(|i| (i as f32 * 0.7 + phase).sin()).collect()
+            };
+            let x = numbers(from.0 * from.1 * channels, phase);
+            let y = numbers(to.0 * to.1 * channels, phase + 1.0);
+            let product = |a: &[f32], b: &[f32]| -> f64 {
+                a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            };
+            let left = product(&resample(&x, channels, &rows, &columns), &y);
+            let (row, column) = (rows.to_matrix(), columns.to_matrix());
+            let mut back = vec![0.0; x.len()];
+            for (index, sum) in back.iter_mut().enumerate() {
+                let (pixel, channel) = (index / channels, index % channels);
+                let (i, j) = (pixel / from.1, pixel % from.1);
+                for (k, l) in (0..to.0).flat_map(|k| (0..to.1).map(move |l| (k, l))) {
+                    let weight = row[k * from.0 + i] * column[l * from.1 + j];
+                    *sum += weight * y[(k * to.1 + l) * channels + channel];
+                }
+            }
+            let right = product(&back, &x);
+            let size = (product(&x, &x) * product(&y, &y)).sqrt();
+            prop_assert!((left - right).abs() <= 1e-5 * size, "{left} {right}");
         }
     }
 }

@@ -78,3 +78,51 @@ fn ordered_bits(value: f32) -> u32 {
         bits | 1 << 31
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbers(lengths: std::ops::Range<usize>) -> impl Strategy<Value = Vec<f32>> {
+        let number =
+            prop_oneof![8 => -10f32..10.0, 1 => Just(0.0), 1 => Just(-0.0), 1 => Just(1e30)];
+        prop::collection::vec(number, lengths)
+    }
+
+    proptest! {
+        /// Ranks and quantiles of the standard library's stable sort, for one direction and for several.
+        #[test]
+        fn ranks_are_those_of_a_sort(
+            rows in prop::collection::vec((numbers(24..25), numbers(1..60)), 1..4)
+        ) {
+            let mut values: Vec<f32> = rows.iter().flat_map(|(values, _)| values.clone()).collect();
+            let sorted = |values: &[f32]| {
+                let mut sorted = values.to_vec();
+                sorted.sort_by(f32::total_cmp);
+                sorted
+            };
+            let targets: Vec<Vec<f32>> = rows.iter().map(|(_, target)| sorted(target)).collect();
+            let squares = subtract_quantiles(&mut values, &targets);
+            let mut expected_squares = 0.0;
+            for ((before, _), (after, target)) in rows.iter().zip(values.chunks(24).zip(&targets)) {
+                let mut order: Vec<usize> = (0..before.len()).collect();
+                order.sort_by(|a, b| before[*a].total_cmp(&before[*b]));
+                for (rank, index) in order.into_iter().enumerate() {
+                    let last = target.len() - 1;
+                    let at = (rank as f64 + 0.5) / before.len() as f64 * target.len() as f64 - 0.5;
+                    let at = at.clamp(0.0, last as f64);
+                    let (low, high) = (target[at.floor() as usize], target[at.ceil() as usize]);
+                    let quantile = f64::from(low) + (f64::from(high) - f64::from(low)) * at.fract();
+                    let expected = f64::from(before[index]) - quantile;
+                    let size = before[index].abs().max(low.abs()).max(high.abs()).max(1.0);
+                    let apart = (f64::from(after[index]) - expected).abs();
+                    prop_assert!(apart <= 1e-5 * f64::from(size), "{} {expected}", after[index]);
+                    expected_squares += f64::from(after[index]).powi(2);
+                }
+            }
+            prop_assert!((squares - expected_squares).abs() <= 1e-9 * expected_squares);
+        }
+    }
+}

@@ -161,6 +161,8 @@ impl Transport {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::engine::reference::golden;
 
@@ -247,5 +249,57 @@ mod tests {
         }
         let transported = transport(&[(&[7.0; 3], 1.0)], &[1.0, 2.0]);
         assert!(transported.iter().all(|value| (value - 7.0).abs() < 1e-3));
+    }
+
+    /// Values of two bells, of one value often, and of a large range.
+    fn values() -> impl Strategy<Value = Vec<f32>> {
+        let value = prop_oneof![
+            4 => -1f32..1.0,
+            2 => 5f32..6.0,
+            1 => Just(0.25f32),
+            1 => -40f32..40.0,
+        ];
+        prop::collection::vec(value, 1..400)
+    }
+
+    proptest! {
+        /// A value's rank is right to the mass of its bin, and so is the value of that rank to the width of
+        /// a bin.
+        #[test]
+        fn ranks_are_those_of_a_sort(values in values(), target in values()) {
+            let mut transported = vec![f32::NAN; values.len()];
+            transport(&[(&target, 1.0)], &values, &mut transported);
+            let width = |values: &[f32]| {
+                let (low, high) = range(values);
+                1.01 * (high - low) / BINS as f32 + 1e-5 * high.abs().max(low.abs())
+            };
+            let (bin, step) = (width(&values), width(&target));
+            let mut sorted = target.clone();
+            sorted.sort_unstable_by(f32::total_cmp);
+            let share = |count: usize| count as f64 / values.len() as f64 * sorted.len() as f64;
+            for (value, found) in values.iter().zip(&transported) {
+                let below = values.iter().filter(|other| **other < value - bin).count();
+                let up_to = values.iter().filter(|other| **other <= value + bin).count();
+                // The index of a rank in the sorted target; at a whole one both neighbours have it.
+                let first = (share(below) - 1e-3).floor().max(0.0) as usize;
+                let last = (share(up_to) + 1e-3).ceil() as usize;
+                let low = sorted[first.min(sorted.len() - 1)] - step;
+                let high = sorted[last.min(sorted.len() - 1)] + step;
+                prop_assert!((low..=high).contains(found), "{value}: {found} not in {low} to {high}");
+            }
+        }
+
+        #[test]
+        fn the_order_stays(values in values(), target in values()) {
+            let mut transported = vec![f32::NAN; values.len()];
+            transport(&[(&target, 1.0)], &values, &mut transported);
+            let mut pairs: Vec<(f32, f32)> = values.into_iter().zip(transported).collect();
+            pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            let (low, high) = range(&target);
+            let rounding = 1e-5 * high.abs().max(low.abs());
+            for two in pairs.windows(2) {
+                prop_assert!(two[1].1 >= two[0].1 - rounding, "{two:?}");
+            }
+        }
     }
 }

@@ -29,6 +29,7 @@ mod options;
 mod paintings;
 mod parity;
 mod precision;
+mod properties;
 mod reads;
 mod recipes;
 mod reproduce;

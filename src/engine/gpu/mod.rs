@@ -22,7 +22,7 @@ pub(super) mod quantiles;
 mod relu;
 mod row_blocks;
 #[cfg(all(test, feature = "wgpu"))]
-mod tests;
+pub(super) mod tests;
 mod tiling;
 mod winograd;
 mod winograd_gradient;
