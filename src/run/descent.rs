@@ -88,7 +88,8 @@ impl Descent<'_> {
         };
         // The share is that of the beginning of the scale, also for a run that goes on within it.
         let made = saved.as_ref().map_or(0, Lbfgs::evaluations);
-        let left = (allowed + made).saturating_sub(self.counts.evaluations);
+        let left = allowed.saturating_add(made);
+        let left = left.saturating_sub(self.counts.evaluations);
         let share = share(left, self.scales - scale);
         let restored = match saved {
             None if share == 0 => return Ok(None),

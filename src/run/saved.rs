@@ -188,7 +188,14 @@ impl SavedRun {
         if entry(SUM) != Some(&sum(header, &views)) {
             return Err(refused("it is damaged: its check sum is another"));
         }
-        let header: Header = serde_json::from_str(header).map_err(refused)?;
+        let text: Value = serde_json::from_str(header).map_err(refused)?;
+        for counts in ["/progress", "/optimiser/counts", "/optimiser/steps"] {
+            if !text.pointer(counts).is_none_or(are_countable) {
+                let said = format!("{counts} has a number that no run reaches");
+                return Err(refused(said));
+            }
+        }
+        let header: Header = serde_json::from_value(text).map_err(refused)?;
         let elapsed = header.progress.elapsed;
         if elapsed > LONGEST_RUN {
             let seconds = elapsed.as_secs();
@@ -237,6 +244,17 @@ impl SavedRun {
             },
             memory: numbers(memory, Dtype::U32, u32::from_le_bytes)?,
         })
+    }
+}
+
+/// Whether whole numbers are small enough to be added to: those that f64 holds exactly.
+fn are_countable(value: &Value) -> bool {
+    const MOST: u64 = 1 << 53;
+    match value {
+        Value::Number(number) => number.as_u64().is_none_or(|number| number <= MOST),
+        Value::Array(values) => values.iter().all(are_countable),
+        Value::Object(values) => values.values().all(are_countable),
+        _ => true,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Files that are no checkpoints, or damaged ones.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fs;
 use std::path::Path;
@@ -7,6 +8,8 @@ use std::path::Path;
 use ranvgg::error::FileUse;
 use ranvgg::run::Checkpoint;
 use ranvgg::{Error, Picture};
+use safetensors::SafeTensors;
+use serde_json::Value;
 
 use super::{Folder, ends_at, nearest_patches, options, saving};
 use crate::common::flex;
@@ -97,4 +100,54 @@ fn another_file_is_neither_read_nor_replaced() {
         assert_eq!(fs::read(path).unwrap(), before);
     }
     assert!(read(&folder.file("absent")).is_err());
+}
+
+/// A file whose sum is right, with another header.
+fn with_header(bytes: &[u8], change: impl Fn(&mut Value)) -> Vec<u8> {
+    let file = SafeTensors::deserialize(bytes).unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(bytes).unwrap();
+    let header = &metadata.metadata().as_ref().unwrap()["ranvgg-run"];
+    let mut header: Value = serde_json::from_str(header).unwrap();
+    change(&mut header);
+    let header = header.to_string();
+    let views: BTreeMap<_, _> = file.tensors().into_iter().collect();
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(header.as_bytes());
+    for (name, view) in &views {
+        sum.update(format!("{name} {:?} {:?}", view.dtype(), view.shape()).as_bytes());
+        sum.update(view.data());
+    }
+    let sum = format!("{:08x}", sum.finalize());
+    let metadata = [("ranvgg-run".to_owned(), header), ("crc32".to_owned(), sum)];
+    safetensors::serialize(views, Some(metadata.into())).unwrap()
+}
+
+/// They would overflow where they are added to.
+#[test]
+fn numbers_that_no_run_reaches_are_refused() {
+    let folder = Folder::new();
+    let (whole, changed) = (folder.file("whole"), folder.file("changed"));
+    nearest_patches(saving(&whole), &mut ends_at(20, false)).unwrap();
+    let bytes = fs::read(&whole).unwrap();
+    let same = with_header(&bytes, |_| {});
+    fs::write(&changed, same).unwrap();
+    nearest_patches(options().with_resume(&changed), &mut ends_at(1, false)).unwrap();
+    for pointer in [
+        "/progress/elapsed/secs",
+        "/progress/counts/evaluations",
+        "/progress/counts/preparing/secs",
+        "/optimiser/steps",
+    ] {
+        let huge = with_header(&bytes, |header| {
+            *header.pointer_mut(pointer).expect(pointer) = u64::MAX.into();
+        });
+        fs::write(&changed, huge).unwrap();
+        let refused = read(&changed).unwrap_err();
+        assert!(
+            refused.contains("a number that no run reaches"),
+            "{pointer}: {refused}"
+        );
+        let resumed = nearest_patches(options().with_resume(&changed), &mut ());
+        assert!(matches!(resumed, Err(Error::File { .. })), "{pointer}");
+    }
 }
