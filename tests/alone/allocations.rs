@@ -1,7 +1,7 @@
 //! Evaluations after the first ask the system for nothing large: maps and scratch are reused.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
 use burn::tensor::Tensor;
 use ranvgg::loss::{Content, Covariance, Mean};
@@ -10,37 +10,46 @@ use ranvgg::{Gram, RandomVgg, device};
 
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 
+/// Bytes that are allocated now.
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+pub(crate) fn live_bytes() -> isize {
+    LIVE.load(Ordering::Relaxed)
+}
+
 struct Counting;
 
 // SAFETY: every call is passed on to the system's allocator as it came.
 #[allow(unsafe_code)] // an allocator that counts is one
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
+        count(layout.size(), 0);
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
+        count(layout.size(), 0);
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size);
+        count(size, layout.size());
         // SAFETY: as above.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(0, layout.size());
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
 
-fn count(size: usize) {
+fn count(size: usize, freed: usize) {
     LARGEST.fetch_max(size, Ordering::Relaxed);
+    LIVE.fetch_add(size as isize - freed as isize, Ordering::Relaxed);
 }
 
 #[global_allocator]

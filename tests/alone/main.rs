@@ -6,6 +6,7 @@ mod common;
 
 mod allocations;
 mod launches;
+mod soak;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
