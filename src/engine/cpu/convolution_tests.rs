@@ -162,6 +162,16 @@ fn sizes_from_one_pixel_up_with_every_padding() {
     }
 }
 
+/// Few enough sums for Miri, which checks every access: Winograd with and without pooling, patches read in
+/// place, more than one tile and more than one thread.
+#[test]
+fn each_kernel_at_a_small_size() {
+    for mode in Padding::ALL {
+        check(&Case::with_relu((16, 16), mode, (3, 6)));
+    }
+    check(&Case::with_relu((3, 5), Padding::Reflect, (3, 2)));
+}
+
 #[test]
 fn channels_around_the_widths_of_vectors_and_panels() {
     for channels in [

@@ -220,6 +220,17 @@ impl<S: Simd> Microkernel<'_, S> {
             column_stride,
             ..
         } = *self.left;
+        let rows = self.done + ROWS;
+        debug_assert!(rows <= self.left.rows);
+        debug_assert!(segments * length * 2 * lanes <= self.right.len());
+        debug_assert!((rows - 1) * self.out_stride + 2 * lanes <= self.out.len());
+        debug_assert!(
+            segments * length == 0
+                || (rows - 1) * stride
+                    + (segments - 1) * segment_stride
+                    + (length - 1) * column_stride
+                    < self.left.data.len()
+        );
         let mut ahead = self.ahead;
         let mut sums = zeros;
         let mut terms = 0;

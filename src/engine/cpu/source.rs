@@ -117,6 +117,8 @@ impl Source for PaddedView<'_> {
         let (Some(row), Some(column)) = (row, column) else {
             return ZERO_PIXEL;
         };
+        debug_assert!(column < self.width);
+        debug_assert!((row * self.width + column + 1) * self.channels <= self.data.len());
         // SAFETY: the caller guarantees that the pixel lies inside the map.
         let start = unsafe {
             self.data
@@ -129,6 +131,7 @@ impl Source for PaddedView<'_> {
     #[allow(unsafe_code)]
     #[inline(always)]
     unsafe fn load<S: Simd>(&self, _: S, (start, index_mask): Channels, channel: usize) -> S::f32s {
+        debug_assert!(channel + S::F32_LANES <= self.channels);
         // SAFETY: the lanes are channels of the pixel, or the first ones of 16 zeros.
         unsafe {
             start
@@ -173,6 +176,10 @@ impl Source for UnpooledGradient<'_> {
             return zero;
         }
         let channels = self.view.channels;
+        debug_assert!(column < self.view.width);
+        debug_assert!(self.mask.is_none_or(|mask| {
+            (row * self.view.width + column + 1) * (channels / WORD) <= mask.len()
+        }));
         // SAFETY: the caller guarantees that the pixel, and thus its window, lies inside.
         unsafe {
             let window = (row / 2 * width + column / 2) * channels;
