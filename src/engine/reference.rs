@@ -6,7 +6,9 @@ use super::padding::{Padding, ZERO};
 /// Pseudo-random values in -1..1.
 #[cfg(test)]
 pub(super) fn noise(length: usize, seed: usize) -> Vec<f32> {
-    let mut state = seed as u32 * 2_654_435_761 + 12345;
+    let mut state = (seed as u32)
+        .wrapping_mul(2_654_435_761)
+        .wrapping_add(12345);
     (0..length)
         .map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
