@@ -267,10 +267,9 @@ mod tests {
         /// a bin.
         #[test]
         fn ranks_are_those_of_a_sort(values in values(), target in values()) {
-            let mut transported = vec![f32::NAN; values.len()];
-            transport(&[(&target, 1.0)], &values, &mut transported);
+            let transported = transport(&[(&target, 1.0)], &values);
             let width = |values: &[f32]| {
-                let (low, high) = range(values);
+                let Range { low, high } = Range::of([values]);
                 1.01 * (high - low) / BINS as f32 + 1e-5 * high.abs().max(low.abs())
             };
             let (bin, step) = (width(&values), width(&target));
@@ -291,11 +290,10 @@ mod tests {
 
         #[test]
         fn the_order_stays(values in values(), target in values()) {
-            let mut transported = vec![f32::NAN; values.len()];
-            transport(&[(&target, 1.0)], &values, &mut transported);
+            let transported = transport(&[(&target, 1.0)], &values);
             let mut pairs: Vec<(f32, f32)> = values.into_iter().zip(transported).collect();
             pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-            let (low, high) = range(&target);
+            let Range { low, high } = Range::of([&target[..]]);
             let rounding = 1e-5 * high.abs().max(low.abs());
             for two in pairs.windows(2) {
                 prop_assert!(two[1].1 >= two[0].1 - rounding, "{two:?}");
