@@ -128,7 +128,8 @@ impl Comparison {
                 }
             }
         }
-        f64::from(sum / s)
+        // Without responses of an exemplar there is no standard deviation, and no distance either.
+        if sum == 0.0 { 0.0 } else { f64::from(sum / s) }
     }
 }
 
