@@ -162,7 +162,7 @@ fn sizes_from_one_pixel_up_with_every_padding() {
     }
 }
 
-/// Few enough sums for Miri, which checks every access: Winograd with and without pooling, patches read in
+/// Small, for slow tools that check every access: Winograd with and without pooling, patches read in
 /// place, more than one tile and more than one thread.
 #[test]
 fn each_kernel_at_a_small_size() {
