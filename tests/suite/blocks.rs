@@ -100,6 +100,10 @@ fn difference(a: &Evaluation, b: &Evaluation) -> (f64, f64) {
     )
 }
 
+/// The largest relative distance of gradients. Sums that round differently are seldom above 1e-6; where one
+/// lies at the kink of a ReLU, or two projections change places in the order, the gradient jumps.
+const MOST: f64 = 5e-4;
+
 #[test]
 fn blocks_equal_the_whole_for_every_loss_and_padding() {
     let vgg = |padding, pooling| network(Architecture::Vgg19, padding, pooling);
@@ -119,7 +123,7 @@ fn blocks_equal_the_whole_for_every_loss_and_padding() {
         let objective = objective.with_block_side(57);
         let (of_values, of_gradients) = difference(&objective.evaluate(image).unwrap(), &whole);
         println!("{padding} {size:?}: {of_values:.1e} {of_gradients:.1e}");
-        assert!(of_values < 1e-4 && of_gradients < 1e-4);
+        assert!(of_values < 1e-4 && of_gradients < MOST);
     }
 }
 
@@ -156,7 +160,7 @@ fn blocks_equal_the_whole_in_deep_layers_octaves_and_other_networks() {
         let objective = objective.with_block_side(side);
         let (of_values, of_gradients) = difference(&objective.evaluate(image).unwrap(), &whole);
         println!("{architecture} {size:?}: {of_values:.1e} {of_gradients:.1e}");
-        assert!(of_values < 1e-4 && of_gradients < 1e-4);
+        assert!(of_values < 1e-4 && of_gradients < MOST);
     }
 }
 

@@ -129,7 +129,7 @@ const FORGERIES: [Forgery; 28] = [
     (
         "scale-huge",
         |it| set(it, "/progress/scale", json!(u64::MAX)),
-        "size of its scale",
+        "a number that no run reaches",
     ),
     (
         "scale-below",
@@ -139,6 +139,11 @@ const FORGERIES: [Forgery; 28] = [
     (
         "time",
         |it| set(it, "/progress/elapsed/secs", json!(u64::MAX)),
+        "a number that no run reaches",
+    ),
+    (
+        "time-long",
+        |it| set(it, "/progress/elapsed/secs", json!(4_000_000_000u64)),
         "allowed: a century",
     ),
     (

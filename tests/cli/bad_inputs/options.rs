@@ -96,7 +96,7 @@ fn sizes_that_do_not_fit_into_memory_are_refused() {
     let rest = "--device flex --evaluations 1 -o made.png";
     let cases = [
         bad(
-            &format!("texture --size 16384 {rest}"),
+            &format!("texture --size 16384 --statistics gram {rest}"),
             &["a result of 16384x16384", "GiB", "free"],
         ),
         bad(
