@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, not_negative};
 use crate::imaging::{Picture, Raster, Scales};
 use crate::network::{Layer, Vgg};
-use crate::objective::Objective;
 use crate::run::{self, Identity, Observer, Outcome, RunOptions, RunPlan, run_setters};
 use crate::terms::{smallest_side, with_content, with_total_variation};
 
@@ -136,9 +135,9 @@ pub fn invert(
         formats,
         kept: None,
     };
-    run::run(vgg, plan, &run_options, observer, |scale| {
+    run::run(vgg, plan, &run_options, observer, |scale, objective| {
         let picture = picture.resized(size.halved(halvings - scale));
-        let objective = with_content(Objective::new(vgg), vgg, &picture, None, (layer, 1.0))?;
+        let objective = with_content(objective, vgg, &picture, None, (layer, 1.0))?;
         Ok(with_total_variation(objective, variation))
     })
 }

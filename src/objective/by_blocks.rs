@@ -82,7 +82,7 @@ impl<'a> OctaveByBlocks<'a> {
         for block in &self.blocks.list {
             let maps = self.vgg.feature_maps(block.crop(image), &self.taps)?;
             for (layer, map) in maps {
-                let own = self.own(block, size, layer, map)?;
+                let own = own(self.vgg, block, size, (layer, map))?;
                 let mut observation = Observation::from(own.map);
                 for part in self.parts.iter_mut().filter(|part| part.layer == layer) {
                     part.loss.observe(&own.block, &mut observation)?;
@@ -108,7 +108,7 @@ impl<'a> OctaveByBlocks<'a> {
                 return Ok(None);
             };
             let [_, _, height, width] = map.dims();
-            let own = self.own(block, size, layer, map)?;
+            let own = own(self.vgg, block, size, (layer, map))?;
             let mut observation = Observation::from(own.map);
             let mut gradient = Gradient::default();
             for part in self.parts.iter().filter(|part| part.layer == layer) {
@@ -118,28 +118,63 @@ impl<'a> OctaveByBlocks<'a> {
             gradient.embedded([height, width], own.corner).map(Some)
         })
     }
+}
 
-    /// The features of a block at its own positions.
-    fn own(&self, block: &ImageBlock, size: Size, layer: Layer, map: FeatureMap) -> Result<Own> {
-        let (architecture, padding) = (self.vgg.architecture(), self.vgg.padding());
-        let stride = architecture.geometry(layer, padding)?.stride;
-        let whole = architecture.map_size(layer, size, padding)?;
-        let positions = block.positions(stride, [whole.height, whole.width]);
-        let [top, left] = positions.corner;
-        let rows = top..top + positions.rows.len();
-        let columns = left..left + positions.columns.len();
-        Ok(Own {
-            map: map.crop(rows, columns),
-            block: Block {
-                size: [whole.height, whole.width],
-                place: Place::Rectangle {
-                    rows: positions.rows,
-                    columns: positions.columns,
-                },
+/// The features of a block at its own positions, of a map of its crop.
+fn own(
+    vgg: &Vgg,
+    block: &ImageBlock,
+    size: Size,
+    (layer, map): (Layer, FeatureMap),
+) -> Result<Own> {
+    let (architecture, padding) = (vgg.architecture(), vgg.padding());
+    let stride = architecture.geometry(layer, padding)?.stride;
+    let whole = architecture.map_size(layer, size, padding)?;
+    let positions = block.positions(stride, [whole.height, whole.width]);
+    let [top, left] = positions.corner;
+    let rows = top..top + positions.rows.len();
+    let columns = left..left + positions.columns.len();
+    Ok(Own {
+        map: map.crop(rows, columns),
+        block: Block {
+            size: [whole.height, whole.width],
+            place: Place::Rectangle {
+                rows: positions.rows,
+                columns: positions.columns,
             },
-            corner: positions.corner,
-        })
+        },
+        corner: positions.corner,
+    })
+}
+
+/// The features of an image at a layer, computed in blocks of no more than `side` x `side` pixels if it is
+/// larger.
+pub(super) fn features_at(
+    vgg: &Vgg,
+    image: Tensor<4>,
+    layer: Layer,
+    side: usize,
+) -> Result<Tensor<4>> {
+    let [_, _, height, width] = image.dims();
+    let size = Size::new(width, height);
+    let connected = matches!(layer, Layer::FullyConnected { .. });
+    if connected || width.max(height) <= side {
+        return vgg.features_at(image, layer);
     }
+    let geometry = vgg.architecture().geometry(layer, vgg.padding())?;
+    let whole = vgg.architecture().map_size(layer, size, vgg.padding())?;
+    let shape = [1, whole.height, whole.width, geometry.channels];
+    let mut features = Tensor::<4>::zeros(shape, (&image.device(), image.dtype()));
+    for block in &Blocks::plan(vgg, &[layer], size, side)?.list {
+        let map = vgg.feature_map(block.crop(&image), layer)?;
+        let own = own(vgg, block, size, (layer, map))?;
+        if let Place::Rectangle { rows, columns } = own.block.place {
+            let ranges = [0..1, rows, columns, 0..geometry.channels];
+            let values = own.map.into_tensor().permute([0, 2, 3, 1]);
+            features = features.slice_assign(ranges, values);
+        }
+    }
+    Ok(features.permute([0, 3, 1, 2]))
 }
 
 /// The features of a block at its own positions, and where these are.

@@ -315,6 +315,14 @@ impl Objective {
         OctaveByBlocks::new(&self.vgg, terms, Size::new(width, height), side)
     }
 
+    /// The features of an image at a layer, block by block if images of that size are evaluated so.
+    pub(crate) fn features_at(&self, image: Tensor<4>, layer: Layer) -> Result<Tensor<4>> {
+        match self.block_side {
+            Some(side) => by_blocks::features_at(&self.vgg, image, layer, side),
+            None => self.vgg.features_at(image, layer),
+        }
+    }
+
     /// The values of all terms at `image`, `[1, 3, H, W]`, and the gradient of their sum. This
     /// takes one forward and one backward pass for each octave, up to the deepest layer with a
     /// term.

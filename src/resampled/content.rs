@@ -71,7 +71,7 @@ impl Content {
         let banks = [draw::bank(1, style.filter_side(&image), &mut generator)];
         let tiles = Tiles::new(&image, banks[0].reach());
         let canvas = Canvas::of(&self.luminance, style.wraps);
-        let keep = style.keeps(&tiles, banks.len());
+        let keep = style.keeps(&tiles);
         let content = source(
             (canvas, tiles.clone()),
             &banks,

@@ -13,7 +13,7 @@ use super::planes::Planes;
 use super::source::Source;
 use super::tiles::Tiles;
 use super::transport::{Bins, Distribution, Transport};
-use super::{BANKS, Resampled, SIDE};
+use super::{BANKS, Exemplar, Resampled, SIDE};
 use crate::random::{self, Purpose};
 
 /// The filters of a step.
@@ -58,7 +58,8 @@ impl Resampled {
         let draw = self.draw(image.channels, side, draw);
         let tiles = Tiles::new(&image, side - 1);
         let pull = self.pull(image, side, &draw.banks);
-        let (source, comparisons) = self.compare(image, &tiles, &draw);
+        let (source, targets) = self.sources(image, &tiles, &draw);
+        let comparisons = compare(&source, &targets);
 
         let bands = gradient.par_chunks_mut(tiles.band_rows() * image.width * image.channels);
         let of_band = |(band, gradient): (usize, &mut [f32])| {
@@ -97,10 +98,9 @@ impl Resampled {
         SIDE.min(half.saturating_sub(1) | 1)
     }
 
-    /// Whether the responses to that many banks are kept.
-    pub(super) fn keeps(&self, tiles: &Tiles, banks: usize) -> bool {
-        let [rows, columns] = tiles.positions();
-        rows * columns * banks * BANK * size_of::<f32>() <= self.kept_bytes
+    /// Whether the responses of the canvas are kept.
+    pub(super) fn keeps(&self, tiles: &Tiles) -> bool {
+        response_bytes(tiles) <= self.kept_bytes
     }
 
     fn draw(&self, channels: usize, side: usize, draw: u32) -> Draw {
@@ -137,13 +137,13 @@ impl Resampled {
         })
     }
 
-    /// The canvas, and the comparison of each bank, region and filter with the exemplars.
-    fn compare<'a>(
+    /// The responses of the canvas, and those of each region's exemplars with their shares.
+    fn sources<'a>(
         &'a self,
         image: Canvas<'a>,
         tiles: &Tiles,
         draw: &'a Draw,
-    ) -> (Source<'a>, Vec<Comparison>) {
+    ) -> (Source<'a>, Vec<Vec<(Source<'a>, f32)>>) {
         // Each picture takes its own words of the noise.
         let mut words = 0;
         let mut labels = |mask, guide: Option<&'a _>, tiles: &Tiles| -> Vec<Labels<'a>> {
@@ -165,6 +165,15 @@ impl Resampled {
             (0..BANKS).into_par_iter().map(of_bank).collect()
         };
         let classes = if draw.splits.is_some() { CLASSES } else { 1 };
+        let reach = draw.banks[0].reach();
+        let exemplar_tiles = |exemplar: &'a Exemplar| {
+            let canvas = Canvas::of(&exemplar.image, false);
+            (canvas, Tiles::new(&canvas, reach))
+        };
+        let exemplars = self.exemplars().map(exemplar_tiles);
+        let exemplar_bytes: usize = exemplars.map(|(_, tiles)| response_bytes(&tiles)).sum();
+        let keep_exemplars = exemplar_bytes <= self.kept_bytes;
+        let keep = exemplar_bytes + response_bytes(tiles) <= self.kept_bytes;
         let mut layers: Vec<Vec<Labels<'_>>> = (0..BANKS).map(|_| Vec::new()).collect();
         let mut targets: Vec<Vec<(Source<'_>, f32)>> = Vec::new();
         for region in &self.regions {
@@ -173,60 +182,27 @@ impl Resampled {
                 .iter_mut()
                 .zip(own)
                 .for_each(|(layers, own)| layers.push(own));
-            let target = |exemplar: &'a super::Exemplar| {
-                let canvas = Canvas::of(&exemplar.image, false);
-                let tiles = Tiles::new(&canvas, draw.banks[0].reach());
+            let target = |exemplar: &'a Exemplar| {
+                let (canvas, tiles) = exemplar_tiles(exemplar);
                 let own = labels(exemplar.mask.as_ref(), exemplar.guide.as_ref(), &tiles);
                 let own = own.into_iter().map(|own| vec![own]).collect();
-                let keep = self.keeps(&tiles, BANKS);
                 let source = Source::new(
                     (canvas, tiles),
                     &draw.banks,
                     (own, classes),
-                    (keep, &self.buffers),
+                    (keep_exemplars, &self.buffers),
                 );
                 (source, exemplar.share)
             };
             targets.push(region.exemplars.iter().map(target).collect());
         }
-        let keep = self.keeps(tiles, BANKS);
         let source = Source::new(
             (image, tiles.clone()),
             &draw.banks,
             (layers, classes),
             (keep, &self.buffers),
-        )
-        .differentiated();
-        let bins = source.ranges().mapped(Bins::over);
-        let histograms = source.histograms(&bins);
-        let targets: Vec<Target> = targets.iter().map(|region| Target::of(region)).collect();
-        let compare = |index: usize| {
-            let (bank, region, filter) = (
-                index / (BANK * targets.len()),
-                index / BANK % targets.len(),
-                index % BANK,
-            );
-            let target = &targets[region];
-            let transport = |class: usize| {
-                let histogram = histograms.at(bank, region, class, filter);
-                let count: u64 = histogram.iter().map(|count| u64::from(*count)).sum();
-                let onto = target.distribution(bank, class, filter)?;
-                let mut values = Distribution::new(bins.at(bank, region, class, filter)[0]);
-                values.add(histogram, 1.0);
-                (count > 0).then(|| (Transport::new(&values, &onto), count))
-            };
-            let classes: Vec<Option<(Transport, u64)>> = (0..classes).map(transport).collect();
-            Comparison {
-                count: classes.iter().flatten().map(|(_, count)| count).sum(),
-                classes: (classes.into_iter())
-                    .map(|class| class.map(|(transport, _)| transport))
-                    .collect(),
-                s: target.standard_deviation(bank, filter),
-            }
-        };
-        let count = BANKS * targets.len() * BANK;
-        let comparisons = (0..count).into_par_iter().map(compare).collect();
-        (source, comparisons)
+        );
+        (source.differentiated(), targets)
     }
 
     /// Adds the gradient at the pixels of a tile to the rows of its band, and adds the distances of its own
@@ -306,6 +282,43 @@ impl Resampled {
     }
 }
 
+/// The memory of the responses to all banks.
+fn response_bytes(tiles: &Tiles) -> usize {
+    let [rows, columns] = tiles.positions();
+    rows * columns * BANKS * BANK * size_of::<f32>()
+}
+
+/// The comparison of each bank, region and filter with the exemplars of the region.
+fn compare(source: &Source<'_>, targets: &[Vec<(Source<'_>, f32)>]) -> Vec<Comparison> {
+    let bins = source.ranges().mapped(Bins::over);
+    let histograms = source.histograms(&bins);
+    let targets: Vec<Target> = targets.iter().map(|region| Target::of(region)).collect();
+    let compare = |index: usize| {
+        let (bank, filter) = (index / (BANK * targets.len()), index % BANK);
+        let region = index / BANK % targets.len();
+        let target = &targets[region];
+        let transport = |class: usize| {
+            let histogram = histograms.at(bank, region, class, filter);
+            let count: u64 = histogram.iter().map(|count| u64::from(*count)).sum();
+            let onto = target.distribution(bank, class, filter)?;
+            let mut values = Distribution::new(bins.at(bank, region, class, filter)[0]);
+            values.add(histogram, 1.0);
+            (count > 0).then(|| (Transport::new(&values, &onto), count))
+        };
+        let classes = (0..histograms.classes).map(transport);
+        let classes: Vec<Option<(Transport, u64)>> = classes.collect();
+        Comparison {
+            count: classes.iter().flatten().map(|(_, count)| count).sum(),
+            classes: (classes.into_iter())
+                .map(|class| class.map(|(transport, _)| transport))
+                .collect(),
+            s: target.standard_deviation(bank, filter),
+        }
+    };
+    let count = BANKS * targets.len() * BANK;
+    (0..count).into_par_iter().map(compare).collect()
+}
+
 /// Adds planes to interleaved rows of pixels, from column `left` on.
 pub(super) fn add_to_band(planes: &Planes, (band, width): (&mut [f32], usize), left: usize) {
     let channels = planes.channels;
@@ -351,7 +364,7 @@ mod tests {
     use super::*;
     use crate::imaging::{Raster, Size};
     use crate::resampled::transport::Range;
-    use crate::resampled::{Exemplar, Region, coloured};
+    use crate::resampled::{Region, coloured};
 
     fn raster(height: usize, width: usize, across: f64, down: f64) -> Raster {
         let values = coloured(height, width, across, down).to_pixels();

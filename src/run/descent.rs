@@ -71,7 +71,7 @@ impl Descent<'_> {
         &mut self,
         scale: usize,
         size: Size,
-        objective: &mut dyn FnMut(usize) -> Result<Objective>,
+        objective: &mut dyn FnMut(usize, Objective) -> Result<Objective>,
         observer: &mut dyn Observer,
         saved: Option<Saved>,
     ) -> Result<Option<StopReason>> {
@@ -189,16 +189,17 @@ impl Descent<'_> {
         &self,
         scale: usize,
         size: Size,
-        objective: &mut dyn FnMut(usize) -> Result<Objective>,
+        objective: &mut dyn FnMut(usize, Objective) -> Result<Objective>,
     ) -> Result<Objective> {
         let measuring = (self.options.seed, Purpose::Measurement, scale as u32);
         let noise = noise_image(size, &self.mean, MEASURING_NOISE, measuring);
         let plan = self.options.memory_plan(size, self.picture.channels())?;
         guarded(|| {
-            let mut objective = objective(scale)?;
+            let mut empty = Objective::new(self.vgg);
             if let Some(side) = plan.block_side {
-                objective = objective.with_block_side(side);
+                empty = empty.with_block_side(side);
             }
+            let mut objective = objective(scale, empty)?;
             objective.normalize(noise.to_tensor(self.vgg.device()))?;
             Ok(objective)
         })

@@ -68,8 +68,8 @@ pub(crate) struct RunPlan {
 /// in about two, and targets in the forward halves of some more.
 const PREPARING: f64 = 4.0;
 
-/// Runs as planned. `objective` makes what is minimised at scale number `i`; its weights are
-/// measured here, at noise.
+/// Runs as planned. `objective` adds the terms of scale number `i` to an objective without terms;
+/// their weights are measured here, at noise.
 ///
 /// An error after a picture was made ends the run with the last picture that was read from the device:
 /// [`StopReason::Failed`].
@@ -78,7 +78,7 @@ pub(crate) fn run(
     plan: RunPlan,
     options: &RunOptions,
     observer: &mut dyn Observer,
-    mut objective: impl FnMut(usize) -> Result<Objective>,
+    mut objective: impl FnMut(usize, Objective) -> Result<Objective>,
 ) -> Result<Outcome> {
     let RunPlan {
         begun,
@@ -232,7 +232,7 @@ mod tests {
             kept: None,
             identity: None,
         };
-        run(&vgg, plan, &options, &mut (), |scale| {
+        run(&vgg, plan, &options, &mut (), |scale, _| {
             objective(&vgg, scale)
         })
     }

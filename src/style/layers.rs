@@ -5,7 +5,6 @@ use crate::error::Result;
 use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
-use crate::objective::Objective;
 use crate::run::{self, Observer, Outcome, RunPlan};
 use crate::terms::{
     StyleTerms, content_layer, smallest_side, style_layers, with_content, with_total_variation,
@@ -60,10 +59,9 @@ pub(super) fn paint(
         kept: None,
     };
     let content_weight = options.content_weight.unwrap_or(CONTENT_WEIGHT);
-    run::run(vgg, plan, &options.run, observer, |scale| {
+    run::run(vgg, plan, &options.run, observer, |scale, mut objective| {
         let octaves = halvings - scale;
         let given = style.halved(octaves, vgg.device());
-        let mut objective = Objective::new(vgg);
         if content_weight > 0.0 {
             let content = picture.resized(size.halved(octaves));
             let at = (content_layer, content_weight);

@@ -88,7 +88,7 @@ pub(crate) fn with_content(
     mask: Option<&Raster>,
     (layer, weight): (Layer, f64),
 ) -> Result<Objective> {
-    let map = vgg.features_at(picture.to_tensor(vgg.device()), layer)?;
+    let map = objective.features_at(picture.to_tensor(vgg.device()), layer)?;
     let name = format!("content {layer}");
     let Some(mask) = mask else {
         return Ok(objective.at_layer(name, layer, weight, Content::of(map)?));

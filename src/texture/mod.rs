@@ -11,7 +11,6 @@ use crate::error::{Error, Result, at_least_one, not_negative, positive};
 use crate::exemplars::Exemplars;
 use crate::imaging::{Picture, Scales, Size};
 use crate::network::{Layer, Vgg};
-use crate::objective::Objective;
 use crate::run::{self, Identity, Inpainting, Observer, Outcome, RunOptions, RunPlan, run_setters};
 use crate::terms::{
     PUBLISHED_BLOCKS, Statistics, StyleTerms, first_of, smallest_side, style_layers,
@@ -259,7 +258,7 @@ pub fn synthesize_texture(
         formats: exemplars.formats(),
         kept,
     };
-    run::run(vgg, plan, &options.run, observer, |scale| {
+    run::run(vgg, plan, &options.run, observer, |scale, objective| {
         let given = exemplars.halved(halvings - scale, vgg.device());
         let octaves = if options.every_octave { scale } else { 0 };
         let style = StyleTerms {
@@ -270,7 +269,7 @@ pub fn synthesize_texture(
             weight: 1.0,
             colour_weight: options.colour_weight,
         };
-        let objective = style.add(Objective::new(vgg), vgg, given)?;
+        let objective = style.add(objective, vgg, given)?;
         Ok(with_total_variation(
             objective,
             options.total_variation_weight,

@@ -1,10 +1,13 @@
 //! Blocks of an image give what the whole image gives.
 
-use crate::common::{flex, picture, values};
+use crate::common::{bundled, flex, picture, values};
 use burn::tensor::{Tensor, TensorData};
 use ranvgg::loss::{Content, Covariance, Custom, Mean, Region, Wasserstein};
 use ranvgg::objective::{Evaluation, Objective};
-use ranvgg::{Architecture, Gram, Layer, Padding, Pooling, RandomVgg, Vgg};
+use ranvgg::{
+    Architecture, Gram, Layer, Outcome, Padding, Pooling, RandomVgg, RunOptions, Scales, Size,
+    Statistics, StyleOptions, TextureOptions, Vgg, synthesize_texture, transfer_style,
+};
 
 fn network(architecture: Architecture, padding: Padding, pooling: Pooling) -> Vgg {
     RandomVgg::new(architecture)
@@ -199,4 +202,48 @@ fn a_loss_that_needs_its_map_gets_it_and_small_blocks_are_refused() {
         error,
         "the side of a block is 20; allowed: at least 26, for features of these layers"
     );
+}
+
+/// Runs within a bound on their memory make the pictures that runs without make.
+#[test]
+fn a_run_within_a_bound_makes_the_same_picture() {
+    let vgg = network(Architecture::Vgg19, Padding::Reflect, Pooling::Average);
+    let exemplar = bundled("gravel.png", 128);
+    let photograph = bundled("coffee.png", 280);
+    // 280 x 280 pixels as a whole take 280^2 (500 + 14 * 12 + 20 * 12) bytes, 71 million. In blocks of 256
+    // they take at least 280^2 (26 * 12 + 6 * 12) + 256^2 * 500, 63 million.
+    let run = |memory: Option<u64>| {
+        let mut run = RunOptions::default()
+            .with_evaluations(4)
+            .with_scales(Scales::Single);
+        run.memory = memory;
+        run
+    };
+    let texture = |memory: Option<u64>| {
+        let mut options = TextureOptions::default()
+            .with_statistics(Statistics::Whitened)
+            .with_size(Size::square(280));
+        options.run = run(memory);
+        synthesize_texture(&vgg, exemplar.clone(), &options, &mut ())
+    };
+    let style = |memory: Option<u64>| {
+        let mut options = StyleOptions::default().with_statistics(Statistics::Whitened);
+        options.run = run(memory);
+        let (content, style) = (photograph.clone(), exemplar.clone());
+        transfer_style(&vgg, content, style, &options, &mut ())
+    };
+    let tasks: [&dyn Fn(Option<u64>) -> ranvgg::Result<Outcome>; 2] = [&texture, &style];
+    for task in tasks {
+        let (whole, bounded) = (task(None).unwrap(), task(Some(65_000_000)).unwrap());
+        let (whole, bounded) = (whole.picture(), bounded.picture());
+        let pairs = whole.as_raw().iter().zip(bounded.as_raw());
+        let apart = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        println!("{apart:.1e}");
+        assert!(apart < 0.01);
+        let error = task(Some(1_000_000)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("memory is 1000000; allowed: at least"),
+            "{error}"
+        );
+    }
 }

@@ -40,7 +40,7 @@ fn fill(parts: &mut Parts, name: &str, value: f32) {
     parts.set(name, &shape, &vec![value; values.len()]);
 }
 
-const FORGERIES: [Forgery; 28] = [
+const FORGERIES: [Forgery; 29] = [
     (
         "picture-nan",
         |it| fill(it, "picture", f32::NAN),
