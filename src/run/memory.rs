@@ -51,7 +51,9 @@ impl MemoryPlan {
             return Ok(whole);
         }
         let left = memory as f64 - VECTORS_BY_BLOCKS * vector;
-        let affordable = (left / 2.0 / pairs(1)).max(0.0) as usize;
+        let smallest = ((SMALLEST_BLOCK * SMALLEST_BLOCK) as f64).min(pixels) * PASS;
+        let affordable = (left / 2.0).min(left - smallest) / pairs(1);
+        let affordable = affordable.max(0.0) as usize;
         let history = affordable.clamp(FEWEST_PAIRS.min(history), history);
         let block_side = ((left - pairs(history)) / PASS).max(0.0).sqrt() as usize;
         if block_side < SMALLEST_BLOCK {
@@ -126,6 +128,8 @@ mod tests {
         // same. A block has 66 MiB, or 138412 pixels.
         let blocks = plan(Some(450 << 20), 1024).unwrap();
         assert_eq!((blocks.block_side, blocks.history), (Some(372), 3));
+        // 470 MiB: a block of 256 x 256 pixels has 31.25 MiB, and half of the 158 MiB are 3 pairs.
+        assert_eq!(plan(Some(470 << 20), 1024).unwrap().history, 3);
         // Vectors 312 MiB, 3 pairs 72 MiB and a block of 31.25 MiB: 415.25 MiB.
         assert!(plan(Some(415 << 20), 1024).is_err());
         let error = plan(Some(5), 1024).unwrap_err().to_string();
