@@ -70,8 +70,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PICTURE")]
     content_mask: Option<PathBuf>,
 
-    /// Picture to start from in place of the content, resized to the first size: a smaller result with
-    /// --scales 1 or 2 becomes a larger one [default: none]
+    /// Picture to start from in place of the content, resized to the first size of the run: a smaller
+    /// result, for a larger one with --scales 2 [default: none]
     #[arg(long, value_name = "PICTURE", conflicts_with = "from_noise")]
     start: Option<PathBuf>,
 

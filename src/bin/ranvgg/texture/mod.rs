@@ -103,8 +103,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PICTURE", requires = "fill")]
     mask: Option<PathBuf>,
 
-    /// Picture to start from in place of noise, resized to the first size: a smaller result with
-    /// --scales 1 or 2 becomes a larger one [default: none]
+    /// Picture to start from in place of noise, resized to the first size of the run [default: none]
     #[arg(long, value_name = "PICTURE", conflicts_with_all = ["maps"])]
     start: Option<PathBuf>,
 
