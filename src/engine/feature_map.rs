@@ -167,7 +167,15 @@ impl FeatureMap {
 
     /// The positions in these columns of a map of one row.
     pub(crate) fn select(&self, columns: &[usize]) -> Self {
-        let map = channels_last(self.to_tensor());
+        let map = match self {
+            Self::Host { map, device } => {
+                return Self::Host {
+                    map: map.select(columns),
+                    device: device.clone(),
+                };
+            }
+            Self::Tensor(map) => channels_last(map.clone()),
+        };
         let indices: Vec<i32> = columns.iter().map(|column| *column as i32).collect();
         let indices = TensorData::new(indices, [columns.len()]);
         let indices = Tensor::<1, Int>::from_data(indices, &self.device());

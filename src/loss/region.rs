@@ -125,17 +125,28 @@ struct RestrictedByBlocks<'a> {
 
 impl RestrictedByBlocks<'_> {
     /// The region's positions in a block, and the block that they are for the inner loss.
-    fn inside(&self, block: &Block) -> Option<(Positions, Block)> {
+    fn inside(&self, block: &Block) -> Result<Option<(Positions, Block)>> {
         let positions = &self.region.positions;
-        let (within, columns) = match &block.place {
-            Place::Rectangle { rows, columns } => positions.within(rows, columns)?,
-            Place::Listed { columns } => positions.among(columns)?,
+        let size = positions.size();
+        if block.size != size {
+            return Err(Error::Shape {
+                what: "the map of a region".into(),
+                found: block.size.to_vec(),
+                expected: format!("[{}, {}]", size[0], size[1]),
+            });
+        }
+        let within = match &block.place {
+            Place::Rectangle { rows, columns } => positions.within(rows, columns),
+            Place::Listed { columns } => positions.among(columns),
+        };
+        let Some((within, columns)) = within else {
+            return Ok(None);
         };
         let inner = Block {
             size: [1, positions.count()],
             place: Place::Listed { columns },
         };
-        Some((within, inner))
+        Ok(Some((within, inner)))
     }
 
     fn gathered(positions: &Positions, observation: &mut Observation) -> Result<Observation> {
@@ -146,7 +157,7 @@ impl RestrictedByBlocks<'_> {
 
 impl ByBlocks for RestrictedByBlocks<'_> {
     fn observe(&mut self, block: &Block, observation: &mut Observation) -> Result<()> {
-        let Some((positions, inner)) = self.inside(block) else {
+        let Some((positions, inner)) = self.inside(block)? else {
             return Ok(());
         };
         let mut gathered = Self::gathered(&positions, observation)?;
@@ -158,7 +169,7 @@ impl ByBlocks for RestrictedByBlocks<'_> {
     }
 
     fn gradient(&self, block: &Block, observation: &mut Observation) -> Result<Gradient> {
-        let Some((positions, inner)) = self.inside(block) else {
+        let Some((positions, inner)) = self.inside(block)? else {
             return Ok(Gradient::default());
         };
         let mut gathered = Self::gathered(&positions, observation)?;

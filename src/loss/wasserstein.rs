@@ -32,7 +32,7 @@ use crate::random::{self, Purpose};
 /// Vanhoey, Chambon and Belcour, "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR
 /// 2021, eq. 9.) The directions are fixed, so that a line search minimises one function.
 ///
-/// CPUs sort with all threads, GPUs by kernels of this crate: nothing of the map's size is read from them.
+/// CPUs sort a direction with each thread (two at a time of maps beyond four million positions), GPUs by kernels of this crate: nothing of the map's size is read from them.
 /// Only maps of more than 2^26 positions, maps under autodiff and devices without these kernels (those of
 /// another machine) are sorted on the host; each evaluation then reads `K M` values and writes them back.
 ///

@@ -48,8 +48,15 @@ impl Blocks {
         }
         let reach = Reach::of(&geometries);
         let wraps = vgg.padding() == Padding::Circular;
-        let rows = reach.spans(size.height, side, wraps)?;
-        let columns = reach.spans(size.width, side, wraps)?;
+        let (mut whole_rows, mut whole_columns) = (false, false);
+        for (layer, geometry) in layers.iter().zip(&geometries) {
+            // Where a map is shorter than its share of the image, it does not wrap where the image does.
+            let map = vgg.architecture().map_size(*layer, size, vgg.padding())?;
+            whole_rows |= wraps && map.height * geometry.stride != size.height;
+            whole_columns |= wraps && map.width * geometry.stride != size.width;
+        }
+        let rows = reach.spans(size.height, side, (wraps, whole_rows))?;
+        let columns = reach.spans(size.width, side, (wraps, whole_columns))?;
         let block = |rows: &Span, columns: &Span| ImageBlock {
             rows: rows.clone(),
             columns: columns.clone(),
@@ -73,6 +80,8 @@ struct Reach {
     /// `stride` before.
     before: usize,
     after: usize,
+    /// The shortest image side that the layers can be computed from.
+    smallest: usize,
 }
 
 impl Reach {
@@ -89,17 +98,27 @@ impl Reach {
             stride,
             before: before.next_multiple_of(stride),
             after: after.max().unwrap_or(0),
+            smallest: geometries
+                .iter()
+                .map(|it| it.smallest_image)
+                .max()
+                .unwrap_or(1),
         }
     }
 
     /// The blocks of an axis of `length` pixels with crops of at most `side` pixels.
-    fn spans(self, length: usize, side: usize, wraps: bool) -> Result<Vec<Span>> {
+    fn spans(
+        self,
+        length: usize,
+        side: usize,
+        (wraps, undivided): (bool, bool),
+    ) -> Result<Vec<Span>> {
         let whole = Span {
             own: 0..length,
             last: true,
             crop: 0..length as isize,
         };
-        if length <= side || wraps && !length.is_multiple_of(self.stride) {
+        if length <= side || undivided {
             return Ok(vec![whole]);
         }
         let margins = self.before + self.after;
@@ -114,10 +133,15 @@ impl Reach {
         }
         let count = length.div_ceil(most);
         let step = length.div_ceil(count).next_multiple_of(self.stride);
-        let starts: Vec<usize> = (0..length).step_by(step).collect();
+        let mut starts: Vec<usize> = (0..length).step_by(step).collect();
+        // A short rest may have no positions of its own: the block before takes it.
+        let rest = starts.last().map_or(length, |last| length - last);
+        if starts.len() > 1 && rest < self.stride.max(self.smallest) {
+            starts.pop();
+        }
         let span = |(number, start): (usize, &usize)| {
             let last = number + 1 == starts.len();
-            let end = (start + step).min(length);
+            let end = if last { length } else { start + step };
             let first = *start as isize - self.before as isize;
             let beyond = (end + self.after) as isize;
             Span {
@@ -142,10 +166,12 @@ impl Span {
         } else {
             self.own.end / stride
         };
-        let start = self.own.start / stride;
+        // Without padding a map has fewer positions than strides fit into the image.
+        let end = end.min(length);
+        let start = (self.own.start / stride).min(end);
         // Both are multiples of the stride.
         let before = (self.own.start as isize - self.crop.start) as usize;
-        (start..end.max(start), before / stride)
+        (start..end, before / stride)
     }
 
     /// The crop in pieces that lie inside the image.

@@ -62,7 +62,16 @@ impl<'a> OctaveByBlocks<'a> {
             }
         }
         let layers: Vec<Layer> = taps.iter().map(|tap| tap.layer).collect();
-        let blocks = Blocks::plan(vgg, &layers, size, side)?;
+        let mut blocks = Blocks::plan(vgg, &layers, size, side)?;
+        let grids = layers.iter().map(|layer| grid(vgg, *layer, size));
+        let grids: Vec<(usize, [usize; 2])> = grids.collect::<Result<_>>()?;
+        // Without padding the last block may have no positions at any layer.
+        blocks.list.retain(|block| {
+            grids.iter().any(|(stride, whole)| {
+                let positions = block.positions(*stride, *whole);
+                !positions.rows.is_empty() && !positions.columns.is_empty()
+            })
+        });
         Ok((blocks.list.len() > 1).then_some(Self {
             vgg,
             parts,
@@ -82,7 +91,9 @@ impl<'a> OctaveByBlocks<'a> {
         for block in &self.blocks.list {
             let maps = self.vgg.feature_maps(block.crop(image), &self.taps)?;
             for (layer, map) in maps {
-                let own = own(self.vgg, block, size, (layer, map))?;
+                let Some(own) = own(self.vgg, block, size, (layer, map))? else {
+                    continue;
+                };
                 let mut observation = Observation::from(own.map);
                 for part in self.parts.iter_mut().filter(|part| part.layer == layer) {
                     part.loss.observe(&own.block, &mut observation)?;
@@ -108,7 +119,9 @@ impl<'a> OctaveByBlocks<'a> {
                 return Ok(None);
             };
             let [_, _, height, width] = map.dims();
-            let own = own(self.vgg, block, size, (layer, map))?;
+            let Some(own) = own(self.vgg, block, size, (layer, map))? else {
+                return Ok(None);
+            };
             let mut observation = Observation::from(own.map);
             let mut gradient = Gradient::default();
             for part in self.parts.iter().filter(|part| part.layer == layer) {
@@ -120,31 +133,41 @@ impl<'a> OctaveByBlocks<'a> {
     }
 }
 
-/// The features of a block at its own positions, of a map of its crop.
+/// The features of a block at its own positions, of a map of its crop. `None` if it has no positions at
+/// this layer.
 fn own(
     vgg: &Vgg,
     block: &ImageBlock,
     size: Size,
     (layer, map): (Layer, FeatureMap),
-) -> Result<Own> {
-    let (architecture, padding) = (vgg.architecture(), vgg.padding());
-    let stride = architecture.geometry(layer, padding)?.stride;
-    let whole = architecture.map_size(layer, size, padding)?;
-    let positions = block.positions(stride, [whole.height, whole.width]);
+) -> Result<Option<Own>> {
+    let (stride, whole) = grid(vgg, layer, size)?;
+    let positions = block.positions(stride, whole);
     let [top, left] = positions.corner;
     let rows = top..top + positions.rows.len();
     let columns = left..left + positions.columns.len();
-    Ok(Own {
+    if rows.is_empty() || columns.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Own {
         map: map.crop(rows, columns),
         block: Block {
-            size: [whole.height, whole.width],
+            size: whole,
             place: Place::Rectangle {
                 rows: positions.rows,
                 columns: positions.columns,
             },
         },
         corner: positions.corner,
-    })
+    }))
+}
+
+/// The stride of a layer, and height and width of its features of an image.
+fn grid(vgg: &Vgg, layer: Layer, size: Size) -> Result<(usize, [usize; 2])> {
+    let (architecture, padding) = (vgg.architecture(), vgg.padding());
+    let stride = architecture.geometry(layer, padding)?.stride;
+    let whole = architecture.map_size(layer, size, padding)?;
+    Ok((stride, [whole.height, whole.width]))
 }
 
 /// The features of an image at a layer, computed in blocks of no more than `side` x `side` pixels if it is
@@ -168,9 +191,11 @@ pub(super) fn features_at(
     for block in &Blocks::plan(vgg, &[layer], size, side)?.list {
         let map = vgg.feature_map(block.crop(&image), layer)?;
         let own = own(vgg, block, size, (layer, map))?;
-        if let Place::Rectangle { rows, columns } = own.block.place {
+        if let Some((map, Place::Rectangle { rows, columns })) =
+            own.map(|own| (own.map, own.block.place))
+        {
             let ranges = [0..1, rows, columns, 0..geometry.channels];
-            let values = own.map.into_tensor().permute([0, 2, 3, 1]);
+            let values = map.into_tensor().permute([0, 2, 3, 1]);
             features = features.slice_assign(ranges, values);
         }
     }

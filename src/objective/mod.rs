@@ -254,7 +254,7 @@ impl Objective {
     ///
     /// # Errors
     ///
-    /// Those of [`LayerNormalizer::measure`].
+    /// Those of [`LayerNormalizer::measure`] and of [`evaluate`](Self::evaluate).
     pub fn normalize(&mut self, image: Tensor<4>) -> Result<()> {
         self.check()?;
         let mut factors = vec![1.0; self.terms.len()];
@@ -332,8 +332,8 @@ impl Objective {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] without terms or for a weight below zero, and those of
-    /// [`Vgg::forward`] and of the losses.
+    /// [`Error::InvalidOption`] without terms, for a weight below zero, or for blocks that are smaller than
+    /// the margins that a layer needs, and those of [`Vgg::forward`] and of the losses.
     pub fn evaluate(&self, image: Tensor<4>) -> Result<Evaluation> {
         self.check()?;
         let images = self.pyramid(image.clone())?;

@@ -448,6 +448,31 @@ mod tests {
         (value, gradient)
     }
 
+    /// A region in a corner of a large picture has responses outside of any sample of tiles.
+    #[test]
+    fn a_small_region_of_a_large_picture_has_its_own_range() {
+        let (image, exemplar) = (raster(720, 700, 0.31, 0.17), raster(40, 53, 0.8, 0.3));
+        let white = |pixel: usize| {
+            let (y, x) = (pixel / 700, pixel % 700);
+            [if y < 50 && (250..420).contains(&x) {
+                1.0
+            } else {
+                0.0
+            }]
+        };
+        let gradient = |kept_bytes: usize| {
+            let mut target = resampled(&exemplar, false, kept_bytes);
+            let mask = Raster::from_pixels(Size::new(700, 720), white);
+            target.regions[0].mask = Some(super::super::Mask::new(&mask));
+            let mut gradient = vec![0.0; 720 * 700 * 3];
+            let value = target.distance(Canvas::of(&image, false), 2, &mut gradient);
+            (value, gradient)
+        };
+        let (computed_again, kept) = (gradient(0), gradient(usize::MAX));
+        assert_eq!(computed_again, kept);
+        assert!(kept.0 > 0.01 && kept.1.iter().any(|value| *value != 0.0));
+    }
+
     /// Tiles, kept responses and responses that are computed again give what passes over the whole
     /// picture give.
     #[test]

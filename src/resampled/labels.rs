@@ -133,9 +133,14 @@ impl<'a> Labels<'a> {
         labels
     }
 
+    /// Whether all positions have label 0.
+    pub(super) fn are_equal(&self) -> bool {
+        self.mask.is_none() && self.classes.is_none()
+    }
+
     /// The labels of a window of positions, row by row. None: all have label 0.
     pub(super) fn of(&self, window: &Window) -> Option<Vec<u8>> {
-        if self.mask.is_none() && self.classes.is_none() {
+        if self.are_equal() {
             return None;
         }
         let mut labels = Vec::with_capacity(window.rows.len() * window.columns.len());

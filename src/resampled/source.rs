@@ -222,7 +222,10 @@ impl<'a> Source<'a> {
     /// The range of responses of each filter in each class.
     pub(super) fn ranges(&self) -> Table<Range> {
         let count = self.tiles.count();
-        let sampled = self.kept.is_none() && count >= SAMPLED_FROM;
+        let labels = || self.labels.iter().flatten();
+        // A class or a region may lie outside of the sample.
+        let alike = labels().all(Labels::are_equal);
+        let sampled = alike && self.kept.is_none() && count >= SAMPLED_FROM;
         let tiles = (0..count).filter(|tile| !sampled || self.tiles.is_in_sample(*tile));
         let tiles: Vec<usize> = tiles.collect();
         let include = |(tiles, bank): (&[usize], usize), ranges: &mut Table<Range>| {

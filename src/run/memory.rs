@@ -50,6 +50,19 @@ impl MemoryPlan {
         if VECTORS * vector + pixels * PASS + pairs(history) <= memory as f64 {
             return Ok(whole);
         }
+        let longest = size.width.max(size.height);
+        if longest <= SMALLEST_BLOCK {
+            let left = memory as f64 - VECTORS * vector - pixels * PASS;
+            let fewest = FEWEST_PAIRS.min(history);
+            if left < pairs(fewest) {
+                let least = VECTORS * vector + pixels * PASS + pairs(fewest);
+                return Err(too_little(memory, least, size));
+            }
+            return Ok(Self {
+                block_side: None,
+                history: ((left / pairs(1)) as usize).min(history),
+            });
+        }
         let left = memory as f64 - VECTORS_BY_BLOCKS * vector;
         let smallest = ((SMALLEST_BLOCK * SMALLEST_BLOCK) as f64).min(pixels) * PASS;
         let affordable = (left / 2.0).min(left - smallest) / pairs(1);
@@ -60,11 +73,7 @@ impl MemoryPlan {
             let smallest = (SMALLEST_BLOCK * SMALLEST_BLOCK) as f64;
             let least =
                 VECTORS_BY_BLOCKS * vector + pairs(FEWEST_PAIRS) + smallest.min(pixels) * PASS;
-            return Err(Error::option(
-                "memory",
-                memory,
-                format!("at least {:.0} bytes for a result of {size}", least * 1.01),
-            ));
+            return Err(too_little(memory, least, size));
         }
         Ok(Self {
             block_side: Some(block_side),
@@ -73,24 +82,46 @@ impl MemoryPlan {
     }
 }
 
-/// Vectors of the image's size in a run by Adam: image, gradient, two moments, and a part of one for what
-/// is made beside them.
-const VECTORS_OF_ADAM: f64 = 4.75;
+fn too_little(memory: u64, least: f64, size: Size) -> Error {
+    let allowed = format!("at least {:.0} bytes for a result of {size}", least * 1.01);
+    Error::option("memory", memory, allowed)
+}
+
+/// Vectors of the image's size in a run by Adam, at its peak (`docs/PERFORMANCE.md`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Vectors {
+    /// A texture: image, gradient, two moments, and a part of one for what is made beside them.
+    Texture,
+    /// The same with the features of all patches.
+    NearestPatches,
+    /// A painting, with its content, its guide and what these are made of.
+    Painting,
+}
+
+impl Vectors {
+    fn count(self) -> f64 {
+        match self {
+            Self::Texture => 4.75,
+            Self::NearestPatches => 14.5,
+            Self::Painting => 22.0,
+        }
+    }
+}
 
 /// Bytes that responses of resampled filters may be kept in, of `memory` for an image of this size.
 pub(super) fn for_responses(
     memory: Option<u64>,
     (size, channels): (Size, usize),
+    vectors: Vectors,
     wanted: usize,
 ) -> Result<usize> {
     let Some(memory) = memory else {
         return Ok(wanted);
     };
     let vector = size.pixels() as f64 * (channels * size_of::<f32>()) as f64;
-    let least = VECTORS_OF_ADAM * vector;
+    let least = vectors.count() * vector;
     if least > memory as f64 {
-        let allowed = format!("at least {least:.0} bytes for a result of {size}");
-        return Err(Error::option("memory", memory, allowed));
+        return Err(too_little(memory, least, size));
     }
     Ok(wanted.min((memory as f64 - least) as usize))
 }
@@ -101,13 +132,17 @@ mod tests {
 
     #[test]
     fn responses_have_what_vectors_leave() {
-        let kept = |memory| for_responses(memory, (Size::square(1024), 3), 500);
+        let kept = |memory| for_responses(memory, (Size::square(1024), 3), Vectors::Texture, 500);
         assert_eq!(kept(None).unwrap(), 500);
         // 4.75 vectors of 12 MiB are 57 MiB.
         assert_eq!(kept(Some((57 << 20) + 300)).unwrap(), 300);
         assert_eq!(kept(Some(1 << 40)).unwrap(), 500);
         let error = kept(Some(57 << 20 | 1).map(|bytes| bytes - 2)).unwrap_err();
-        assert!(error.to_string().contains("at least 59768832 bytes"));
+        // 59768832 bytes and one percent.
+        assert!(
+            error.to_string().contains("at least 60366520 bytes"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -132,6 +167,10 @@ mod tests {
         assert_eq!(plan(Some(470 << 20), 1024).unwrap().history, 3);
         // Vectors 312 MiB, 3 pairs 72 MiB and a block of 31.25 MiB: 415.25 MiB.
         assert!(plan(Some(415 << 20), 1024).is_err());
+        // 100 x 100 pixels have no blocks: 5 MB, vectors of 1.68 MB and 9 pairs of 0.24 MB.
+        let small = plan(Some(9_000_000), 100).unwrap();
+        assert_eq!((small.block_side, small.history), (None, 9));
+        assert!(plan(Some(7_000_000), 100).is_err());
         let error = plan(Some(5), 1024).unwrap_err().to_string();
         let words = "memory is 5; allowed: at least";
         assert!(error.starts_with(words), "{error}");

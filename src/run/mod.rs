@@ -9,7 +9,7 @@ mod checkpoint;
 mod descent;
 mod identity;
 pub(crate) mod inpainting;
-mod memory;
+pub(crate) mod memory;
 pub(crate) mod observer;
 pub(crate) mod options;
 pub(crate) mod outcome;

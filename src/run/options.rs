@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::canvas::{add_noise, noise_image};
 use super::checkpoint::Checkpoint;
-use super::memory::{self, MemoryPlan};
+use super::memory::{self, MemoryPlan, Vectors};
 use crate::error::{Error, Result, at_least_one, not_negative};
 use crate::imaging::{Raster, Scales, Size};
 use crate::optim::{LbfgsOptions, LbfgsSettings};
@@ -48,8 +48,10 @@ pub struct RunOptions {
     /// takes more evaluates the features of images in blocks
     /// ([`Objective::with_block_side`](crate::objective::Objective::with_block_side)), and L-BFGS keeps
     /// fewer pairs, at least 3. With resampled filters it computes responses again instead of keeping
-    /// them. Refused if that is not enough. Feature maps of contents and statistics of exemplars are not
-    /// counted. Default: no bound.
+    /// them, and takes their ranges from a part of a large picture, which changes the result a little.
+    /// Refused if that is not enough. Not counted are feature maps of contents, statistics of exemplars,
+    /// projections of [`Statistics::Distributions`](crate::Statistics::Distributions), and images that wrap
+    /// and have no multiple of the strides of the layers. Default: no bound.
     pub memory: Option<u64>,
     /// The sizes it goes through.
     pub scales: Scales,
@@ -123,8 +125,13 @@ impl RunOptions {
     }
 
     /// Bytes that responses of resampled filters may be kept in.
-    pub(crate) fn memory_for_responses(&self, size: Size, channels: usize) -> Result<usize> {
-        memory::for_responses(self.memory, (size, channels), KEPT_BYTES)
+    pub(crate) fn memory_for_responses(
+        &self,
+        size: Size,
+        channels: usize,
+        vectors: Vectors,
+    ) -> Result<usize> {
+        memory::for_responses(self.memory, (size, channels), vectors, KEPT_BYTES)
     }
 
     /// Evaluations of a run by L-BFGS.

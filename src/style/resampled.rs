@@ -8,6 +8,7 @@ use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
 use crate::resampled::{Canvas, Content, Guide, Painting, Resampled, planes};
+use crate::run::memory::Vectors;
 use crate::run::{
     Estimate, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
 };
@@ -62,7 +63,7 @@ pub(super) fn paint(
         }
     };
     let wraps = vgg.padding() == Padding::Circular;
-    let kept_bytes = run.memory_for_responses(size, vgg.channels())?;
+    let kept_bytes = run.memory_for_responses(size, vgg.channels(), Vectors::Painting)?;
     // Beyond all regions of styles the picture stays as it is.
     let kept = style
         .regions(size)

@@ -10,6 +10,7 @@ use crate::imaging::Size;
 use crate::network::Vgg;
 use crate::random::{self, Purpose};
 use crate::resampled::{Canvas, Lattice, Resampled};
+use crate::run::memory::Vectors;
 use crate::run::{
     Estimate, Identity, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan,
     run_stochastic,
@@ -54,7 +55,13 @@ pub(super) fn synthesize(
         None => options.run.starting_noise(levels[0].size, &mean),
     };
     let wraps = vgg.padding() == Padding::Circular;
-    let kept_bytes = options.run.memory_for_responses(size, vgg.channels())?;
+    let vectors = match options.nearest_weight > 0.0 {
+        true => Vectors::NearestPatches,
+        false => Vectors::Texture,
+    };
+    let kept_bytes = options
+        .run
+        .memory_for_responses(size, vgg.channels(), vectors)?;
     let nearest_weight = options.nearest_weight;
     let steps_per_draw = options.steps_per_draw;
     if nearest_weight > 0.0 && exemplars.single().is_none() {

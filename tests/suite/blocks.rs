@@ -147,6 +147,15 @@ fn blocks_equal_the_whole_in_deep_layers_octaves_and_other_networks() {
             110,
             0,
         ),
+        // What is left over after blocks of 16 and of 20 pixels has no positions of its own.
+        (Architecture::Vgg19, ["conv1_1", "conv3_1"], [97, 97], 38, 0),
+        (
+            Architecture::AlexNet,
+            ["conv1", "conv5"],
+            [401, 150],
+            256,
+            0,
+        ),
         (
             Architecture::Vgg19,
             ["conv1_1", "conv3_1"],
@@ -165,6 +174,19 @@ fn blocks_equal_the_whole_in_deep_layers_octaves_and_other_networks() {
         println!("{architecture} {size:?}: {of_values:.1e} {of_gradients:.1e}");
         assert!(of_values < 1e-4 && of_gradients < MOST);
     }
+}
+
+/// AlexNet's maps have no padding at the border of pools: they do not wrap where the image does, and are not
+/// divided.
+#[test]
+fn maps_that_do_not_wrap_with_the_image_are_not_divided() {
+    let vgg = network(Architecture::AlexNet, Padding::Circular, Pooling::Average);
+    let layers = [vgg.layer("conv2").unwrap()];
+    let objective = objective(&vgg, [160, 160], &layers, 0);
+    let image = picture(160, 160, 0.0, vgg.device());
+    let whole = objective.evaluate(image.clone()).unwrap();
+    let blocks = objective.with_block_side(120).evaluate(image).unwrap();
+    assert_eq!(values(blocks.gradient), values(whole.gradient));
 }
 
 #[test]

@@ -83,6 +83,15 @@ impl Map {
         Self::new(rows.len(), columns.len(), self.channels, data)
     }
 
+    /// A copy of these columns of a map of one row.
+    pub(in crate::engine) fn select(&self, columns: &[usize]) -> Self {
+        let mut data = Vec::with_capacity(columns.len() * self.channels);
+        for column in columns {
+            data.extend_from_slice(&self.data[column * self.channels..][..self.channels]);
+        }
+        Self::new(1, columns.len(), self.channels, data)
+    }
+
     /// A map of this height and width with this map at row `top` and column `left`, and zeros around it.
     pub(in crate::engine) fn embedded(
         &self,
