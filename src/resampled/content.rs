@@ -98,7 +98,7 @@ impl Content {
                 let first_row = (around.rows.start - pixels.rows.start) + reach as isize;
                 let first_column = (around.columns.start - pixels.columns.start) + reach as isize;
                 let mut sum = 0.0;
-                for filter in 0..BANK {
+                for (filter, of_style) in moments.iter().enumerate() {
                     let sums = content_moments.at(0, 0, 0, filter)[0];
                     let of_content = Moments {
                         mean: sums.mean(),
@@ -115,7 +115,7 @@ impl Content {
                                 continue;
                             }
                             let z = (content - of_content.mean) / of_content.deviation;
-                            let (distance, slope) = contour_distance(*response, z, moments[filter]);
+                            let (distance, slope) = contour_distance(*response, z, *of_style);
                             *target = factor * slope;
                             if counts && around.columns.start + x as isize >= own.columns.start {
                                 sum += f64::from(distance);
