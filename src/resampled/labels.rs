@@ -105,6 +105,22 @@ struct Classes<'a> {
     noise: Noise,
 }
 
+impl Classes<'_> {
+    /// Adds the noise of positions from number `first` on.
+    fn add_noise(&self, first: usize, scores: &mut [f32]) {
+        // The width of a uniform distribution with that standard deviation.
+        let width = self.direction[0] * self.guide.noise * 12f32.sqrt();
+        if width != 0.0 {
+            let noise = self.noise;
+            let mut generator = random::stream(noise.seed, Purpose::Resampled, noise.bank);
+            generator.set_word_pos(noise.word + first as u128);
+            for score in scores {
+                *score += width * (generator.random::<f32>() - 0.5);
+            }
+        }
+    }
+}
+
 impl<'a> Labels<'a> {
     /// The labels of the positions of `tiles` for filters with this `reach`: one class, or those of a
     /// split by a guide. Positions whose patches have their middle outside of the mask are labelled
@@ -175,33 +191,27 @@ impl<'a> Labels<'a> {
 
     /// Appends the scores of positions in a row: products of the direction and the guide, with noise.
     fn score(&self, classes: &Classes<'_>, y: usize, columns: Range<usize>, scores: &mut Vec<f32>) {
-        let Classes {
-            guide,
-            direction,
-            noise,
-            ..
-        } = classes;
-        let planes = &guide.planes;
         let first = scores.len();
         scores.resize(first + columns.len(), 0.0);
+        let position = y * self.size[1] + columns.start;
         let scores = &mut scores[first..];
+        self.products(classes, y, columns.start, scores);
+        classes.add_noise(position, scores);
+    }
+
+    /// Adds the products of the direction and the guide at positions in a row.
+    fn products(&self, classes: &Classes<'_>, y: usize, first: usize, scores: &mut [f32]) {
+        let planes = &classes.guide.planes;
         let row = (y + self.reach / 2) % planes.height;
-        for (channel, weight) in direction.iter().enumerate() {
-            let values = planes.row(channel, row);
-            let start = columns.start + self.reach / 2;
-            let values = values.iter().cycle().skip(start % planes.width);
-            for (score, value) in scores.iter_mut().zip(values) {
-                *score += weight * value;
-            }
-        }
-        // The width of a uniform distribution with that standard deviation.
-        let width = direction[0] * guide.noise * 12f32.sqrt();
-        if width != 0.0 {
-            let mut generator = random::stream(noise.seed, Purpose::Resampled, noise.bank);
-            let position = y * self.size[1] + columns.start;
-            generator.set_word_pos(noise.word + position as u128);
-            for score in scores {
-                *score += width * (generator.random::<f32>() - 0.5);
+        let start = first + self.reach / 2;
+        let middles = start as isize..(start + scores.len()) as isize;
+        for (channel, weight) in classes.direction.iter().enumerate() {
+            let mut scores = scores.iter_mut();
+            for segment in segments(middles.clone(), planes.width) {
+                let values = planes.row(channel, row)[segment].iter();
+                for (value, score) in values.zip(&mut scores) {
+                    *score += weight * value;
+                }
             }
         }
     }
@@ -213,14 +223,19 @@ impl<'a> Labels<'a> {
         let [height, width] = self.size;
         let share = self.mask.map_or(1.0, |mask| mask.share);
         let stride = ((height * width) as f64 * share) as usize / SAMPLES;
-        let mut sample = Vec::new();
+        let mut sample = Vec::with_capacity(2 * SAMPLES);
         for position in (0..height * width).step_by(stride.max(1)) {
             let (y, x) = (position / width, position % width);
             let counts = |mask: &Mask| mask.contains_middle(y, x, self.reach);
             if self.mask.is_none_or(counts) {
-                self.score(classes, y, x..x + 1, &mut sample);
+                let mut score = [0.0];
+                self.products(classes, y, x, &mut score);
+                sample.extend(score);
             }
         }
+        // Quantiles want noise of the right distribution. That of each position itself would be spread over
+        // the whole stream.
+        classes.add_noise(0, &mut sample);
         sample.sort_by(f32::total_cmp);
         let quantile = |share: &f32| {
             let rank = (share * sample.len() as f32) as usize;

@@ -11,7 +11,7 @@ use super::buffers::{Buffers, Pooled};
 use super::canvas::Canvas;
 use super::draw::BANK;
 use super::filters::FilterBank;
-use super::labels::{Labels, OUTSIDE};
+use super::labels::{CLASSES, Labels, OUTSIDE};
 use super::planes::Planes;
 use super::table::{Sums, Table};
 use super::tiles::{Tiles, Window};
@@ -231,10 +231,15 @@ impl<'a> Source<'a> {
         let include = |(tiles, bank): (&[usize], usize), ranges: &mut Table<Range>| {
             let mut visit = |[layer, filter]: [usize; 2], rows: Rows<'_, '_>| {
                 if rows.are_labelled() {
+                    let mut found = [Range::EMPTY; CLASSES];
                     for (values, labels) in rows.labelled() {
                         for (value, label) in inside(values, labels) {
-                            ranges.at_mut(0, layer, label, filter)[0].include(value);
+                            found[label].include(value);
                         }
+                    }
+                    for (label, found) in found.iter().enumerate().take(self.classes) {
+                        let range = &mut ranges.at_mut(0, layer, label, filter)[0];
+                        *range = range.union(*found);
                     }
                 } else {
                     let range = &mut ranges.at_mut(0, layer, 0, filter)[0];
@@ -257,10 +262,14 @@ impl<'a> Source<'a> {
             let mut visit = |[layer, filter]: [usize; 2], rows: Rows<'_, '_>| {
                 if rows.are_labelled() {
                     // Consecutive values seldom fall into the same bin of the same class.
+                    let bins = |label: usize| bins.at(bank, layer, label % self.classes, filter)[0];
+                    let bins: [Bins; CLASSES] = std::array::from_fn(bins);
+                    let first = counts.start(0, layer, 0, filter);
+                    let step = counts.class_step();
+                    let counts = &mut counts.data[first..];
                     for (values, labels) in rows.labelled() {
                         for (value, label) in inside(values, labels) {
-                            let bin = bins.at(bank, layer, label, filter)[0].bin(value);
-                            counts.at_mut(0, layer, label, filter)[bin] += 1;
+                            counts[label * step + bins[label].bin(value)] += 1;
                         }
                     }
                 } else {

@@ -12,7 +12,12 @@ pub(super) struct Table<T> {
 }
 
 impl<T: Copy> Table<T> {
-    fn start(&self, bank: usize, layer: usize, class: usize, filter: usize) -> usize {
+    /// Values from an entry to that of the next class.
+    pub(super) fn class_step(&self) -> usize {
+        BANK * self.width
+    }
+
+    pub(super) fn start(&self, bank: usize, layer: usize, class: usize, filter: usize) -> usize {
         (((bank * self.layers + layer) * self.classes + class) * BANK + filter) * self.width
     }
 
