@@ -38,6 +38,12 @@ pub(crate) fn luma(picture: &Raster) -> Raster {
     picture.mapped(|pixel| [luma_of(pixel); 3])
 }
 
+/// The luminance of a picture, as one channel; see [`luma_weights`].
+pub(crate) fn luminance(picture: &Raster) -> Raster {
+    let weights = luma_weights(picture.channels());
+    picture.mapped(|pixel| [pixel.iter().zip(&weights).map(|(a, b)| a * b).sum()])
+}
+
 /// A picture with the luma of `other`, a picture of the same size. Differences between channels stay.
 pub(crate) fn with_luma(picture: &Raster, other: &Raster) -> Raster {
     let mut lumas = other.pixels().map(luma_of);

@@ -34,9 +34,7 @@ impl Content {
             target: Arc::new(target),
         })
     }
-}
 
-impl Content {
     fn check_shape(&self, shape: [usize; 4]) -> Result<()> {
         if shape == self.target.dims() {
             return Ok(());

@@ -178,8 +178,13 @@ impl Wasserstein {
     /// The value, `[1]`, and the gradient at each position, `[M, N]`, both times `factor`.
     fn evaluate(&self, map: Tensor<4>, factor: f64) -> Result<(Tensor<1>, Tensor<2>)> {
         let (differences, value) = self.differences(map, factor / 2.0)?;
+        Ok((value, self.projected_back(differences, factor)))
+    }
+
+    /// `factor` times the sum over directions of differences `[K, M]` along them, `[M, N]`.
+    fn projected_back(&self, differences: Tensor<2>, factor: f64) -> Tensor<2> {
         let directions = self.directions.clone().transpose().mul_scalar(factor);
-        Ok((value, differences.transpose().matmul(directions)))
+        differences.transpose().matmul(directions)
     }
 }
 
@@ -302,14 +307,12 @@ impl ByBlocks for WassersteinByBlocks<'_> {
                     .copy_from_slice(&self.differences[direction * positions + first..][..length]);
             }
         });
-        let directions = self.loss.directions.clone().transpose();
+        let directions = &self.loss.directions;
         let options = (&directions.device(), directions.dtype());
         let differences =
             Tensor::<2>::from_data(TensorData::new(differences, [count, own]), options);
-        let gradient = differences
-            .transpose()
-            .matmul(directions.mul_scalar(self.factor))
-            .reshape([1, height, width, channels]);
+        let gradient = self.loss.projected_back(differences, self.factor);
+        let gradient = gradient.reshape([1, height, width, channels]);
         Ok(Gradient::map(channels_second(gradient)))
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::engine::Padding;
 use crate::error::{Error, Result};
-use crate::imaging::Size;
+use crate::imaging::{Size, segments};
 use crate::network::{Layer, LayerGeometry, Vgg};
 
 /// The blocks of images of one size, for features at some layers.
@@ -176,15 +176,7 @@ impl Span {
 
     /// The crop in pieces that lie inside the image.
     fn pieces(&self, length: usize) -> Vec<Range<usize>> {
-        let mut pieces = Vec::new();
-        let mut next = self.crop.start;
-        while next < self.crop.end {
-            let start = next.rem_euclid(length as isize) as usize;
-            let count = (length - start).min((self.crop.end - next) as usize);
-            pieces.push(start..start + count);
-            next += count as isize;
-        }
-        pieces
+        segments(self.crop.clone(), length).collect()
     }
 }
 

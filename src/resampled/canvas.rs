@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::planes::Planes;
-use crate::imaging::{Raster, Size};
+use crate::imaging::{Raster, Size, segments};
 
 /// A picture of interleaved pixels, `[H, W, C]`.
 #[derive(Clone, Copy)]
@@ -69,20 +69,6 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// A range of indices into a list that repeats with this period, in pieces that lie inside the list.
-pub(super) fn segments(range: Range<isize>, period: usize) -> impl Iterator<Item = Range<usize>> {
-    let mut next = range.start;
-    std::iter::from_fn(move || {
-        if next >= range.end {
-            return None;
-        }
-        let start = next.rem_euclid(period as isize) as usize;
-        let count = (period - start).min((range.end - next) as usize);
-        next += count as isize;
-        Some(start..start + count)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,13 +88,5 @@ mod tests {
         let extended = canvas.extended(1);
         assert_eq!((extended.height, extended.width), (3, 4));
         assert_eq!(extended.row(0, 2), [0.0, 1.0, 2.0, 0.0]);
-    }
-
-    #[test]
-    fn segments_lie_inside_the_list() {
-        let all = |range, period| segments(range, period).collect::<Vec<_>>();
-        assert_eq!(all(-2..3, 5), [3..5, 0..3]);
-        assert_eq!(all(1..9, 9), vec![1..9; 1]);
-        assert_eq!(all(-1..5, 2), [1..2, 0..2, 0..2, 0..1]);
     }
 }

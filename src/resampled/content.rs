@@ -15,7 +15,7 @@ use super::planes::Planes;
 use super::source::Source;
 use super::structure::luminance;
 use super::tiles::{Tiles, Window};
-use crate::imaging::{Raster, luma_weights};
+use crate::imaging::{self, Raster, luma_weights};
 use crate::random::{self, Purpose};
 
 /// A content picture. Its term compares responses of luminance position by position.
@@ -39,9 +39,9 @@ impl Content {
     pub(crate) fn of(picture: &Raster, mask: Option<&Raster>, style: &Resampled) -> Self {
         let exemplars = style.exemplars();
         Self {
-            luminance: luminance_of(picture),
+            luminance: imaging::luminance(picture),
             style_luminance: exemplars
-                .map(|exemplar| luminance_of(&exemplar.image))
+                .map(|exemplar| imaging::luminance(&exemplar.image))
                 .collect(),
             mask: mask.map(Mask::new),
         }
@@ -95,8 +95,7 @@ impl Content {
                 let (height, width) = (pixels.rows.len(), pixels.columns.len());
                 let mut window = style.buffers.planes(BANK, height + reach, width + reach);
                 window.data.fill(0.0);
-                let first_row = (around.rows.start - pixels.rows.start) + reach as isize;
-                let first_column = (around.columns.start - pixels.columns.start) + reach as isize;
+                let [first_row, first_column] = tiles.corner_around(tile);
                 let mut sum = 0.0;
                 for (filter, of_style) in moments.iter().enumerate() {
                     let sums = content_moments.at(0, 0, 0, filter)[0];
@@ -107,8 +106,7 @@ impl Content {
                     for (row, y) in around.rows.clone().enumerate() {
                         let (values, labels) = content.row((filter, 0), (&around, y));
                         let counts = own.rows.contains(&y);
-                        let target = &mut window.row_mut(filter, first_row as usize + row)
-                            [first_column as usize..];
+                        let target = &mut window.row_mut(filter, first_row + row)[first_column..];
                         let places = responses.row(filter, row).iter().zip(values).zip(target);
                         for (x, ((response, content), target)) in places.enumerate() {
                             if labels.is_some_and(|labels| labels[x] == OUTSIDE) {
@@ -168,12 +166,6 @@ fn source<'a>(
 ) -> Source<'a> {
     let labels = vec![vec![Labels::new(mask, None, (&tiles, banks[0].reach()))]];
     Source::new((canvas, tiles), banks, (labels, 1), memory)
-}
-
-/// The luminance of a picture, as one channel.
-fn luminance_of(picture: &Raster) -> Raster {
-    let weights = luma_weights(picture.channels());
-    picture.mapped(|pixel| [pixel.iter().zip(&weights).map(|(a, b)| a * b).sum()])
 }
 
 /// The distance of a response, `w(z) h((r - m) / s - z)`, and its derivative.

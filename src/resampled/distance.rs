@@ -14,6 +14,7 @@ use super::source::Source;
 use super::tiles::Tiles;
 use super::transport::{Bins, Distribution, Transport};
 use super::{BANKS, Exemplar, Resampled, SIDE};
+use crate::imaging::segments;
 use crate::random::{self, Purpose};
 
 /// The filters of a step.
@@ -228,12 +229,7 @@ impl Resampled {
             let around = &responses.positions;
             let mut gradient = self.buffers.planes(BANK, height + reach, width + reach);
             gradient.data.fill(0.0);
-            // The window of the gradient begins `reach` before the tile, where there may be no positions.
-            let before = |range: &std::ops::Range<isize>, own: &std::ops::Range<isize>| {
-                (range.start + reach as isize - own.start) as usize
-            };
-            let first_row = before(&around.rows, &pixels.rows);
-            let first_column = before(&around.columns, &pixels.columns);
+            let [first_row, first_column] = tiles.corner_around(tile);
             // Positions of other tiles get a gradient, and are not counted.
             let foreign = (own.columns.start - around.columns.start) as usize;
             for filter in 0..BANK {
@@ -254,11 +250,10 @@ impl Resampled {
                         let (values, _) = responses.row((filter, 0), (around, y));
                         let [rows, columns] = tiles.positions();
                         let row = y.rem_euclid(rows as isize) as usize;
-                        let positions = around.columns.clone();
-                        let matches = positions.map(|x| {
-                            let x = x.rem_euclid(columns as isize) as usize;
-                            pull.matches[row * columns + x] as usize
-                        });
+                        let matches = &pull.matches[row * columns..][..columns];
+                        let matches = segments(around.columns.clone(), columns)
+                            .flat_map(|segment| &matches[segment])
+                            .map(|position| *position as usize);
                         let s = comparisons[number * regions * BANK + filter].s;
                         let distance = pull.row_gradient(
                             (number, filter, s),

@@ -5,10 +5,9 @@ use std::ops::Range;
 use rand::{Rng, RngExt as _};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::canvas::segments;
 use super::guide::Guide;
 use super::tiles::{Tiles, Window};
-use crate::imaging::{Raster, is_white};
+use crate::imaging::{Raster, is_white, segments};
 use crate::random::{self, Purpose};
 
 /// Classes of positions for each filter bank of a guided picture.

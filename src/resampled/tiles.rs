@@ -114,6 +114,17 @@ impl Tiles {
         })
     }
 
+    /// Row and column of the first position around a tile, in a window that begins `reach` rows and
+    /// columns before the tile. At the border of a picture the first ones have no position.
+    pub(super) fn corner_around(&self, tile: usize) -> [usize; 2] {
+        let (pixels, around) = (self.pixels(tile), self.positions_around(tile));
+        let corner = |around: isize, own: isize| (around + self.reach as isize - own) as usize;
+        [
+            corner(around.rows.start, pixels.rows.start),
+            corner(around.columns.start, pixels.columns.start),
+        ]
+    }
+
     /// The pixels of the patches at these positions.
     pub(super) fn pixels_of(&self, positions: &Window) -> Window {
         positions.extended(self.reach)

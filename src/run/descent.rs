@@ -108,8 +108,8 @@ impl Descent<'_> {
             scales: self.scales,
             size,
         });
-        let objective = self.objective(scale, size, objective)?;
         let plan = self.options.memory_plan(size, channels)?;
+        let objective = self.objective(scale, size, plan.block_side, objective)?;
         self.names = objective.names().map(str::to_owned).collect();
         let free = self.resize(size);
         let gate = guarded(|| Ok(free.map(|free| free.to_tensor(device))))?;
@@ -189,14 +189,14 @@ impl Descent<'_> {
         &self,
         scale: usize,
         size: Size,
+        block_side: Option<usize>,
         objective: &mut dyn FnMut(usize, Objective) -> Result<Objective>,
     ) -> Result<Objective> {
         let measuring = (self.options.seed, Purpose::Measurement, scale as u32);
         let noise = noise_image(size, &self.mean, MEASURING_NOISE, measuring);
-        let plan = self.options.memory_plan(size, self.picture.channels())?;
         guarded(|| {
             let mut empty = Objective::new(self.vgg);
-            if let Some(side) = plan.block_side {
+            if let Some(side) = block_side {
                 empty = empty.with_block_side(side);
             }
             let mut objective = objective(scale, empty)?;

@@ -21,14 +21,19 @@ pub(crate) struct Need {
 const KEPT_LIMIT: f64 = (256 << 20) as f64;
 
 impl Need {
+    /// A run by resampled filters, which keeps their responses.
+    fn resampled(pixel: f64) -> Self {
+        Self {
+            pixel,
+            kept: 290.0,
+            bound: None,
+        }
+    }
+
     /// A texture of as many channels.
     pub(crate) fn texture(statistics: Statistics, channels: usize) -> Self {
         match statistics {
-            Statistics::Resampled => Self {
-                pixel: 19.0 * channels as f64,
-                kept: 290.0,
-                ..Self::NETWORK
-            },
+            Statistics::Resampled => Self::resampled(19.0 * channels as f64),
             _ => Self::NETWORK,
         }
     }
@@ -36,11 +41,7 @@ impl Need {
     /// A style transfer.
     pub(crate) fn style(statistics: Statistics) -> Self {
         match statistics {
-            Statistics::Resampled => Self {
-                pixel: 260.0,
-                kept: 290.0,
-                ..Self::NETWORK
-            },
+            Statistics::Resampled => Self::resampled(260.0),
             _ => Self::NETWORK,
         }
     }
@@ -48,11 +49,7 @@ impl Need {
     /// An exemplar or a style at its scale.
     pub(crate) fn exemplar(statistics: Statistics, channels: usize) -> Self {
         match statistics {
-            Statistics::Resampled => Self {
-                pixel: 17.0 * channels as f64,
-                kept: 290.0,
-                ..Self::NETWORK
-            },
+            Statistics::Resampled => Self::resampled(17.0 * channels as f64),
             _ => Self {
                 pixel: 400.0,
                 ..Self::NETWORK
