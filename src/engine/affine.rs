@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use super::FeatureMap;
 use super::layout::{channels_last, channels_second, positions_by_channels};
+use super::moments::mix;
 
 /// An affine function of the channels `f` of a position,
 ///
@@ -25,7 +26,7 @@ pub(crate) struct Affine {
 }
 
 impl Affine {
-    /// Applies the function to each position of a map, by Burn's operations.
+    /// Applies the function to each position of a map, by operations on its device.
     pub(super) fn apply(self, map: Tensor<4>) -> Tensor<4> {
         let [_, channels, height, width] = map.dims();
         let mut sum: Option<Tensor<4>> = None;
@@ -36,7 +37,7 @@ impl Affine {
             });
         };
         if let Some(matrix) = self.matrix {
-            let mixed = positions_by_channels(map.clone()).matmul(matrix);
+            let mixed = mix(positions_by_channels(map.clone()), matrix);
             add(mixed.reshape([1, height, width, channels]));
         }
         for (target, factor) in self.differences {

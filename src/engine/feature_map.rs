@@ -9,6 +9,7 @@ use super::affine::Affine;
 use super::cpu;
 use super::layout::{add_maps, channels_last, channels_second, subtract_maps};
 use super::moments::Moments;
+use super::reductions::sum_of_squares;
 use crate::backend::is_in_host_memory;
 use crate::error::{Error, Result};
 
@@ -112,7 +113,7 @@ impl FeatureMap {
             Some((map, device)) => {
                 let (mean, second) = cpu::moments(&map);
                 let channels = mean.len();
-                Moments {
+                Moments::Known {
                     mean: Tensor::from_data(TensorData::new(mean, [1, channels]), &device),
                     second: Tensor::from_data(
                         TensorData::new(second, [channels, channels]),
@@ -222,7 +223,7 @@ impl FeatureMap {
             ));
         }
         let difference = subtract_maps(self.to_tensor(), other.to_tensor());
-        Ok(channels_last(difference).square().sum())
+        Ok(sum_of_squares(channels_last(difference)))
     }
 }
 

@@ -31,6 +31,7 @@ mod precision;
 #[cfg(all(test, feature = "flex"))]
 mod properties;
 mod quantiles;
+mod reductions;
 pub(crate) mod reference;
 mod winograd;
 
@@ -55,6 +56,7 @@ pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;
 pub use self::precision::Precision;
 pub(crate) use self::quantiles::{sorts, subtract_quantiles};
+pub(crate) use self::reductions::{inner_product, largest_absolute, sum_of_squares};
 use crate::error::Result;
 
 /// Computes single layers on one kind of device.

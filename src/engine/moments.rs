@@ -1,28 +1,82 @@
 //! Moments of channels over positions, which style losses compare.
 
+use std::sync::OnceLock;
+
 use burn::tensor::Tensor;
 
 use super::layout::positions_by_channels;
+use super::reductions::mean_of_rows;
 
 /// First and second moments over positions.
 #[derive(Clone, Debug)]
-pub(crate) struct Moments {
-    /// The mean of each channel, `[1, N]`.
-    pub(crate) mean: Tensor<2>,
-    /// The mean of each product of two channels, `[N, N]`, not centred.
-    pub(crate) second: Tensor<2>,
+pub(crate) enum Moments {
+    /// Both are there.
+    Known {
+        /// The mean of each channel, `[1, N]`.
+        mean: Tensor<2>,
+        /// The mean of each product of two channels, `[N, N]`, not centred.
+        second: Tensor<2>,
+    },
+    /// Each is computed when it is first asked for.
+    Lazy {
+        /// The features, `[M, N]`.
+        features: Tensor<2>,
+        mean: OnceLock<Tensor<2>>,
+        second: OnceLock<Tensor<2>>,
+    },
 }
 
 impl Moments {
-    /// The moments of a map `[1, N, H, W]`, by Burn's operations.
+    /// The moments of a map `[1, N, H, W]`, by operations on its device.
     pub(super) fn of_tensor(map: Tensor<4>) -> Self {
-        let features = positions_by_channels(map);
-        let [positions, _] = features.dims();
-        Self {
-            mean: features.clone().mean_dim(0),
-            second: products(features).div_scalar(positions as f64),
+        Self::Lazy {
+            features: positions_by_channels(map),
+            mean: OnceLock::new(),
+            second: OnceLock::new(),
         }
     }
+
+    /// The mean of each channel, `[1, N]`.
+    pub(crate) fn mean(&self) -> Tensor<2> {
+        match self {
+            Self::Known { mean, .. } => mean.clone(),
+            Self::Lazy { features, mean, .. } => {
+                mean.get_or_init(|| mean_of_rows(features.clone())).clone()
+            }
+        }
+    }
+
+    /// The mean of each product of two channels, `[N, N]`, not centred.
+    pub(crate) fn second(&self) -> Tensor<2> {
+        match self {
+            Self::Known { second, .. } => second.clone(),
+            Self::Lazy {
+                features, second, ..
+            } => {
+                let compute = || {
+                    let [positions, _] = features.dims();
+                    products(features.clone()).div_scalar(positions as f64)
+                };
+                second.get_or_init(compute).clone()
+            }
+        }
+    }
+}
+
+/// Whether a device has kernels for products of features of so many channels. Others use Burn's operations.
+#[cfg(feature = "cube")]
+fn has_kernels(features: &Tensor<2>) -> bool {
+    let [_, channels] = features.dims();
+    super::gpu::products::fits(&features.device(), channels)
+}
+
+/// `F A`, `[M, N]`, for features `F`, `[M, N]`, and a matrix `A`, `[N, N]`.
+pub(super) fn mix(features: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "cube")]
+    if has_kernels(&features) {
+        return super::gpu::products::mix(features, matrix);
+    }
+    features.matmul(matrix)
 }
 
 /// `F' F`, `[N, N]`, for features `F`, `[M, N]`.
@@ -30,6 +84,10 @@ impl Moments {
 /// A product with few results and many terms would leave most of a GPU idle. The positions are
 /// therefore split into parts (split-K), and the products of the parts are added.
 fn products(features: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "cube")]
+    if has_kernels(&features) {
+        return super::gpu::products::gram(features);
+    }
     let [positions, channels] = features.dims();
     let parts = parts(positions, channels);
     if parts == 1 {

@@ -64,8 +64,8 @@ pub trait ByBlocks {
 /// which is the same for all blocks.
 pub(super) struct OfMoments<'a, L> {
     loss: &'a L,
-    /// Sums over positions.
-    sums: Option<Moments>,
+    /// Sums over positions of the features, and of their products.
+    sums: Option<(Tensor<2>, Tensor<2>)>,
     size: [usize; 2],
     gradient: Gradient,
 }
@@ -85,28 +85,23 @@ impl<L: Loss> ByBlocks for OfMoments<'_, L> {
     fn observe(&mut self, block: &Block, observation: &mut Observation) -> Result<()> {
         let [_, _, height, width] = observation.dims();
         let count = (height * width) as f64;
-        let sums = Moments {
-            mean: observation.mean()?.mul_scalar(count),
-            second: observation.second_moment()?.mul_scalar(count),
-        };
+        let first = observation.mean()?.mul_scalar(count);
+        let second = observation.second_moment()?.mul_scalar(count);
         self.size = block.size;
         self.sums = Some(match self.sums.take() {
-            Some(Moments { mean, second }) => Moments {
-                mean: mean + sums.mean,
-                second: second + sums.second,
-            },
-            None => sums,
+            Some(before) => (before.0 + first, before.1 + second),
+            None => (first, second),
         });
         Ok(())
     }
 
     fn finish(&mut self, weight: f64) -> Result<Tensor<1>> {
-        let Some(Moments { mean, second }) = self.sums.take() else {
+        let Some((first, second)) = self.sums.take() else {
             return Err(super::no_maps());
         };
         let count = (self.size[0] * self.size[1]) as f64;
-        let moments = Moments {
-            mean: mean.div_scalar(count),
+        let moments = Moments::Known {
+            mean: first.div_scalar(count),
             second: second.div_scalar(count),
         };
         let mut observation = Observation::of_moments(moments, self.size);

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::{ByBlocks, Gradient, Loss, Measured, Observation, OfMoments, check_channels, no_maps};
+use crate::engine::sum_of_squares;
 use crate::error::Result;
 
 /// The Gram matrix of a feature map: the mean over positions of each product of two channels.
@@ -93,11 +94,7 @@ impl Loss for Gram {
         check_channels(observation, "a Gram matrix", self.matrix.dims()[0])?;
         let difference = observation.second_moment()? - self.matrix.clone();
         let squares = (channels * channels) as f64;
-        let value = difference
-            .clone()
-            .square()
-            .sum()
-            .mul_scalar(weight / (4.0 * squares));
+        let value = sum_of_squares(difference.clone()).mul_scalar(weight / (4.0 * squares));
         let factor = weight / (squares * (height * width) as f64);
         Ok(Measured {
             value,

@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 use super::{
     ByBlocks, Gradient, Loss, Measured, Observation, OfMoments, check_channels, no_maps, whitening,
 };
+use crate::engine::sum_of_squares;
 use crate::error::{Error, Result};
 
 /// The squared distance of the mean of a map's features from a target mean.
@@ -154,7 +155,7 @@ impl Loss for Mean {
         let [_, channels, height, width] = observation.dims();
         check_channels(observation, "moments", self.target.dims()[1])?;
         let difference = observation.mean()? - self.target.clone();
-        let value = difference.clone().square().sum();
+        let value = sum_of_squares(difference.clone());
         let factor = weight / (channels * height * width) as f64;
         Ok(Measured {
             value: value.mul_scalar(weight / (2.0 * channels as f64)),
@@ -177,11 +178,7 @@ impl Loss for Covariance {
         };
         let difference = in_metric(observation.covariance()? - self.target.clone());
         let squares = (channels * channels) as f64;
-        let value = difference
-            .clone()
-            .square()
-            .sum()
-            .mul_scalar(weight / (4.0 * squares));
+        let value = sum_of_squares(difference.clone()).mul_scalar(weight / (4.0 * squares));
         let scaled = in_metric(difference).mul_scalar(weight / (squares * (height * width) as f64));
         // (F - m) D = F D - m D, without a centred copy of the features.
         let offset = observation.mean()?.matmul(scaled.clone()).neg();

@@ -37,9 +37,10 @@ impl From<FeatureMap> for Observation {
 impl Observation {
     /// The moments of a map of that height and width, without the map.
     pub(super) fn of_moments(moments: Moments, size: [usize; 2]) -> Self {
-        let channels = moments.mean.dims()[1];
+        let mean = moments.mean();
+        let [_, channels] = mean.dims();
         Self {
-            map: moments.mean.clone().reshape([1, channels, 1, 1]).into(),
+            map: mean.reshape([1, channels, 1, 1]).into(),
             moments: Some(moments),
             size: Some(size),
         }
@@ -65,7 +66,7 @@ impl Observation {
     ///
     /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
     pub fn mean(&mut self) -> Result<Tensor<2>> {
-        Ok(self.moments()?.mean.clone())
+        Ok(self.moments()?.mean())
     }
 
     /// The mean over positions of each product of two channels, `[N, N]`.
@@ -74,7 +75,7 @@ impl Observation {
     ///
     /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
     pub fn second_moment(&mut self) -> Result<Tensor<2>> {
-        Ok(self.moments()?.second.clone())
+        Ok(self.moments()?.second())
     }
 
     /// The covariance of channels over positions, `[N, N]`.
@@ -83,8 +84,9 @@ impl Observation {
     ///
     /// [`Error::Device`](crate::Error::Device) if the map cannot be read.
     pub fn covariance(&mut self) -> Result<Tensor<2>> {
-        let Moments { mean, second } = self.moments()?.clone();
-        Ok(second - mean.clone().transpose().matmul(mean))
+        let moments = self.moments()?;
+        let mean = moments.mean();
+        Ok(moments.second() - mean.clone().transpose().matmul(mean))
     }
 
     /// The map as a tensor, without the moments.

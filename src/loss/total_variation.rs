@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::{Gradient, Loss, Measured, Observation};
+use crate::engine::sum_of_squares;
 use crate::error::Result;
 
 /// The sum of squared differences of neighbouring pixels, over all channels:
@@ -41,5 +42,5 @@ fn along(map: &Tensor<4>, axis: usize, weight: f64) -> (Tensor<1>, Tensor<4>) {
     let later = Tensor::cat(vec![edge.clone(), difference.clone()], axis);
     let earlier = Tensor::cat(vec![difference.clone(), edge], axis);
     let gradient = (later - earlier).mul_scalar(2.0 * weight);
-    (difference.square().sum().mul_scalar(weight), gradient)
+    (sum_of_squares(difference).mul_scalar(weight), gradient)
 }

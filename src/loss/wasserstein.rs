@@ -10,7 +10,7 @@ use super::{
     Block, ByBlocks, Gradient, Loss, Measured, Observation, Place, check_channels, no_maps,
 };
 use crate::backend::read;
-use crate::engine::{self, channels_second};
+use crate::engine::{self, channels_second, sum_of_squares};
 use crate::error::{Result, at_least_one};
 use crate::random::{self, Purpose};
 
@@ -158,7 +158,7 @@ impl Wasserstein {
         if let Target::Device(sorted) = &self.target {
             let projections = projected_rows(map.clone(), &self.directions);
             if let Some(differences) = engine::subtract_quantiles(projections, sorted.clone()) {
-                let squares = differences.clone().square().sum();
+                let squares = sum_of_squares(differences.clone());
                 let value = squares.mul_scalar(factor).cast(dtype);
                 return Ok((differences.cast(dtype), value));
             }

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Bounds;
 use super::line_search::{LineSearch, LineSearchFailure, Verdict};
 use super::options::{LbfgsOptions, Termination};
-use super::pairs::{Curvature, Pair, dot, times_inverse_hessian};
+use super::pairs::{Curvature, Pair, times_inverse_hessian};
 use crate::backend::read;
+use crate::engine::{inner_product, largest_absolute};
 use crate::error::{Error, Result};
 
 /// The answer of [`Lbfgs::tell`].
@@ -288,17 +289,18 @@ impl Lbfgs {
         let [terms] = values.dims();
         let bounds = Bounds(self.options.bounds);
         let free = bounds.free(gradient, &self.trial);
-        let mut packed = vec![values, free.clone().abs().max(), dot(&free, &free)];
+        let largest = largest_absolute(free.clone());
+        let mut packed = vec![values, largest, inner_product(&free, &free)];
         if let (Some(direction), Some(before)) = (&self.direction, &self.current.gradient) {
             let moving = bounds.moving(direction, &self.trial);
             let change = gradient.clone() - before.clone();
             let step = self.trial.clone() - self.current.position.clone();
             packed.extend([
-                dot(gradient, &moving),
-                dot(before, direction),
-                dot(&step, &change),
-                dot(&change, &change),
-                dot(&step, &step),
+                inner_product(gradient, &moving),
+                inner_product(before, direction),
+                inner_product(&step, &change),
+                inner_product(&change, &change),
+                inner_product(&step, &step),
             ]);
         }
         let numbers: Vec<f64> = read(Tensor::cat(packed, 0))?;

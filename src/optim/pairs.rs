@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::inner_product;
+
 /// A pair is stored only if the cosine between step and gradient change exceeds this.
 const LEAST_COSINE: f64 = 1e-8;
 
@@ -63,20 +65,14 @@ pub(super) fn times_inverse_hessian(pairs: &VecDeque<Pair>, vector: Tensor<1>) -
     let mut q = vector;
     let mut alphas = Vec::with_capacity(pairs.len());
     for pair in pairs.iter().rev() {
-        let alpha = dot(&pair.step, &q).mul_scalar(pair.inverse);
+        let alpha = inner_product(&pair.step, &q).mul_scalar(pair.inverse);
         q = q - pair.change.clone() * alpha.clone();
         alphas.push(alpha);
     }
     let mut r = q.mul_scalar(newest.scale);
     for (pair, alpha) in pairs.iter().zip(alphas.into_iter().rev()) {
-        let beta = dot(&pair.change, &r).mul_scalar(pair.inverse);
+        let beta = inner_product(&pair.change, &r).mul_scalar(pair.inverse);
         r = r + pair.step.clone() * (alpha - beta);
     }
     r
-}
-
-/// The inner product, as a tensor of one value.
-pub(super) fn dot(a: &Tensor<1>, b: &Tensor<1>) -> Tensor<1> {
-    // Not a matrix product, because some devices compute these at reduced precision.
-    (a.clone() * b.clone()).sum_dim(0)
 }

@@ -90,8 +90,35 @@ pub(super) fn features<F: Float, N: Size>(
     }
 }
 
-/// The image gradient from the gradient at the features. The ReLU passes gradients where features are
-/// positive.
+/// Rows and columns of the block of pixels whose gradient a workgroup computes, a pixel for each unit.
+pub(super) const BLOCK: [usize; 2] = [8, 16];
+
+/// Units of a workgroup.
+pub(super) const UNITS: usize = BLOCK[0] * BLOCK[1];
+
+/// Rows and columns of features that reach into the block.
+const REACH: [usize; 2] = [BLOCK[0] + 2, BLOCK[1] + 2];
+
+/// Vectors of features that are in shared memory at once.
+const AT_ONCE: usize = 2;
+
+/// Features in shared memory, in vectors.
+const SHARED: usize = AT_ONCE * REACH[0] * REACH[1];
+
+/// The gradient before the ReLU, which passes gradients where features are positive.
+#[cube]
+fn before_relu<F: Float, N: Size>(
+    gradient: &Tensor<Vector<F, N>>,
+    features: &Tensor<Vector<F, N>>,
+    index: usize,
+) -> Vector<f32, N> {
+    let zero = Vector::<f32, N>::new(0.0);
+    let feature = Vector::<f32, N>::cast_from(features[index]);
+    let value = Vector::<f32, N>::cast_from(gradient[index]);
+    select_many(feature.greater_than(&zero), value, zero)
+}
+
+/// The image gradient from the gradient at the features.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn image_gradient<F: Float, N: Size>(
     gradient: &Tensor<Vector<F, N>>,
@@ -101,17 +128,17 @@ pub(super) fn image_gradient<F: Float, N: Size>(
     height: u32,
     width: u32,
     vectors: usize,
-    units: usize,
     #[comptime] channels: usize,
     #[comptime] padding: Padding,
     #[define(F)] _dtype: ElemType,
 ) {
-    if ABSOLUTE_POS >= units {
-        terminate!();
-    }
     let (rows, columns) = (height as i32, width as i32);
-    let row = ABSOLUTE_POS as i32 / columns;
-    let column = ABSOLUTE_POS as i32 % columns;
+    let unit = UNIT_POS as usize;
+    let top = CUBE_POS_Y as usize * comptime!(BLOCK[0]);
+    let left = CUBE_POS_X as usize * comptime!(BLOCK[1]);
+    let (down, across) = (unit / comptime!(BLOCK[1]), unit % comptime!(BLOCK[1]));
+    let row = (top + down) as i32;
+    let column = (left + across) as i32;
     let zero = Vector::<f32, N>::new(0.0);
     let mut sums = Array::<Vector<f32, N>>::new(channels);
     #[unroll]
@@ -119,29 +146,69 @@ pub(super) fn image_gradient<F: Float, N: Size>(
         sums[channel] = zero;
     }
 
-    // Padding copies a pixel to at most one position before and one after each axis. The gradients at
-    // these copies are added to the gradient at the pixel.
-    for vertical in 0..3i32 {
-        let padded_row = position(row, vertical, rows);
-        if is_copy(row, vertical, rows, padding) {
-            for horizontal in 0..3i32 {
-                let padded_column = position(column, horizontal, columns);
-                if is_copy(column, horizontal, columns, padding) {
-                    for tap in 0..9i32 {
-                        let y = padded_row + 1 - tap / 3;
-                        let x = padded_column + 1 - tap % 3;
-                        if y >= 0 && y < rows && x >= 0 && x < columns {
-                            let pixel = (y * columns + x) as usize * vectors;
-                            let taps = tap as usize * channels * vectors;
-                            for vector in 0..vectors {
-                                let feature = Vector::<f32, N>::cast_from(features[pixel + vector]);
-                                let value = Vector::<f32, N>::cast_from(gradient[pixel + vector]);
-                                let value = select_many(feature.greater_than(&zero), value, zero);
-                                #[unroll]
-                                for channel in 0..channels {
-                                    let index = taps + channel * vectors + vector;
-                                    let filter = weight[index];
-                                    sums[channel] = fma(value, filter, sums[channel]);
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(SHARED);
+    let mut first = 0usize;
+    while first < vectors {
+        let mut slot = unit;
+        while slot < SHARED {
+            let position = slot / AT_ONCE;
+            let vector = first + slot % AT_ONCE;
+            let y = (top + position / comptime!(REACH[1])) as i32 - 1;
+            let x = (left + position % comptime!(REACH[1])) as i32 - 1;
+            let mut value = zero;
+            if y >= 0 && y < rows && x >= 0 && x < columns && vector < vectors {
+                let index = (y * columns + x) as usize * vectors + vector;
+                value = before_relu::<F, N>(gradient, features, index);
+            }
+            shared[slot] = value;
+            slot += UNITS;
+        }
+        sync_cube();
+        #[unroll]
+        for vector in 0..AT_ONCE {
+            // Beyond the last vector values are zero, and any filter will do.
+            let filters = min(first + vector, vectors - 1);
+            #[unroll]
+            for tap in 0..9usize {
+                let position = (down + comptime!(2 - tap / 3)) * comptime!(REACH[1])
+                    + across
+                    + comptime!(2 - tap % 3);
+                let value = shared[position * AT_ONCE + vector];
+                #[unroll]
+                for channel in 0..channels {
+                    let filter = weight[comptime!(tap * channels + channel) * vectors + filters];
+                    sums[channel] = fma(value, filter, sums[channel]);
+                }
+            }
+        }
+        sync_cube();
+        first += AT_ONCE;
+    }
+
+    if row < rows && column < columns {
+        // Padding copies a pixel to at most one position before and one after each axis. The gradients at these
+        // copies are added to the gradient at the pixel.
+        for vertical in 0..3i32 {
+            let padded_row = position(row, vertical, rows);
+            if is_copy(row, vertical, rows, padding) {
+                for horizontal in 0..3i32 {
+                    let padded_column = position(column, horizontal, columns);
+                    let copied = vertical + horizontal > 0;
+                    if copied && is_copy(column, horizontal, columns, padding) {
+                        for tap in 0..9i32 {
+                            let y = padded_row + 1 - tap / 3;
+                            let x = padded_column + 1 - tap % 3;
+                            if y >= 0 && y < rows && x >= 0 && x < columns {
+                                let pixel = (y * columns + x) as usize * vectors;
+                                let taps = tap as usize * channels * vectors;
+                                for vector in 0..vectors {
+                                    let value =
+                                        before_relu::<F, N>(gradient, features, pixel + vector);
+                                    #[unroll]
+                                    for channel in 0..channels {
+                                        let filter = weight[taps + channel * vectors + vector];
+                                        sums[channel] = fma(value, filter, sums[channel]);
+                                    }
                                 }
                             }
                         }
@@ -149,15 +216,16 @@ pub(super) fn image_gradient<F: Float, N: Size>(
                 }
             }
         }
-    }
-    #[unroll]
-    for channel in 0..channels {
-        let mut sum = 0.0f32;
+        let pixel = (row * columns + column) as usize * channels;
         #[unroll]
-        for lane in 0..N::value() {
-            sum += sums[channel].extract(lane);
+        for channel in 0..channels {
+            let mut sum = 0.0f32;
+            #[unroll]
+            for lane in 0..N::value() {
+                sum += sums[channel].extract(lane);
+            }
+            output[pixel + channel] = sum;
         }
-        output[ABSOLUTE_POS * channels + channel] = sum;
     }
 }
 

@@ -6,13 +6,13 @@ use burn::tensor::Shape;
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::client::Client;
 use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{CubeBackend, cubecl::calculate_cube_count_elemwise};
 use cubecl::prelude::*;
 
 use super::backend::{Convolutions, Pass};
+use super::products::products;
 use super::row_blocks::{RowBlock, row_blocks};
 use super::winograd::TilesLaunch;
 use super::{first_layer, winograd, winograd_gradient};
@@ -52,23 +52,6 @@ fn tiles(pass: &Pass, block: &RowBlock, vectors: usize) -> TilesLaunch {
         block.rows as u32,
         vectors as u32,
     )
-}
-
-/// The batched product of a transformed map and the filters, `[36, tiles, channels]`.
-fn products(transformed: CubeTensor, filter: CubeTensor) -> CubeTensor {
-    let dtype = transformed.dtype;
-    let [elements, tiles, _] = transformed.meta.shape().dims();
-    let [_, _, channels] = filter.meta.shape().dims();
-    // The kernels that follow read contiguous rows. A backend might choose padded rows for its output.
-    let output = empty(&transformed, [elements, tiles, channels], dtype);
-    let strategy = match crate::backend::tunes() {
-        true => MatmulStrategy::default(),
-        false => MatmulStrategy::Cube,
-    };
-    match matmul(transformed, filter, Some(output), strategy, dtype) {
-        Ok(products) => products,
-        Err(error) => panic!("a product of {tiles} tiles: {error:?}"),
-    }
 }
 
 impl Convolutions for CubeBackend {
@@ -266,16 +249,21 @@ impl Convolutions for CubeBackend {
         let [_, channels_in, channels_out] = filter.meta.shape().dims();
         let [height, width] = pass.size;
         let output = empty(&gradient, [1, height, width, channels_in], DType::F32);
-        let units = height * width;
+        let [rows, columns] = first_layer::BLOCK;
+        let cubes = CubeCount::Static(
+            width.div_ceil(columns) as u32,
+            height.div_ceil(rows) as u32,
+            1,
+        );
         let addresses = address_type(&[&gradient, &features]);
         // SAFETY: each unit reads pixels inside `gradient` and `features`, and writes its own pixel of
-        // `output`.
+        // `output`, if it lies inside.
         #[allow(unsafe_code)]
-        launch(&client, units, |cubes, cube| unsafe {
+        unsafe {
             first_layer::image_gradient::launch_unchecked(
                 &client,
                 cubes,
-                cube,
+                CubeDim::new_1d(first_layer::UNITS as u32),
                 addresses,
                 first_layer::LANES,
                 gradient.into_tensor_arg(),
@@ -285,12 +273,11 @@ impl Convolutions for CubeBackend {
                 height as u32,
                 width as u32,
                 channels_out / first_layer::LANES,
-                units,
                 channels_in,
                 pass.padding,
                 dtype,
             );
-        });
+        }
         output
     }
 }

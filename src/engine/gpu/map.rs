@@ -3,6 +3,7 @@
 use burn::tensor::{DType, Tensor};
 
 use crate::engine::layout::{add_maps, channels_last};
+use crate::engine::reductions::largest_absolute;
 
 /// A feature map `[1, C, H, W]`, NHWC in memory, or the gradient with respect to one.
 pub(in crate::engine) struct Map {
@@ -28,9 +29,8 @@ impl Map {
 
     /// Scales a gradient and casts it to f16, so that it neither overflows nor underflows.
     pub(super) fn scaled(gradient: Tensor<4>) -> Self {
-        let values = gradient.shape().num_elements();
-        let all = channels_last(gradient.clone()).reshape([values]);
-        let scale = all.abs().max().clamp_min(SMALLEST).recip() * LARGEST;
+        let largest = largest_absolute(channels_last(gradient.clone()));
+        let scale = largest.clamp_min(SMALLEST).recip() * LARGEST;
         let tensor = gradient * scale.clone().reshape([1, 1, 1, 1]);
         Self {
             tensor: tensor.cast(DType::F16),

@@ -11,6 +11,7 @@
 //!                                ├──> first_layer ──> tiling, relu
 //!                                └──> row_blocks
 //! quantiles (sorts the values of distributions)
+//! reductions (sums, inner products and largest values of long lists)
 //! ```
 
 mod backend;
@@ -18,7 +19,9 @@ mod convolution;
 mod first_layer;
 mod launches;
 mod map;
+pub(super) mod products;
 pub(super) mod quantiles;
+pub(super) mod reductions;
 mod relu;
 mod row_blocks;
 #[cfg(all(test, feature = "wgpu"))]

@@ -1,0 +1,113 @@
+//! Kernels that reduce a part of the values in each workgroup.
+
+use burn_cubecl::cubecl;
+use cubecl::prelude::*;
+
+use super::operation::Reduction;
+
+/// Units of a workgroup.
+pub(super) const UNITS: usize = 128;
+
+/// Columns of a matrix that one workgroup adds up: neighbouring units read neighbouring values.
+pub(super) const COLUMNS: usize = 32;
+
+/// Bytes of shared memory.
+pub(super) const SHARED_BYTES: usize = 4 * UNITS;
+
+#[cube]
+fn combine(a: f32, b: f32, #[comptime] reduction: Reduction) -> f32 {
+    if comptime!(reduction == Reduction::LargestAbsolute) {
+        max(a, b)
+    } else {
+        a + b
+    }
+}
+
+/// The combination of one value of each unit whose number differs by multiples of `distance`, at the units below
+/// `distance`.
+#[cube]
+fn combined(value: f32, #[comptime] distance: usize, #[comptime] reduction: Reduction) -> f32 {
+    let unit = UNIT_POS as usize;
+    let mut values = Shared::<[f32]>::new_slice(UNITS);
+    values[unit] = value;
+    sync_cube();
+    let mut half = UNITS.runtime() / 2;
+    while half >= distance {
+        if unit < half {
+            values[unit] = combine(values[unit], values[unit + half], reduction);
+        }
+        sync_cube();
+        half /= 2;
+    }
+    values[unit]
+}
+
+/// Reduces every value whose index is that of a unit plus a multiple of the number of all units. Each workgroup writes
+/// one number.
+#[cube(launch_unchecked, address_type = "dynamic")]
+pub(super) fn reduce_parts(
+    values: &Tensor<f32>,
+    parts: &mut Tensor<f32>,
+    length: usize,
+    #[comptime] reduction: Reduction,
+) {
+    let step = CUBE_COUNT_X as usize * UNITS;
+    let mut index = ABSOLUTE_POS;
+    let mut own = 0.0f32;
+    while index < length {
+        let mut value = values[index];
+        if comptime!(reduction == Reduction::SumOfSquares) {
+            value *= value;
+        } else if comptime!(reduction == Reduction::LargestAbsolute) {
+            value = value.abs();
+        }
+        own = combine(own, value, reduction);
+        index += step;
+    }
+    let part = combined(own, 1usize, reduction);
+    if UNIT_POS == 0 {
+        parts[CUBE_POS_X as usize] = part;
+    }
+}
+
+/// As [`reduce_parts`] for the sum of products.
+#[cube(launch_unchecked, address_type = "dynamic")]
+pub(super) fn multiply_parts(
+    a: &Tensor<f32>,
+    b: &Tensor<f32>,
+    parts: &mut Tensor<f32>,
+    length: usize,
+) {
+    let step = CUBE_COUNT_X as usize * UNITS;
+    let mut index = ABSOLUTE_POS;
+    let mut own = 0.0f32;
+    while index < length {
+        own = fma(a[index], b[index], own);
+        index += step;
+    }
+    let part = combined(own, 1usize, Reduction::Sum);
+    if UNIT_POS == 0 {
+        parts[CUBE_POS_X as usize] = part;
+    }
+}
+
+/// Adds up every row whose number is that of a workgroup plus a multiple of their number, in [`COLUMNS`] columns. Each
+/// workgroup writes these columns of one row of `parts`.
+#[cube(launch_unchecked, address_type = "dynamic")]
+pub(super) fn add_rows(matrix: &Tensor<f32>, parts: &mut Tensor<f32>, rows: usize, columns: usize) {
+    let column = CUBE_POS_Y as usize * COLUMNS + UNIT_POS as usize % COLUMNS;
+    let at_once = comptime!(UNITS / COLUMNS);
+    let step = CUBE_COUNT_X as usize * at_once;
+    let mut own = 0.0f32;
+    if column < columns {
+        let mut row = CUBE_POS_X as usize * at_once + UNIT_POS as usize / COLUMNS;
+        while row < rows {
+            own += matrix[row * columns + column];
+            row += step;
+        }
+    }
+    let part = combined(own, COLUMNS, Reduction::Sum);
+    if UNIT_POS < COLUMNS as u32 && column < columns {
+        parts[CUBE_POS_X as usize * columns + column] = part;
+    }
+}
