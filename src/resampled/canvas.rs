@@ -34,7 +34,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// All values, `[H, W, C]`.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "cube"))]
     pub(crate) fn values(&self) -> &'a [f32] {
         self.values
     }

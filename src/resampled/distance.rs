@@ -14,6 +14,7 @@ use super::source::Source;
 use super::tiles::Tiles;
 use super::transport::{Bins, Distribution, Transport};
 use super::{BANKS, Exemplar, Resampled, SIDE};
+use crate::error::Result;
 use crate::imaging::segments;
 use crate::random::{self, Purpose};
 
@@ -54,9 +55,22 @@ impl Resampled {
     ///
     /// (Elnekave and Weiss, "Generating natural images with direct patch distribution matching", ECCV
     /// 2022, eq. 4, whose filters have no window and no normalisation.)
-    pub(crate) fn distance(&self, image: Canvas<'_>, draw: u32, gradient: &mut [f32]) -> f64 {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if a device computes and fails.
+    pub(crate) fn distance(
+        &self,
+        image: Canvas<'_>,
+        draw: u32,
+        gradient: &mut [f32],
+    ) -> Result<f64> {
         let side = self.filter_side(&image);
         let draw = self.draw(image.channels, side, draw);
+        #[cfg(feature = "cube")]
+        if let Some(distance) = self.distance_on_device(image, &draw.banks, gradient)? {
+            return Ok(distance);
+        }
         let tiles = Tiles::new(&image, side - 1);
         let pull = self.pull(image, side, &draw.banks);
         let (source, targets) = self.sources(image, &tiles, &draw);
@@ -87,7 +101,7 @@ impl Resampled {
                 value += f64::from(pull.weight) * sum / (rows * columns) as f64;
             }
         }
-        value / (BANKS * BANK) as f64
+        Ok(value / (BANKS * BANK) as f64)
     }
 
     /// The side of filters, at most about half of the shortest side of any picture.
@@ -383,6 +397,8 @@ mod tests {
             seed: 5,
             kept_bytes,
             buffers: super::super::Buffers::default(),
+            #[cfg(feature = "cube")]
+            on_device: None,
         }
     }
 
@@ -460,7 +476,9 @@ mod tests {
             let mask = Raster::from_pixels(Size::new(700, 720), white);
             target.regions[0].mask = Some(super::super::Mask::new(&mask));
             let mut gradient = vec![0.0; 720 * 700 * 3];
-            let value = target.distance(Canvas::of(&image, false), 2, &mut gradient);
+            let value = target
+                .distance(Canvas::of(&image, false), 2, &mut gradient)
+                .unwrap();
             (value, gradient)
         };
         let (computed_again, kept) = (gradient(0), gradient(usize::MAX));
@@ -485,7 +503,7 @@ mod tests {
                 let (value, gradient) = whole(&target, &image, &exemplar, 7);
                 let mut found = vec![0.0; gradient.len()];
                 let canvas = Canvas::of(&image, wraps);
-                let distance = target.distance(canvas, 7, &mut found);
+                let distance = target.distance(canvas, 7, &mut found).unwrap();
                 assert!((distance / value - 1.0).abs() < 1e-4, "{distance} {value}");
                 let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
                 let apart: Vec<f32> = found.iter().zip(&gradient).map(|(a, b)| a - b).collect();

@@ -16,6 +16,8 @@ mod guide;
 mod labels;
 mod lattice;
 mod nearest;
+#[cfg(feature = "cube")]
+mod on_device;
 mod painting;
 mod patch_features;
 mod periods;
@@ -59,6 +61,9 @@ pub(crate) struct Resampled {
     /// of a larger picture are computed again in each pass.
     kept_bytes: usize,
     buffers: Buffers,
+    /// The exemplar on the device that computes, if not the host does.
+    #[cfg(feature = "cube")]
+    on_device: Option<crate::engine::patches::Exemplar>,
 }
 
 /// A region of the result and its exemplars.
@@ -111,6 +116,8 @@ impl Resampled {
             seed,
             kept_bytes: KEPT_BYTES,
             buffers: Buffers::default(),
+            #[cfg(feature = "cube")]
+            on_device: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::canvas::Canvas;
 use super::{BANKS, Content, Resampled};
+use crate::error::Result;
 
 /// The target of style transfer at one size.
 pub(crate) struct Painting {
@@ -22,16 +23,21 @@ impl Painting {
     /// `D` is the [distance](Resampled::distance) of patches from the style's, `C` the
     /// [distance](Content::distance) of contours from the content's, and `a` the weight. The gradient is
     /// scaled as that of `D` is.
-    pub(crate) fn distance(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> [f64; 2] {
-        let style = self.style.distance(image, step, gradient);
+    pub(crate) fn distance(
+        &self,
+        image: Canvas<'_>,
+        step: u32,
+        gradient: &mut [f32],
+    ) -> Result<[f64; 2]> {
+        let style = self.style.distance(image, step, gradient)?;
         if self.weight == 0.0 {
-            return [style, 0.0];
+            return Ok([style, 0.0]);
         }
         // Gradients are sums over filters. The content's term has one bank, the style's has `BANKS`.
         let factor = (self.weight * BANKS as f64) as f32;
         let content = self
             .content
             .distance(&self.style, image, (step, factor), gradient);
-        [style, self.weight * content]
+        Ok([style, self.weight * content])
     }
 }

@@ -216,7 +216,7 @@ impl Stochastic<'_> {
         self.gradient.clear();
         self.gradient.resize(adam.ask().len(), 0.0);
         let gradient = &mut self.gradient;
-        let values = estimate.estimate(image, self.counts.evaluations as u32, gradient);
+        let values = estimate.estimate(image, self.counts.evaluations as u32, gradient)?;
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Err(Error::NotFinite {
                 what: format!("the objective at size {size}"),

@@ -59,7 +59,11 @@ pub(crate) struct StochasticPlan {
 pub(crate) trait Estimate {
     /// The terms at an image in the step of that number. Adds the gradient of their sum to `gradient`,
     /// `[H, W, C]`.
-    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Vec<f64>;
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if a device computes and fails.
+    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Result<Vec<f64>>;
 
     /// What is kept from one step to the next, for a checkpoint.
     fn memory(&self) -> Vec<u32>;
@@ -164,7 +168,7 @@ mod tests {
     }
 
     impl Estimate for Failing {
-        fn estimate(&self, image: Canvas<'_>, _: u32, gradient: &mut [f32]) -> Vec<f64> {
+        fn estimate(&self, image: Canvas<'_>, _: u32, gradient: &mut [f32]) -> Result<Vec<f64>> {
             self.steps.set(self.steps.get() + 1);
             let failed = self.steps.get() > self.good;
             let pixels = gradient.iter_mut().zip(image.values());
@@ -177,7 +181,7 @@ mod tests {
             } else {
                 1.0
             };
-            vec![value]
+            Ok(vec![value])
         }
 
         fn memory(&self) -> Vec<u32> {

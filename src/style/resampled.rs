@@ -106,8 +106,8 @@ pub(super) fn paint(
 }
 
 impl Estimate for Painting {
-    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Vec<f64> {
-        self.distance(image, step, gradient).to_vec()
+    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Result<Vec<f64>> {
+        Ok(self.distance(image, step, gradient)?.to_vec())
     }
 
     fn memory(&self) -> Vec<u32> {

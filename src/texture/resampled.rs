@@ -96,6 +96,10 @@ pub(super) fn synthesize(
         if nearest_weight > 0.0 {
             target = target.with_nearest(nearest_weight, level.steps);
         }
+        #[cfg(feature = "cube")]
+        {
+            target = target.on(vgg.device());
+        }
         Box::new(Patches {
             target,
             steps_per_draw: u32::try_from(steps_per_draw).unwrap_or(u32::MAX),
@@ -110,9 +114,9 @@ struct Patches {
 }
 
 impl Estimate for Patches {
-    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Vec<f64> {
+    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Result<Vec<f64>> {
         let draw = step / self.steps_per_draw;
-        vec![self.target.distance(image, draw, gradient)]
+        Ok(vec![self.target.distance(image, draw, gradient)?])
     }
 
     fn memory(&self) -> Vec<u32> {

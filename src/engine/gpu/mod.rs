@@ -11,6 +11,7 @@
 //!                                ├──> first_layer ──> tiling, relu
 //!                                └──> row_blocks
 //! quantiles (sorts the values of distributions)
+//! patches (distributions of responses to filters)
 //! reductions (sums, inner products and largest values of long lists)
 //! ```
 
@@ -19,6 +20,7 @@ mod convolution;
 mod first_layer;
 mod launches;
 mod map;
+pub(crate) mod patches;
 pub(super) mod products;
 pub(super) mod quantiles;
 pub(super) mod reductions;

@@ -34,7 +34,7 @@ static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| {
     }
 });
 
-pub(in crate::engine) fn device() -> Option<Device> {
+pub(crate) fn device() -> Option<Device> {
     DEVICE.clone()
 }
 

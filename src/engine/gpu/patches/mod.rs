@@ -1,0 +1,173 @@
+//! Distributions of a picture's responses to filters, compared with an exemplar's.
+//!
+//! ```text
+//! mod ──> operation (of Burn's backend) <── launches ──> kernels ──> tables (histograms and transport)
+//! ```
+
+mod kernels;
+mod launches;
+mod operation;
+mod tables;
+
+use burn::backend::{Dispatch, DispatchDevice};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use self::kernels::{FILTERS, LANES, LONGEST_SIDE, SHARED_BYTES, UNITS};
+use self::operation::{Geometry, Patches as _};
+pub(crate) use self::tables::{BINS, ENTRIES, FIRST_EDGE, TABLE};
+use crate::backend::{largest_buffer, read, read_integers};
+use crate::error::Result;
+
+/// A picture of interleaved values.
+#[derive(Clone, Copy)]
+pub(crate) struct Picture<'a> {
+    /// `[H, W, C]`.
+    pub(crate) values: &'a [f32],
+    /// Height and width.
+    pub(crate) size: [usize; 2],
+    /// Whether it repeats without end.
+    pub(crate) wraps: bool,
+}
+
+/// Square filters.
+#[derive(Clone, Copy)]
+pub(crate) struct Filters<'a> {
+    /// `[count, channels, side, side]`.
+    pub(crate) weights: &'a [f32],
+    pub(crate) count: usize,
+    pub(crate) channels: usize,
+    pub(crate) side: usize,
+}
+
+/// Whether the kernels run on a device: their workgroups and shared memory are within its limits.
+fn serves(device: &Device) -> bool {
+    let DispatchDevice::Cube(cube) = device.as_dispatch() else {
+        return false;
+    };
+    let client = cube.client();
+    let hardware = &client.properties().hardware;
+    hardware.max_units_per_cube as usize >= UNITS && hardware.max_shared_memory_size >= SHARED_BYTES
+}
+
+/// An exemplar on a device.
+pub(crate) struct Exemplar {
+    values: Tensor<1>,
+    size: [usize; 2],
+}
+
+/// A picture's responses, and what its gradient takes besides.
+pub(crate) struct Compared {
+    responses: Tensor<3>,
+    geometry: Geometry,
+    /// `[filters, side, side, 4]`.
+    weights: Tensor<1>,
+}
+
+fn upload(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), device)
+}
+
+/// Weights in the order of the kernel of responses, `[filters / 16, channels, side, side, 16]`.
+fn forward_weights(filters: Filters<'_>) -> Vec<f32> {
+    let taps = filters.side * filters.side;
+    let mut packed = Vec::with_capacity(filters.weights.len());
+    for group in (0..filters.count).step_by(FILTERS) {
+        for tap in 0..filters.channels * taps {
+            let filter = |filter: usize| (group + filter) * filters.channels * taps;
+            packed.extend((0..FILTERS).map(|number| filters.weights[filter(number) + tap]));
+        }
+    }
+    packed
+}
+
+/// Weights in the order of the kernel of gradients, `[filters, side, side, 4]`.
+fn backward_weights(filters: Filters<'_>) -> Vec<f32> {
+    let taps = filters.side * filters.side;
+    let mut packed = vec![0.0; filters.count * taps * LANES];
+    for (index, weight) in filters.weights.iter().enumerate() {
+        let (plane, tap) = (index / taps, index % taps);
+        let (filter, channel) = (plane / filters.channels, plane % filters.channels);
+        packed[(filter * taps + tap) * LANES + channel] = *weight;
+    }
+    packed
+}
+
+impl Exemplar {
+    /// An exemplar on a device, if that has kernels for it.
+    pub(crate) fn new(picture: Picture<'_>, device: &Device) -> Option<Self> {
+        serves(device).then(|| Self {
+            values: upload(picture.values.to_vec(), device),
+            size: picture.size,
+        })
+    }
+
+    /// Whether the kernels compare a picture of this height and width along such filters.
+    pub(crate) fn compares(&self, size: [usize; 2], filters: Filters<'_>) -> bool {
+        let bytes = |size: [usize; 2]| size[0] as u64 * size[1] as u64 * filters.count as u64 * 4;
+        let largest = bytes(size).max(bytes(self.size));
+        filters.count.is_multiple_of(FILTERS)
+            && filters.side <= LONGEST_SIDE
+            && filters.channels <= LANES
+            && largest_buffer(&self.values.device()).is_none_or(|most| largest <= most)
+    }
+
+    /// The responses of a picture, and histograms: [`ENTRIES`] words for each filter of the picture, then for each of
+    /// the exemplar.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if the device fails.
+    pub(crate) fn compare(
+        &self,
+        picture: Picture<'_>,
+        filters: Filters<'_>,
+    ) -> Result<(Compared, Vec<u32>)> {
+        let device = self.values.device();
+        let geometry = Geometry {
+            height: picture.size[0],
+            width: picture.size[1],
+            channels: filters.channels,
+            filters: filters.count,
+            side: filters.side,
+            wraps: picture.wraps,
+        };
+        let of_exemplar = Geometry {
+            height: self.size[0],
+            width: self.size[1],
+            wraps: false,
+            ..geometry
+        };
+        let weights = upload(forward_weights(filters), &device).into_dispatch();
+        let image = upload(picture.values.to_vec(), &device).into_dispatch();
+        let responses = Dispatch::filter_responses(image, weights.clone(), geometry);
+        let exemplar = self.values.clone().into_dispatch();
+        let of_exemplar = Dispatch::filter_responses(exemplar, weights, of_exemplar);
+        let counts = Dispatch::response_histograms(responses.clone(), of_exemplar);
+        let words = read_integers(Tensor::<3, Int>::from_dispatch(counts))?;
+        let compared = Compared {
+            responses: Tensor::from_dispatch(responses),
+            geometry,
+            weights: upload(backward_weights(filters), &device),
+        };
+        Ok((compared, words))
+    }
+}
+
+impl Compared {
+    /// The gradient at the picture, `[H, W, C]`, and the sum of the distances of all responses. `tables` has [`TABLE`]
+    /// numbers for each filter. The modulus of a distance is smoothed below `soft` standard deviations.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) if the device fails.
+    pub(crate) fn gradient(self, tables: Vec<f32>, soft: f32) -> Result<(Vec<f32>, f64)> {
+        let tables = upload(tables, &self.weights.device()).into_dispatch();
+        let (responses, weights) = (self.responses.into_dispatch(), self.weights.into_dispatch());
+        let packed = Dispatch::transport_gradient(responses, tables, weights, self.geometry, soft);
+        let mut gradient: Vec<f32> = read(Tensor::<1>::from_dispatch(packed))?;
+        let distances = gradient.split_off(self.geometry.values());
+        let sum = distances.into_iter().map(f64::from).sum();
+        Ok((gradient, sum))
+    }
+}

@@ -1,0 +1,206 @@
+//! The distance of patches on a GPU.
+//!
+//! Responses, histograms and the gradient are computed by kernels. The host reads the histograms, a few hundred
+//! kilobytes at any size of the picture, and makes the tables of transport.
+
+use burn::tensor::Device;
+use rayon::prelude::*;
+
+use super::canvas::Canvas;
+use super::comparison::SOFT;
+use super::filters::FilterBank;
+use super::transport::{BINS, Bins, Distribution, Range, Transport};
+use super::{BANKS, Resampled};
+use crate::backend::guarded;
+use crate::engine::patches::{self, ENTRIES, FIRST_EDGE, Filters, Picture, TABLE};
+use crate::error::Result;
+
+const _: () = assert!(BINS == patches::BINS);
+
+/// Pixels from which on a GPU is used. Smaller pictures take less time on the host than a GPU's answer takes.
+const FEWEST_PIXELS: usize = 96 * 96;
+
+impl Resampled {
+    /// Computes on a device, if that has kernels for this target: a single exemplar without masks, a guide or nearest
+    /// patches.
+    pub(crate) fn on(mut self, device: &Device) -> Self {
+        self.on_device = match self.regions.as_slice() {
+            [region] if region.mask.is_none() && self.guide.is_none() && self.nearest.is_none() => {
+                match region.exemplars.as_slice() {
+                    [exemplar] if exemplar.mask.is_none() => {
+                        let size = exemplar.image.size();
+                        let picture = Picture {
+                            values: exemplar.image.values(),
+                            size: [size.height, size.width],
+                            wraps: false,
+                        };
+                        patches::Exemplar::new(picture, device)
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        self
+    }
+
+    /// The [distance](Self::distance) along filters, if a device computes it for a picture of this size.
+    pub(super) fn distance_on_device(
+        &self,
+        image: Canvas<'_>,
+        banks: &[FilterBank],
+        gradient: &mut [f32],
+    ) -> Result<Option<f64>> {
+        let (Some(exemplar), Some(first)) = (&self.on_device, banks.first()) else {
+            return Ok(None);
+        };
+        let size = [image.height, image.width];
+        let weights: Vec<f32> = banks
+            .iter()
+            .flat_map(|bank| &bank.weights)
+            .copied()
+            .collect();
+        let filters = Filters {
+            weights: &weights,
+            count: BANKS * first.count,
+            channels: first.channels,
+            side: first.side,
+        };
+        if size[0] * size[1] < FEWEST_PIXELS || !exemplar.compares(size, filters) {
+            return Ok(None);
+        }
+        let picture = Picture {
+            values: image.values(),
+            size,
+            wraps: image.wraps,
+        };
+        let (found, sum) = guarded(|| {
+            let (compared, words) = exemplar.compare(picture, filters)?;
+            let (own, others) = words.split_at(filters.count * ENTRIES);
+            let tables = own.par_chunks(ENTRIES).zip(others.par_chunks(ENTRIES));
+            let tables = tables.flat_map_iter(|(own, other)| table(own, other));
+            compared.gradient(tables.collect(), SOFT)
+        })?;
+        for (sum, value) in gradient.iter_mut().zip(found) {
+            *sum += value;
+        }
+        let reach = if image.wraps { 0 } else { first.reach() };
+        let positions = (size[0] - reach) * (size[1] - reach);
+        Ok(Some(sum / (positions * filters.count) as f64))
+    }
+}
+
+/// The distribution of a histogram, with its bins.
+fn distribution(words: &[u32]) -> (Bins, Distribution) {
+    let [low, high] = [BINS, BINS + 1].map(|index| f32::from_bits(words[index]));
+    let bins = Bins::over(Range::of([[low, high].as_slice()]));
+    let mut distribution = Distribution::new(bins);
+    distribution.add(&words[..BINS], 1.0);
+    (bins, distribution)
+}
+
+/// The table of a filter, from the histograms of the picture and of the exemplar.
+fn table(own: &[u32], other: &[u32]) -> Vec<f32> {
+    let (bins, values) = distribution(own);
+    let (target_bins, target) = distribution(other);
+    let mut table = Vec::with_capacity(TABLE);
+    table.extend(bins.low_and_scale());
+    table.push(target_bins.standard_deviation(&other[..BINS]));
+    debug_assert_eq!(table.len(), FIRST_EDGE);
+    table.extend(Transport::new(&values, &target).edges());
+    table
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use super::*;
+    use crate::imaging::{Raster, Size};
+    use crate::resampled::{Exemplar, Region, coloured};
+
+    fn raster(height: usize, width: usize, across: f64, down: f64) -> Raster {
+        let values = coloured(height, width, across, down).to_pixels();
+        Raster::new(Size::new(width, height), 3, values)
+    }
+
+    fn target(exemplar: &Raster, wraps: bool) -> Resampled {
+        Resampled {
+            regions: vec![Region {
+                exemplars: vec![Exemplar {
+                    image: exemplar.clone(),
+                    mask: None,
+                    guide: None,
+                    share: 1.0,
+                }],
+                mask: None,
+            }],
+            guide: None,
+            nearest: None,
+            wraps,
+            seed: 5,
+            kept_bytes: usize::MAX,
+            buffers: super::super::Buffers::default(),
+            on_device: None,
+        }
+    }
+
+    /// Sizes that are and are not multiples of a block's, an exemplar smaller than a block, and short filters.
+    #[test]
+    fn a_gpu_computes_what_the_host_computes() {
+        let Some(device) = crate::engine::gpu_of_tests() else {
+            return;
+        };
+        for (size, wraps, exemplar) in [
+            ((97, 131), false, (40, 53)),
+            ((128, 96), true, (70, 64)),
+            ((101, 99), true, (150, 40)),
+            ((9, 1100), false, (40, 53)),
+        ] {
+            let image = raster(size.0, size.1, 0.31, 0.17);
+            let exemplar = raster(exemplar.0, exemplar.1, 0.8, 0.3);
+            let canvas = Canvas::of(&image, wraps);
+            let compute = |target: &Resampled| {
+                let mut gradient = vec![0.0; image.values().len()];
+                let distance = target.distance(canvas, 3, &mut gradient).unwrap();
+                (distance, gradient)
+            };
+            let (distance, gradient) = compute(&target(&exemplar, wraps));
+            let on_device = target(&exemplar, wraps).on(&device);
+            assert!(on_device.on_device.is_some());
+            let (found, found_gradient) = compute(&on_device);
+            assert!(
+                (found / distance - 1.0).abs() < 1e-4,
+                "{size:?}: {found} {distance}"
+            );
+            assert!(found.to_bits() != distance.to_bits(), "the host computed");
+            let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+            let apart: Vec<f32> = found_gradient
+                .iter()
+                .zip(&gradient)
+                .map(|(a, b)| a - b)
+                .collect();
+            let error = norm(&apart) / norm(&gradient);
+            assert!(error < 2e-3, "{size:?}: {error}");
+        }
+    }
+
+    /// Masks and guides are the host's.
+    #[test]
+    fn what_a_gpu_does_not_compute_stays_on_the_host() {
+        let Some(device) = crate::engine::gpu_of_tests() else {
+            return;
+        };
+        let exemplar = raster(40, 53, 0.8, 0.3);
+        let mut masked = target(&exemplar, false);
+        let white = Raster::from_pixels(Size::new(53, 40), |_| [1.0]);
+        masked.regions[0].exemplars[0].mask = Some(super::super::Mask::new(&white));
+        assert!(masked.on(&device).on_device.is_none());
+        let mut two = target(&exemplar, false);
+        let other = target(&exemplar, false)
+            .regions
+            .remove(0)
+            .exemplars
+            .remove(0);
+        two.regions[0].exemplars.push(other);
+        assert!(two.on(&device).on_device.is_none());
+    }
+}
