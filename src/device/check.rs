@@ -8,7 +8,8 @@ use super::known::{CHANNELS, KnownLayer, chains, ends, expected};
 use super::{info_of, name_of};
 use crate::backend::{guarded, read};
 use crate::engine::{
-    FeatureMap, Precision, Tap, Weighted, channels_last, compile, map_from_values,
+    FeatureMap, Precision, Tap, Weighted, channels_last, compile, gram_product, map_from_values,
+    sum_of_rows,
 };
 use crate::error::{DeviceReason, Error, Result};
 
@@ -74,10 +75,10 @@ fn computed(device: &Device, precision: Precision) -> Result<Vec<f32>> {
         }));
     }
     let rows = parts[0].clone().reshape([-1, CHANNELS as i32]);
-    let sums = rows.clone().sum_dim(0).reshape([CHANNELS]);
+    let sums = sum_of_rows(rows.clone()).reshape([CHANNELS]);
     // Clipped, so that sums of products are exact.
     let rows = rows.clamp(0.0, 8.0);
-    let gram = rows.clone().transpose().matmul(rows);
+    let gram = gram_product(rows);
     parts.push(gram.reshape([CHANNELS * CHANNELS]));
     parts.push(sums);
     for (_, chain) in chains() {
@@ -202,26 +203,32 @@ mod tests {
                 Ok(values)
             })
         };
+        // Values of the map of each chain, the second one pooled, and of the image gradient.
+        const FIRST: usize = 11 * 9 * CHANNELS;
+        const SECOND: usize = 6 * 5 * CHANNELS;
+        const IMAGE: usize = 12 * 10 * 3;
         with(|_| {}).unwrap();
         type Change = fn(&mut Vec<f32>);
         let changes: [(Change, &str); 9] = [
             (|values| values[17] += 1.0, "a convolution"),
             (|values| values[0] = f32::NAN, "a convolution"),
             (
-                |values| values[3168 + 5] += 1.0,
+                |values| values[FIRST + 5] += 1.0,
                 "the gradient of a convolution",
             ),
-            (|values| values[2 * 3168] += 1.0, "a first layer"),
+            (|values| values[2 * FIRST] += 1.0, "a first layer"),
             (
-                |values| values[2 * 3168 + 30 * 32] -= 1.0,
+                |values| values[2 * FIRST + SECOND] -= 1.0,
                 "the gradient of a first layer",
             ),
             (
-                |values| values[2 * 3168 + 30 * 32 + 360 + 5] -= 1.0,
+                |values| values[2 * FIRST + SECOND + IMAGE + 5] -= 1.0,
                 "a product of matrices",
             ),
             (
-                |values| values[2 * 3168 + 30 * 32 + 360 + 1024 + 31] = f32::INFINITY,
+                |values| {
+                    values[2 * FIRST + SECOND + IMAGE + CHANNELS * CHANNELS + 31] = f32::INFINITY
+                },
                 "a sum",
             ),
             (

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::engine::reference::{Case, relu_backward};
 use crate::engine::{LazyParameters, Padding, Parameters, Pool, Pooling, Weighted};
 
-/// Channels of the maps that are computed: more than a vector.
-pub(super) const CHANNELS: usize = 32;
+/// Channels of the maps that are computed: as many as the kernels of matrix products take.
+pub(super) const CHANNELS: usize = 64;
 /// Largest error, as a share of the largest value: above what TF32 and f16 round, far below what a
 /// wrong kernel makes of anything.
 const TOLERANCE: f64 = 4e-3;

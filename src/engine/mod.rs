@@ -51,7 +51,7 @@ pub(crate) use self::gpu::tests::device as gpu_of_tests;
 pub(crate) use self::layout::{
     add_maps, channels_last, channels_second, map_from_values, positions_by_channels,
 };
-pub(crate) use self::moments::Moments;
+pub(crate) use self::moments::{Moments, gram_product};
 pub(crate) use self::operation::{
     ConvolutionShape, LazyParameters, Operation, Parameters, Weighted,
 };
@@ -60,7 +60,7 @@ pub(crate) use self::pooling::Pool;
 pub use self::pooling::Pooling;
 pub use self::precision::Precision;
 pub(crate) use self::quantiles::{sorts, subtract_quantiles};
-pub(crate) use self::reductions::{inner_product, largest_absolute, sum_of_squares};
+pub(crate) use self::reductions::{inner_product, largest_absolute, sum_of_rows, sum_of_squares};
 use crate::error::Result;
 
 /// Computes single layers on one kind of device.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use burn::tensor::Tensor;
 
 use super::layout::positions_by_channels;
-use super::reductions::mean_of_rows;
+use super::reductions::sum_of_rows;
 
 /// First and second moments over positions.
 #[derive(Clone, Debug)]
@@ -41,7 +41,11 @@ impl Moments {
         match self {
             Self::Known { mean, .. } => mean.clone(),
             Self::Lazy { features, mean, .. } => {
-                mean.get_or_init(|| mean_of_rows(features.clone())).clone()
+                let compute = || {
+                    let [positions, _] = features.dims();
+                    sum_of_rows(features.clone()).div_scalar(positions as f64)
+                };
+                mean.get_or_init(compute).clone()
             }
         }
     }
@@ -55,7 +59,7 @@ impl Moments {
             } => {
                 let compute = || {
                     let [positions, _] = features.dims();
-                    products(features.clone()).div_scalar(positions as f64)
+                    gram_product(features.clone()).div_scalar(positions as f64)
                 };
                 second.get_or_init(compute).clone()
             }
@@ -83,7 +87,7 @@ pub(super) fn mix(features: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
 ///
 /// A product with few results and many terms would leave most of a GPU idle. The positions are
 /// therefore split into parts (split-K), and the products of the parts are added.
-fn products(features: Tensor<2>) -> Tensor<2> {
+pub(crate) fn gram_product(features: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "cube")]
     if has_kernels(&features) {
         return super::gpu::products::gram(features);

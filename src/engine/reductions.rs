@@ -41,14 +41,13 @@ pub(crate) fn largest_absolute<const D: usize>(values: Tensor<D>) -> Tensor<1> {
     values.abs().max()
 }
 
-/// The mean of the rows of a matrix, `[1, columns]`.
-pub(crate) fn mean_of_rows(matrix: Tensor<2>) -> Tensor<2> {
+/// The sum of the rows of a matrix, `[1, columns]`.
+pub(crate) fn sum_of_rows(matrix: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "cube")]
     if has_kernels(&matrix.device()) {
-        let [rows, _] = matrix.dims();
-        return reductions::sum_of_rows(matrix).div_scalar(rows as f64);
+        return reductions::sum_of_rows(matrix);
     }
-    matrix.mean_dim(0)
+    matrix.sum_dim(0)
 }
 
 #[cfg(feature = "cube")]

@@ -9,6 +9,8 @@ use super::comparison::{Comparison, SOFT, Target};
 use super::draw::{self, BANK};
 use super::filters::FilterBank;
 use super::labels::{CLASSES, Labels, Noise, Split};
+#[cfg(feature = "cube")]
+use super::on_device::FEWEST_PIXELS;
 use super::planes::Planes;
 use super::source::Source;
 use super::tiles::Tiles;
@@ -23,6 +25,13 @@ pub(super) struct Draw {
     banks: Vec<FilterBank>,
     /// The split of each bank, and the noise from its first position on.
     splits: Option<Vec<(Split, Noise)>>,
+}
+
+#[cfg(feature = "cube")]
+impl Draw {
+    pub(super) fn banks(&self) -> &[FilterBank] {
+        &self.banks
+    }
 }
 
 /// Nearest patches that pull.
@@ -68,7 +77,9 @@ impl Resampled {
         let side = self.filter_side(&image);
         let draw = self.draw(image.channels, side, draw);
         #[cfg(feature = "cube")]
-        if let Some(distance) = self.distance_on_device(image, &draw.banks, gradient)? {
+        if image.height * image.width >= FEWEST_PIXELS
+            && let Some(distance) = self.distance_on_device(image, &draw.banks, gradient)?
+        {
             return Ok(distance);
         }
         let tiles = Tiles::new(&image, side - 1);
@@ -118,7 +129,7 @@ impl Resampled {
         response_bytes(tiles) <= self.kept_bytes
     }
 
-    fn draw(&self, channels: usize, side: usize, draw: u32) -> Draw {
+    pub(super) fn draw(&self, channels: usize, side: usize, draw: u32) -> Draw {
         let (mut banks, mut splits) = (Vec::new(), Vec::new());
         for number in 0..BANKS as u32 {
             let index = draw.wrapping_mul(BANKS as u32).wrapping_add(number);

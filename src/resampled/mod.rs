@@ -35,6 +35,8 @@ pub(crate) use self::guide::Guide;
 use self::labels::Mask;
 pub(crate) use self::lattice::Lattice;
 use self::nearest::Nearest;
+#[cfg(feature = "cube")]
+pub(crate) use self::on_device::check_device;
 pub(crate) use self::painting::Painting;
 pub(crate) use self::planes::Planes;
 use crate::exemplars::Sources;

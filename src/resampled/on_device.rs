@@ -3,27 +3,43 @@
 //! Responses, histograms and the gradient are computed by kernels. The host reads the histograms, a few hundred
 //! kilobytes at any size of the picture, and makes the tables of transport.
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::tensor::Device;
 use rayon::prelude::*;
 
+use super::buffers::Buffers;
 use super::canvas::Canvas;
 use super::comparison::SOFT;
 use super::filters::FilterBank;
 use super::transport::{BINS, Bins, Distribution, Range, Transport};
-use super::{BANKS, Resampled};
+use super::{BANKS, Exemplar, Region, Resampled};
 use crate::backend::guarded;
+use crate::device::{self, DeviceClass};
 use crate::engine::patches::{self, ENTRIES, FIRST_EDGE, Filters, Picture, TABLE};
-use crate::error::Result;
+use crate::error::{DeviceReason, Error, Result};
+use crate::imaging::{Raster, Size};
 
 const _: () = assert!(BINS == patches::BINS);
 
 /// Pixels from which on a GPU is used. Smaller pictures take less time on the host than a GPU's answer takes.
-const FEWEST_PIXELS: usize = 96 * 96;
+pub(super) const FEWEST_PIXELS: usize = 96 * 96;
+
+/// The largest error of a device that is trusted, as a share of the norm of the gradient. A value at the border of two
+/// bins may fall into either, by rounding.
+const TOLERANCE: f32 = 2e-3;
 
 impl Resampled {
-    /// Computes on a device, if that has kernels for this target: a single exemplar without masks, a guide or nearest
-    /// patches.
-    pub(crate) fn on(mut self, device: &Device) -> Self {
+    /// Computes on a GPU, if that has kernels for this target: a single exemplar without masks, a guide or nearest
+    /// patches. A GPU in software is slower than the host.
+    pub(crate) fn on(self, device: &Device) -> Self {
+        match is_software(device) {
+            true => self,
+            false => self.computed_by(device),
+        }
+    }
+
+    fn computed_by(mut self, device: &Device) -> Self {
         self.on_device = match self.regions.as_slice() {
             [region] if region.mask.is_none() && self.guide.is_none() && self.nearest.is_none() => {
                 match region.exemplars.as_slice() {
@@ -66,7 +82,7 @@ impl Resampled {
             channels: first.channels,
             side: first.side,
         };
-        if size[0] * size[1] < FEWEST_PIXELS || !exemplar.compares(size, filters) {
+        if !exemplar.compares(size, filters) {
             return Ok(None);
         }
         let picture = Picture {
@@ -87,6 +103,101 @@ impl Resampled {
         let reach = if image.wraps { 0 } else { first.reach() };
         let positions = (size[0] - reach) * (size[1] - reach);
         Ok(Some(sum / (positions * filters.count) as f64))
+    }
+}
+
+fn is_software(device: &Device) -> bool {
+    device::info_of(device).is_some_and(|info| info.class == DeviceClass::SoftwareGpu)
+}
+
+/// Compares what a device computes of small pictures with what the host computes, once for each device.
+///
+/// # Errors
+///
+/// [`Error::DeviceUnavailable`] naming adapter and driver if they differ, or if the device fails.
+pub(crate) fn check_device(device: &Device) -> Result<()> {
+    static PASSED: Mutex<Vec<Device>> = Mutex::new(Vec::new());
+    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if passed.contains(device) || is_software(device) {
+        return Ok(());
+    }
+    for wraps in [false, true] {
+        if let Some(found) = wrong_result(device, wraps) {
+            let adapter = device::info_of(device).map_or_else(String::new, |info| {
+                format!("{}, {}", info.adapter, info.driver)
+            });
+            let reason = DeviceReason::WrongResults { adapter, found };
+            return Err(Error::unavailable(device::name_of(device), reason));
+        }
+    }
+    passed.push(device.clone());
+    Ok(())
+}
+
+/// What is wrong with what a device computes, if anything is.
+fn wrong_result(device: &Device, wraps: bool) -> Option<String> {
+    let picture = |height: usize, width: usize, step: usize| {
+        let value = |index: usize| ((index * step + index / 11) % 97) as f32 / 97.0;
+        Raster::new(
+            Size::new(width, height),
+            3,
+            (0..height * width * 3).map(value).collect(),
+        )
+    };
+    let exemplar = picture(31, 43, 13);
+    let image = picture(37, 50, 7);
+    let target = Resampled::of_one(exemplar, wraps, 1);
+    let on_host = target.gradient_for_check(&image).ok()?;
+    let target = target.computed_by(device);
+    // Without kernels for the device the host computes.
+    target.on_device.as_ref()?;
+    let on_device = match target.gradient_for_check(&image) {
+        Ok(found) => found,
+        Err(error) => return Some(error.to_string()),
+    };
+    let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let apart: Vec<f32> = on_host.iter().zip(&on_device).map(|(a, b)| a - b).collect();
+    let error = norm(&apart) / norm(&on_host);
+    (error.is_nan() || error > TOLERANCE)
+        .then(|| format!("the gradient of patches differs by {error} from the host's"))
+}
+
+impl Resampled {
+    /// A target with one exemplar and nothing else.
+    fn of_one(image: Raster, wraps: bool, seed: u64) -> Self {
+        let exemplar = Exemplar {
+            image,
+            mask: None,
+            guide: None,
+            share: 1.0,
+        };
+        Self {
+            regions: vec![Region {
+                exemplars: vec![exemplar],
+                mask: None,
+            }],
+            guide: None,
+            nearest: None,
+            wraps,
+            seed,
+            kept_bytes: usize::MAX,
+            buffers: Buffers::default(),
+            on_device: None,
+        }
+    }
+
+    /// The gradient at a picture of any size, where [`distance`](Self::distance) leaves small ones to the host.
+    fn gradient_for_check(&self, image: &Raster) -> Result<Vec<f32>> {
+        let canvas = Canvas::of(image, self.wraps);
+        let mut gradient = vec![0.0; image.values().len()];
+        let draw = self.draw(image.channels(), self.filter_side(&canvas), 3);
+        if self
+            .distance_on_device(canvas, draw.banks(), &mut gradient)?
+            .is_none()
+        {
+            self.distance(canvas, 3, &mut gradient)?;
+        }
+        Ok(gradient)
     }
 }
 
@@ -114,8 +225,7 @@ fn table(own: &[u32], other: &[u32]) -> Vec<f32> {
 #[cfg(all(test, feature = "wgpu"))]
 mod tests {
     use super::*;
-    use crate::imaging::{Raster, Size};
-    use crate::resampled::{Exemplar, Region, coloured};
+    use crate::resampled::coloured;
 
     fn raster(height: usize, width: usize, across: f64, down: f64) -> Raster {
         let values = coloured(height, width, across, down).to_pixels();
@@ -123,24 +233,7 @@ mod tests {
     }
 
     fn target(exemplar: &Raster, wraps: bool) -> Resampled {
-        Resampled {
-            regions: vec![Region {
-                exemplars: vec![Exemplar {
-                    image: exemplar.clone(),
-                    mask: None,
-                    guide: None,
-                    share: 1.0,
-                }],
-                mask: None,
-            }],
-            guide: None,
-            nearest: None,
-            wraps,
-            seed: 5,
-            kept_bytes: usize::MAX,
-            buffers: super::super::Buffers::default(),
-            on_device: None,
-        }
+        Resampled::of_one(exemplar.clone(), wraps, 5)
     }
 
     /// Sizes that are and are not multiples of a block's, an exemplar smaller than a block, and short filters.
@@ -164,7 +257,7 @@ mod tests {
                 (distance, gradient)
             };
             let (distance, gradient) = compute(&target(&exemplar, wraps));
-            let on_device = target(&exemplar, wraps).on(&device);
+            let on_device = target(&exemplar, wraps).computed_by(&device);
             assert!(on_device.on_device.is_some());
             let (found, found_gradient) = compute(&on_device);
             assert!(
@@ -183,6 +276,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_device_is_checked() {
+        let Some(device) = crate::engine::gpu_of_tests() else {
+            return;
+        };
+        check_device(&device).unwrap();
+        for wraps in [false, true] {
+            assert_eq!(wrong_result(&device, wraps), None);
+        }
+    }
+
     /// Masks and guides are the host's.
     #[test]
     fn what_a_gpu_does_not_compute_stays_on_the_host() {
@@ -193,7 +297,7 @@ mod tests {
         let mut masked = target(&exemplar, false);
         let white = Raster::from_pixels(Size::new(53, 40), |_| [1.0]);
         masked.regions[0].exemplars[0].mask = Some(super::super::Mask::new(&white));
-        assert!(masked.on(&device).on_device.is_none());
+        assert!(masked.computed_by(&device).on_device.is_none());
         let mut two = target(&exemplar, false);
         let other = target(&exemplar, false)
             .regions
@@ -201,6 +305,6 @@ mod tests {
             .exemplars
             .remove(0);
         two.regions[0].exemplars.push(other);
-        assert!(two.on(&device).on_device.is_none());
+        assert!(two.computed_by(&device).on_device.is_none());
     }
 }

@@ -85,6 +85,8 @@ pub(super) fn synthesize(
         deviation: exemplars.deviation(),
         terms: vec!["patches"],
     };
+    #[cfg(feature = "cube")]
+    crate::resampled::check_device(vgg.device())?;
     run_stochastic(vgg.device(), plan, &options.run, observer, |level, _| {
         let margin = if wraps { 0 } else { MARGIN };
         let size = (level.size, margin);

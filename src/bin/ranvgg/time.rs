@@ -114,12 +114,13 @@ fn time_evaluation(objective: &Objective, image: Tensor<4>) -> Result<()> {
     ))
 }
 
-/// Reads: once, as the optimiser does. That ends after everything before it, on any device.
+/// Reads once, as the optimiser does, and waits until the device has finished everything.
 fn wait(values: Tensor<1>) -> Result<()> {
-    match values.try_into_data() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("{error:?}").into()),
+    let device = values.device();
+    if let Err(error) = values.try_into_data() {
+        return Err(format!("{error:?}").into());
     }
+    device.sync().map_err(|error| format!("{error:?}").into())
 }
 
 /// What one evaluation sends to a GPU.

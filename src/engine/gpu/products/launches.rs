@@ -16,8 +16,8 @@ use super::operation::Products;
 use crate::engine::gpu::launches::{address_type, empty};
 use crate::engine::gpu::reductions::rows_to;
 
-/// Rows of a unit where there are many rows, and where there are few.
-const ROWS: [usize; 2] = [8, 4];
+/// Rows of a unit: the fewer, the fewer rows there are.
+const ROWS: [usize; 3] = [8, 4, 2];
 
 /// Workgroups that keep a GPU busy while it computes a Gram matrix.
 const WORKGROUPS: usize = 512;
@@ -59,11 +59,9 @@ fn multiply(left: CubeTensor, right: CubeTensor, output: CubeTensor) {
     let client = left.client.clone();
     let [batch, height, depth] = left.meta.shape().dims();
     let [_, _, width] = right.meta.shape().dims();
-    let [many, few] = ROWS;
-    let rows = match height > kernels::block_rows(many) * 3 / 4 {
-        true => many,
-        false => few,
-    };
+    // A block may be empty by a quarter.
+    let is_filled = |rows: &usize| height > kernels::block_rows(*rows) * 3 / 4;
+    let rows = ROWS.into_iter().find(is_filled).unwrap_or(ROWS[2]);
     let blocks = height.div_ceil(kernels::block_rows(rows));
     let cubes = CubeCount::Static((width / COLUMNS) as u32, blocks as u32, batch as u32);
     // SAFETY: the depth and the width are multiples of those of a strip and a block. Rows of `left` beyond its last one

@@ -16,7 +16,7 @@ fn values(matrix: Tensor<2>) -> Vec<f32> {
 }
 
 /// Numbers of positions around those of a block of few or many rows, a strip and a part.
-const POSITIONS: [usize; 8] = [1, 15, 64, 95, 129, 257, 1000, 4100];
+const POSITIONS: [usize; 9] = [1, 15, 33, 64, 95, 129, 257, 1000, 4100];
 
 #[test]
 fn features_are_mixed() {
