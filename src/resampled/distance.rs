@@ -78,7 +78,8 @@ impl Resampled {
         let draw = self.draw(image.channels, side, draw);
         #[cfg(feature = "cube")]
         if image.height * image.width >= FEWEST_PIXELS
-            && let Some(distance) = self.distance_on_device(image, &draw.banks, gradient)?
+            && let Some(distance) =
+                self.distance_on_device(image, (&draw.banks, usize::MAX), gradient)?
         {
             return Ok(distance);
         }

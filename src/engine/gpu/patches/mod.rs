@@ -55,6 +55,14 @@ pub(crate) struct Exemplar {
     size: [usize; 2],
 }
 
+/// The gradient at a picture, on the device.
+pub(crate) struct Gradient {
+    /// `[H, W, C]`, then sums of distances.
+    packed: Tensor<1>,
+    /// The values before the distances.
+    values: usize,
+}
+
 /// A picture's responses, and what its gradient takes besides.
 pub(crate) struct Compared {
     responses: Tensor<3>,
@@ -102,14 +110,21 @@ impl Exemplar {
         })
     }
 
-    /// Whether the kernels compare a picture of this height and width along such filters.
-    pub(crate) fn compares(&self, size: [usize; 2], filters: Filters<'_>) -> bool {
-        let bytes = |size: [usize; 2]| size[0] as u64 * size[1] as u64 * filters.count as u64 * 4;
-        let largest = bytes(size).max(bytes(self.size));
-        filters.count.is_multiple_of(FILTERS)
-            && filters.side <= LONGEST_SIDE
-            && filters.channels <= LANES
-            && largest_buffer(&self.values.device()).is_none_or(|most| largest <= most)
+    /// Of `count` filters, along how many at once the kernels compare a picture of this height and width: as many as
+    /// there is a buffer for their responses. None: they do not compare it.
+    pub(crate) fn filters_at_once(
+        &self,
+        size: [usize; 2],
+        (count, channels, side): (usize, usize, usize),
+    ) -> Option<usize> {
+        let bytes = |size: [usize; 2]| (size[0] * size[1] * FILTERS * size_of::<f32>()) as u64;
+        let of_group = bytes(size).max(bytes(self.size)).max(1);
+        let groups = match largest_buffer(&self.values.device()) {
+            Some(largest) => (largest / of_group) as usize,
+            None => count,
+        };
+        let computes = count.is_multiple_of(FILTERS) && side <= LONGEST_SIDE && channels <= LANES;
+        (computes && groups > 0).then(|| (groups * FILTERS).min(count))
     }
 
     /// The responses of a picture, and histograms: [`ENTRIES`] words for each filter of the picture, then for each of
@@ -155,18 +170,36 @@ impl Exemplar {
 }
 
 impl Compared {
-    /// The gradient at the picture, `[H, W, C]`, and the sum of the distances of all responses. `tables` has [`TABLE`]
-    /// numbers for each filter. The modulus of a distance is smoothed below `soft` standard deviations.
+    /// The gradient at the picture and the distances of all responses. `tables` has [`TABLE`] numbers for each filter.
+    /// The modulus of a distance is smoothed below `soft` standard deviations.
+    pub(crate) fn gradient(self, tables: Vec<f32>, soft: f32) -> Gradient {
+        let tables = upload(tables, &self.weights.device()).into_dispatch();
+        let (responses, weights) = (self.responses.into_dispatch(), self.weights.into_dispatch());
+        let packed = Dispatch::transport_gradient(responses, tables, weights, self.geometry, soft);
+        Gradient {
+            packed: Tensor::from_dispatch(packed),
+            values: self.geometry.values(),
+        }
+    }
+}
+
+impl Gradient {
+    /// The sum of this one and another one of the same picture.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            packed: self.packed + other.packed,
+            ..self
+        }
+    }
+
+    /// The gradient, `[H, W, C]`, and the sum of the distances.
     ///
     /// # Errors
     ///
     /// [`Error::Device`](crate::Error::Device) if the device fails.
-    pub(crate) fn gradient(self, tables: Vec<f32>, soft: f32) -> Result<(Vec<f32>, f64)> {
-        let tables = upload(tables, &self.weights.device()).into_dispatch();
-        let (responses, weights) = (self.responses.into_dispatch(), self.weights.into_dispatch());
-        let packed = Dispatch::transport_gradient(responses, tables, weights, self.geometry, soft);
-        let mut gradient: Vec<f32> = read(Tensor::<1>::from_dispatch(packed))?;
-        let distances = gradient.split_off(self.geometry.values());
+    pub(crate) fn read(self) -> Result<(Vec<f32>, f64)> {
+        let mut gradient: Vec<f32> = read(self.packed)?;
+        let distances = gradient.split_off(self.values);
         let sum = distances.into_iter().map(f64::from).sum();
         Ok((gradient, sum))
     }
