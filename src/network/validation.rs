@@ -5,8 +5,9 @@ use burn::tensor::{Device, Tensor};
 use super::{Layer, Vgg};
 use crate::backend::largest_buffer;
 use crate::device::name_of;
-use crate::engine::{ConvolutionShape, Precision, Weighted, has_half_kernel};
+use crate::engine::{ConvolutionShape, Padding, Precision, Weighted, has_half_kernel};
 use crate::error::{Error, ImageReason, Result};
+use crate::imaging::Size;
 
 impl Vgg {
     /// Checks that a layer can be computed from an image of this size. Messages call the image `what`.
@@ -21,6 +22,43 @@ impl Vgg {
         self.architecture()
             .check_image(what, width, height, layer, self.padding())?;
         self.check_stages(what, [width, height], index)
+    }
+
+    /// As [`check_image`](Self::check_image) for an image that may be evaluated in blocks of at most
+    /// [`largest_side`](Self::largest_side): its feature maps may be larger than a buffer.
+    pub(crate) fn check_image_in_blocks(&self, what: &str, size: Size, layer: Layer) -> Result<()> {
+        let Size { width, height } = size;
+        let stride = self.architecture().geometry(layer, self.padding())?.stride;
+        // An axis that wraps is divided at multiples of the strides alone.
+        let undivided = self.padding() == Padding::Circular
+            && !(width.is_multiple_of(stride) && height.is_multiple_of(stride));
+        if undivided {
+            return self.check_image(what, width, height, layer);
+        }
+        let index = self.index_of(layer)?;
+        self.architecture()
+            .check_image(what, width, height, layer, self.padding())?;
+        if self.precision() == Precision::Half {
+            self.check_half(index)?;
+        }
+        Ok(())
+    }
+
+    /// The side of the largest square image whose feature maps all fit into buffers of the device. None: of any.
+    pub(crate) fn largest_side(&self) -> Option<usize> {
+        let largest = largest_buffer(self.device())?;
+        // Bytes of a map for each pixel of the image, by maps of a large one.
+        let side = 1 << 14;
+        let mut size = [side; 2];
+        let mut most = 0.0f64;
+        for (_, weighted) in &self.inner.layers {
+            size = weighted.output(size[0], size[1]).into();
+            if let Weighted::Convolution(shape, _) = weighted {
+                let bytes = shape.channels_out as f64 * size[0] as f64 * size[1] as f64 * 4.0;
+                most = most.max(bytes / (side * side) as f64);
+            }
+        }
+        Some((largest as f64 / most.max(1.0)).sqrt() as usize)
     }
 
     /// Checks that the device has kernels and memory for all layers up to index `deepest`.

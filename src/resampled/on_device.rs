@@ -33,9 +33,9 @@ impl Resampled {
     /// Computes on a GPU, if that has kernels for this target: a single exemplar without masks, a guide or nearest
     /// patches. A GPU in software is slower than the host.
     pub(crate) fn on(self, device: &Device) -> Self {
-        match is_software(device) {
-            true => self,
-            false => self.computed_by(device),
+        match computes(device) {
+            true => self.computed_by(device),
+            false => self,
         }
     }
 
@@ -121,8 +121,10 @@ impl Resampled {
     }
 }
 
-fn is_software(device: &Device) -> bool {
-    device::info_of(device).is_some_and(|info| info.class == DeviceClass::SoftwareGpu)
+/// Whether a device is a GPU that is faster than the host.
+fn computes(device: &Device) -> bool {
+    let is_software = |info: device::DeviceInfo| info.class == DeviceClass::SoftwareGpu;
+    patches::serves(device) && !device::info_of(device).is_some_and(is_software)
 }
 
 /// Compares what a device computes of small pictures with what the host computes, once for each device.
@@ -133,7 +135,7 @@ fn is_software(device: &Device) -> bool {
 pub(crate) fn check_device(device: &Device) -> Result<()> {
     static PASSED: Mutex<Vec<Device>> = Mutex::new(Vec::new());
     let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
-    if passed.contains(device) || is_software(device) {
+    if passed.contains(device) || !computes(device) {
         return Ok(());
     }
     for wraps in [false, true] {

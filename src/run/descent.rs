@@ -196,7 +196,9 @@ impl Descent<'_> {
         let noise = noise_image(size, &self.mean, MEASURING_NOISE, measuring);
         guarded(|| {
             let mut empty = Objective::new(self.vgg);
-            if let Some(side) = block_side {
+            // Where a map of the whole image fits into no buffer, blocks of it do.
+            let sides = block_side.into_iter().chain(self.vgg.largest_side());
+            if let Some(side) = sides.min() {
                 empty = empty.with_block_side(side);
             }
             let mut objective = objective(scale, empty)?;

@@ -61,7 +61,7 @@ pub(crate) fn smallest_side(vgg: &Vgg, layers: &[Layer], images: &[(&str, Size)]
     let mut minimum = 1;
     for &layer in layers {
         for (what, size) in images {
-            vgg.check_image(what, size.width, size.height, layer)?;
+            vgg.check_image_in_blocks(what, *size, layer)?;
         }
         let extent = vgg.architecture().geometry(layer, vgg.padding())?;
         minimum = minimum.max(extent.smallest_image);

@@ -40,7 +40,7 @@ pub(crate) struct Filters<'a> {
 }
 
 /// Whether the kernels run on a device: their workgroups and shared memory are within its limits.
-fn serves(device: &Device) -> bool {
+pub(crate) fn serves(device: &Device) -> bool {
     let DispatchDevice::Cube(cube) = device.as_dispatch() else {
         return false;
     };
