@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::resampling::{AxisWeights, Border};
+use super::resampling::{AxisWeights, Border, Kernel};
 use crate::error::{Error, Result};
 
 /// Resamples images `[1, C, H, W]` of one size to half the size, rounded down, with the weights of
@@ -49,7 +49,7 @@ impl Halving {
 /// The matrix of weights of an axis, `[1, 1, length / 2, length]`.
 fn matrix(length: usize, wraps: bool, device: &Device) -> Tensor<4> {
     let half = length / 2;
-    let weights = AxisWeights::new(length, half, Border::new(wraps));
+    let weights = AxisWeights::new(length, half, Border::new(wraps), Kernel::Lanczos);
     let data = TensorData::new(weights.to_matrix(), [1, 1, half, length]);
     Tensor::from_data(data, device)
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::Rgb32FImage;
 
 use super::Size;
-use super::resampling::{AxisWeights, Border, resample};
+use super::resampling::{AxisWeights, Border, Kernel, resample};
 use crate::backend::read;
 use crate::error::Result;
 
@@ -178,21 +178,27 @@ impl Raster {
     /// Resamples with a Lanczos kernel of three lobes (see [`AxisWeights`]). The kernel overshoots
     /// at edges, so the result is clipped to 0..=1.
     pub(crate) fn resized(&self, size: Size) -> Self {
-        self.resampled(size, Border::Renormalised)
+        self.resampled(size, Border::Renormalised, Kernel::Lanczos)
     }
 
     /// As [`resized`](Self::resized), for a periodic picture. If the picture tiles without a seam,
     /// so does the result.
     pub(crate) fn resized_periodic(&self, size: Size) -> Self {
-        self.resampled(size, Border::Periodic)
+        self.resampled(size, Border::Periodic, Kernel::Lanczos)
     }
 
-    fn resampled(&self, size: Size, border: Border) -> Self {
+    /// Resamples with a kernel that keeps as much detail everywhere (see [`Kernel::Even`]), as a periodic picture if it
+    /// `wraps`.
+    pub(crate) fn resized_evenly(&self, size: Size, wraps: bool) -> Self {
+        self.resampled(size, Border::new(wraps), Kernel::Even)
+    }
+
+    fn resampled(&self, size: Size, border: Border, kernel: Kernel) -> Self {
         if self.size == size {
             return self.clone();
         }
-        let rows = AxisWeights::new(self.size.height, size.height, border);
-        let columns = AxisWeights::new(self.size.width, size.width, border);
+        let rows = AxisWeights::new(self.size.height, size.height, border, kernel);
+        let columns = AxisWeights::new(self.size.width, size.width, border, kernel);
         let mut values = resample(&self.values, self.channels, &rows, &columns);
         for value in &mut values {
             *value = value.clamp(0.0, 1.0);

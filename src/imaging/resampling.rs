@@ -1,11 +1,25 @@
-//! Separable resampling with a Lanczos kernel: the weights of an axis, and resampling in host memory.
+//! Separable resampling: the kernels, the weights of an axis, and resampling in host memory.
 
 use std::f64::consts::PI;
 
 use rayon::prelude::*;
 
+/// What weighs the samples around a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kernel {
+    /// `sinc(t) sinc(t / 3)` for `|t| < 3`, else 0, with `sinc(t) = sin(pi t) / (pi t)`. It is sharp where an output lies
+    /// on an input, and less so between two: the squares of the weights add up to 1 there, and to 0.79 here.
+    Lanczos,
+    /// The same, mixed with as much of the cubic B-spline as makes the squares of all outputs' weights add up to what
+    /// they do between two inputs. No line of an enlarged picture is sharper than others.
+    Even,
+}
+
 /// Lobes of the Lanczos kernel on each side.
 const LOBES: f64 = 3.0;
+
+/// The sum of the squares of Lanczos's weights half-way between two inputs.
+const EVEN: f64 = 0.7858;
 
 /// The border condition of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +44,12 @@ impl Border {
 /// The weights that turn `from` samples into `to` samples:
 ///
 /// ```text
-/// y_j = sum over i of w_ji x_i / sum over i of w_ji        w_ji = L((i - c_j) / s)
+/// y_j = sum over i of w_ji x_i / sum over i of w_ji        w_ji = K((i - c_j) / s)
 /// c_j = (j + 1/2) r - 1/2        r = from / to        s = max(r, 1)
-/// L(t) = sinc(t) sinc(t / 3) for |t| < 3, else 0        sinc(t) = sin(pi t) / (pi t)
 /// ```
 ///
-/// When an axis shrinks, `s` widens the kernel to prevent aliasing. `FilterType::Lanczos3` of the
-/// crate `image` has the same definition, in f32.
+/// `K` is that of the [`Kernel`]. When an axis shrinks, `s` widens it to prevent aliasing. `FilterType::Lanczos3` of the
+/// crate `image` has the same definition for Lanczos, in f32.
 #[derive(Clone, Debug)]
 pub(super) struct AxisWeights {
     from: usize,
@@ -54,7 +67,7 @@ struct OutputWeights {
 }
 
 impl AxisWeights {
-    pub(super) fn new(from: usize, to: usize, border: Border) -> Self {
+    pub(super) fn new(from: usize, to: usize, border: Border, kernel: Kernel) -> Self {
         let ratio = from as f64 / to as f64;
         let spread = ratio.max(1.0);
         let outputs = (0..to).map(|output| {
@@ -65,13 +78,22 @@ impl AxisWeights {
                 first = first.max(0);
                 last = last.min(from as isize - 1);
             }
-            let weights: Vec<f64> = (first..=last)
-                .map(|input| lanczos((input as f64 - centre) / spread))
-                .collect();
-            let sum: f64 = weights.iter().sum();
+            let weights = |kernel: fn(f64) -> f64| -> Vec<f64> {
+                let distances = (first..=last).map(|input| (input as f64 - centre) / spread);
+                let weights: Vec<f64> = distances.map(kernel).collect();
+                let sum: f64 = weights.iter().sum();
+                weights
+                    .into_iter()
+                    .map(move |weight| weight / sum)
+                    .collect()
+            };
+            let mut own = weights(lanczos);
+            if kernel == Kernel::Even {
+                equalise(&mut own, &weights(b_spline));
+            }
             OutputWeights {
                 first,
-                weights: weights.iter().map(|weight| (weight / sum) as f32).collect(),
+                weights: own.into_iter().map(|weight| weight as f32).collect(),
             }
         });
         Self {
@@ -104,6 +126,32 @@ impl AxisWeights {
             end - self.from as isize
         });
         [before.max(), after.max()].map(|most| most.unwrap_or(0).max(0) as usize)
+    }
+}
+
+/// Mixes weights with smoother ones until their squares add up to [`EVEN`], or to as little as a mixture can have.
+fn equalise(weights: &mut [f64], smooth: &[f64]) {
+    let product = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    let pairs = smooth.iter().zip(weights.iter());
+    let change: Vec<f64> = pairs.map(|(smooth, weight)| smooth - weight).collect();
+    // sum (w + x d)^2 = EVEN, that is c x^2 + 2 b x + a = 0. The smaller solution changes less.
+    let a = product(weights, weights) - EVEN;
+    let (b, c) = (product(weights, &change), product(&change, &change));
+    if a <= 0.0 || c == 0.0 {
+        return;
+    }
+    let share = (-b - (b * b - a * c).max(0.0).sqrt()) / c;
+    let mixed = weights.iter_mut().zip(change);
+    mixed.for_each(|(weight, change)| *weight += share.clamp(0.0, 1.0) * change);
+}
+
+/// The cubic B-spline.
+fn b_spline(t: f64) -> f64 {
+    let t = t.abs();
+    if t < 1.0 {
+        2.0 / 3.0 - t * t * (1.0 - t / 2.0)
+    } else {
+        (2.0 - t).max(0.0).powi(3) / 6.0
     }
 }
 
@@ -220,8 +268,8 @@ mod tests {
             let found = resample(
                 &values,
                 3,
-                &AxisWeights::new(height, to_height, Border::Renormalised),
-                &AxisWeights::new(width, to_width, Border::Renormalised),
+                &AxisWeights::new(height, to_height, Border::Renormalised, Kernel::Lanczos),
+                &AxisWeights::new(width, to_width, Border::Renormalised, Kernel::Lanczos),
             );
             for channel in 0..3 {
                 let plane = values.iter().skip(channel).step_by(3).copied().collect();
@@ -242,8 +290,8 @@ mod tests {
     #[test]
     fn every_number_of_channels_gives_the_same_planes() {
         for border in [Border::Renormalised, Border::Periodic] {
-            let rows = AxisWeights::new(5, 7, border);
-            let columns = AxisWeights::new(11, 4, border);
+            let rows = AxisWeights::new(5, 7, border, Kernel::Lanczos);
+            let columns = AxisWeights::new(11, 4, border, Kernel::Lanczos);
             let plane = |channel: usize| -> Vec<f32> {
                 let phase = channel as f32;
                 (0..55).map(|i| (i as f32 * 0.9 + phase).cos()).collect()
@@ -264,10 +312,42 @@ mod tests {
     }
 
     #[test]
+    fn even_weights_have_equal_squares() {
+        // By hand: B(0) = 2/3, B(1/2) = 23/48, B(1) = 1/6, B(3/2) = 1/48.
+        let spline = [0.0, 0.5, -1.0, 1.5, 2.0].map(b_spline);
+        let by_hand = [2.0 / 3.0, 23.0 / 48.0, 1.0 / 6.0, 1.0 / 48.0, 0.0];
+        let pairs = spline.iter().zip(by_hand);
+        assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-12));
+        let squares = |kernel| -> Vec<f32> {
+            let axis = AxisWeights::new(70, 99, Border::Periodic, kernel);
+            let outputs = axis.outputs.iter();
+            let sums = outputs.map(|output| {
+                let sum: f32 = output.weights.iter().sum();
+                assert!((sum - 1.0).abs() < 1e-6);
+                output.weights.iter().map(|weight| weight * weight).sum()
+            });
+            sums.collect()
+        };
+        let (low, high) = (EVEN as f32 - 1e-3, EVEN as f32 + 1e-3);
+        let even = squares(Kernel::Even);
+        assert!(even.iter().all(|sum| (low..high).contains(sum)), "{even:?}");
+        let sharp = squares(Kernel::Lanczos);
+        assert!(sharp.iter().all(|sum| *sum > low) && sharp.iter().any(|sum| *sum > 0.99));
+        // One sample has nothing to be mixed with; shrinking is smooth as it is.
+        assert_eq!(
+            AxisWeights::new(1, 3, Border::Renormalised, Kernel::Even).to_matrix(),
+            [1.0; 3]
+        );
+        let [even, sharp] = [Kernel::Even, Kernel::Lanczos]
+            .map(|kernel| AxisWeights::new(20, 7, Border::Periodic, kernel).to_matrix());
+        assert_eq!(even, sharp);
+    }
+
+    #[test]
     fn weights_of_an_output_add_up_to_one() {
         for border in [Border::Renormalised, Border::Periodic] {
             for (from, to) in [(1, 1), (1, 8), (2, 1), (3, 10), (50, 3), (7, 5)] {
-                let matrix = AxisWeights::new(from, to, border).to_matrix();
+                let matrix = AxisWeights::new(from, to, border, Kernel::Lanczos).to_matrix();
                 assert_eq!(matrix.len(), from * to);
                 for row in matrix.chunks_exact(from) {
                     assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{from} {to}");
@@ -288,8 +368,8 @@ mod tests {
             phase in 0f32..6.0,
         ) {
             let border = Border::new(wraps);
-            let rows = AxisWeights::new(from.0, to.0, border);
-            let columns = AxisWeights::new(from.1, to.1, border);
+            let rows = AxisWeights::new(from.0, to.0, border, Kernel::Lanczos);
+            let columns = AxisWeights::new(from.1, to.1, border, Kernel::Lanczos);
             let numbers = |count: usize, phase: f32| -> Vec<f32> {
                 (0..count).map(|i| (i as f32 * 0.7 + phase).sin()).collect()
             };

@@ -46,9 +46,12 @@ pub(super) fn resized(picture: &Raster, size: Size, wraps: bool) -> Raster {
 
 /// A picture with a margin, resized so that it is `size` without the margin, which stays as wide. A
 /// picture without a margin wraps.
+///
+/// With a Lanczos kernel alone, lines of pixels that happen to lie on those of the smaller picture stay sharper than
+/// others through all sizes, and a grid shows.
 pub(super) fn resized_within_margin(canvas: &Raster, size: Size, margin: usize) -> Raster {
     if margin == 0 {
-        return resized(canvas, size, true);
+        return canvas.resized_evenly(size, true);
     }
     let old = canvas.size();
     let inner = |side: usize| (side - 2 * margin) as f64;
@@ -66,7 +69,7 @@ pub(super) fn resized_within_margin(canvas: &Raster, size: Size, margin: usize) 
         offset(whole.width, wanted.width),
         offset(whole.height, wanted.height),
     );
-    canvas.resized(whole).window(corner, wanted)
+    canvas.resized_evenly(whole, false).window(corner, wanted)
 }
 
 /// Restores the kept pixels of a picture with a margin. Returns one channel that is 0 at these pixels
