@@ -61,13 +61,13 @@ fn an_evaluation_goes_through_the_kernels_of_this_crate() {
     // ReLUs, gates, poolings and padding are not among them.
     let pools = |kernel: &Launches| kernel.kernel.to_lowercase().contains("pool");
     assert!(!sent.iter().any(pools), "{sent:#?}");
-    // 107 without copies where both features are on, 139 with them where neither is. The tuner may
+    // 124 with copies where both features are on, 129 with them where neither is. The tuner may
     // choose multiplications that want their operands copied first, by times that differ from run to
     // run (0 to 18 copies were seen): those are not this crate's.
     let copies = count(&sent, "CopyKernelPack");
     let (sent_here, most) = match cfg!(feature = "tuning") {
         true => (total(&sent) - copies, 130),
-        false => (total(&sent), 145),
+        false => (total(&sent), 134),
     };
     assert!(sent_here <= most, "{sent_here} in {sent:#?}");
 
@@ -103,7 +103,8 @@ fn a_step_of_the_optimiser_with_a_full_history() {
         }
     }
     println!("{most} launches a turn");
-    let allowed = if cfg!(feature = "fusion") { 35 } else { 155 };
+    // 52 and 123. An inner product is a kernel of its own, and two for more values than a workgroup adds up.
+    let allowed = if cfg!(feature = "fusion") { 56 } else { 128 };
     assert!((10..=allowed).contains(&most), "{most}");
 }
 
@@ -165,7 +166,7 @@ fn an_evaluation_of_the_default_layers_colours_and_octaves() {
     // At 48x48 and at 96x96, which has an octave of 48x48, with the steps of the optimiser.
     let mean = (many_sent - few_sent) / (many - few);
     println!("{mean} launches an evaluation and step");
-    // 270 without fusion. Tuning may choose kernels that want their operands copied first.
+    // 265 without fusion, 222 with it and tuning. Tuning may choose kernels that want their operands copied first.
     assert!((100..=290).contains(&mean), "{mean}");
 }
 
