@@ -104,7 +104,7 @@ fn axes_that_cannot_be_divided_are_refused_where_no_buffer_holds_their_maps() {
     let deep = whitened()
         .with_layers([layer("conv2_1")])
         .with_size(Size::new(side | 1, side | 1));
-    let error = synthesize_texture(&vgg, &bundled("gravel.png", 64), &deep, &mut ()).unwrap_err();
+    let error = synthesize_texture(&vgg, bundled("gravel.png", 64), &deep, &mut ()).unwrap_err();
     let Error::ImageSize {
         width,
         reason: ImageReason::TooLarge { map, largest },

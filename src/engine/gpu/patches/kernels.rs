@@ -342,7 +342,8 @@ pub(super) fn gradient<N: Size>(
     let mut half = UNITS.runtime() / 2;
     while half > 0 {
         if unit < half {
-            distances[unit] = distances[unit] + distances[unit + half];
+            let other = distances[unit + half];
+            distances[unit] += other;
         }
         sync_cube();
         half /= 2;
