@@ -3,11 +3,12 @@
 use crate::error::Result;
 
 /// Turns autotuning off, in which a GPU tries several kernels for each new size and keeps the fastest one. A
-/// run then starts seconds to minutes earlier and is slower afterwards. Call it before any device is
+/// run then starts seconds to minutes earlier and may be slower afterwards. Call it before any device is
 /// opened.
 ///
-/// Matrix products of convolutions, which are most of the work, then choose their kernels by rules. For
-/// other operations Burn still tries a few kernels for coarse classes of sizes.
+/// Matrix products of layers whose channels are multiples of 64, which are most of the work, always use the kernel of this
+/// crate; others then choose theirs by rules. For other operations Burn still tries a few kernels for coarse classes of
+/// sizes.
 ///
 /// With the crate's feature `tuning` GPUs tune once for all sizes between two powers of two. Later processes
 /// reuse the results, which lie below `target/environment` in a Cargo project and else in the user's cache
