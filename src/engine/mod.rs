@@ -33,6 +33,7 @@ mod properties;
 mod quantiles;
 mod reductions;
 pub(crate) mod reference;
+pub(crate) mod tables;
 mod winograd;
 
 use std::sync::Arc;

@@ -18,28 +18,31 @@ impl Vgg {
     /// [`Error::UnknownLayer`], and [`Error::InvalidOption`] for [`Precision::Half`] at a layer
     /// without kernels for it.
     pub fn check_image(&self, what: &str, width: usize, height: usize, layer: Layer) -> Result<()> {
+        let index = self.check_layer(what, [width, height], layer)?;
+        self.check_memory(what, [width, height], index)
+    }
+
+    /// Checks that there are kernels for a layer and those below, and that the image is large enough. The layer's index.
+    fn check_layer(&self, what: &str, [width, height]: [usize; 2], layer: Layer) -> Result<usize> {
         let index = self.index_of(layer)?;
         self.architecture()
             .check_image(what, width, height, layer, self.padding())?;
-        self.check_stages(what, [width, height], index)
+        if self.precision() == Precision::Half {
+            self.check_half(index)?;
+        }
+        Ok(index)
     }
 
     /// As [`check_image`](Self::check_image) for an image that may be evaluated in blocks of at most
     /// [`largest_side`](Self::largest_side): its feature maps may be larger than a buffer.
     pub(crate) fn check_image_in_blocks(&self, what: &str, size: Size, layer: Layer) -> Result<()> {
         let Size { width, height } = size;
+        let index = self.check_layer(what, [width, height], layer)?;
         let stride = self.architecture().geometry(layer, self.padding())?.stride;
         // An axis that wraps is divided at multiples of the strides alone.
-        let undivided = self.padding() == Padding::Circular
-            && !(width.is_multiple_of(stride) && height.is_multiple_of(stride));
-        if undivided {
-            return self.check_image(what, width, height, layer);
-        }
-        let index = self.index_of(layer)?;
-        self.architecture()
-            .check_image(what, width, height, layer, self.padding())?;
-        if self.precision() == Precision::Half {
-            self.check_half(index)?;
+        let divided = width.is_multiple_of(stride) && height.is_multiple_of(stride);
+        if self.padding() == Padding::Circular && !divided {
+            self.check_memory(what, [width, height], index)?;
         }
         Ok(())
     }

@@ -22,16 +22,9 @@ use crate::random::{self, Purpose};
 
 /// The filters of a step.
 pub(super) struct Draw {
-    banks: Vec<FilterBank>,
+    pub(super) banks: Vec<FilterBank>,
     /// The split of each bank, and the noise from its first position on.
     splits: Option<Vec<(Split, Noise)>>,
-}
-
-#[cfg(feature = "cube")]
-impl Draw {
-    pub(super) fn banks(&self) -> &[FilterBank] {
-        &self.banks
-    }
 }
 
 /// Nearest patches that pull.

@@ -65,7 +65,7 @@ pub(crate) struct Resampled {
     buffers: Buffers,
     /// The exemplar on the device that computes, if not the host does.
     #[cfg(feature = "cube")]
-    on_device: Option<crate::engine::patches::Exemplar>,
+    on_device: Option<crate::engine::patches::Picture>,
 }
 
 /// A region of the result and its exemplars.

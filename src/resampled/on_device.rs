@@ -12,15 +12,14 @@ use super::buffers::Buffers;
 use super::canvas::Canvas;
 use super::comparison::SOFT;
 use super::filters::FilterBank;
-use super::transport::{BINS, Bins, Distribution, Range, Transport};
+use super::transport::{Bins, Distribution, Range, Transport};
 use super::{Exemplar, Region, Resampled};
 use crate::backend::guarded;
 use crate::device::{self, DeviceClass};
-use crate::engine::patches::{self, ENTRIES, FIRST_EDGE, Filters, Picture, TABLE};
+use crate::engine::patches::{self, Filters, Picture};
+use crate::engine::tables::{BINS, ENTRIES, FIRST_EDGE, TABLE};
 use crate::error::{DeviceReason, Error, Result};
 use crate::imaging::{Raster, Size};
-
-const _: () = assert!(BINS == patches::BINS);
 
 /// Pixels from which on a GPU is used. Smaller pictures take less time on the host than a GPU's answer takes.
 pub(super) const FEWEST_PIXELS: usize = 96 * 96;
@@ -44,13 +43,10 @@ impl Resampled {
             [region] if region.mask.is_none() && self.guide.is_none() && self.nearest.is_none() => {
                 match region.exemplars.as_slice() {
                     [exemplar] if exemplar.mask.is_none() => {
-                        let size = exemplar.image.size();
-                        let picture = Picture {
-                            values: exemplar.image.values(),
-                            size: [size.height, size.width],
-                            wraps: false,
-                        };
-                        patches::Exemplar::new(picture, device)
+                        let Size { width, height } = exemplar.image.size();
+                        let values = exemplar.image.values();
+                        patches::serves(device)
+                            .then(|| Picture::new(values, [height, width], false, device))
                     }
                     _ => None,
                 }
@@ -77,11 +73,6 @@ impl Resampled {
         let Some(at_once) = exemplar.filters_at_once(size, (count, channels, side)) else {
             return Ok(None);
         };
-        let picture = Picture {
-            values: image.values(),
-            size,
-            wraps: image.wraps,
-        };
         let weights: Vec<f32> = banks
             .iter()
             .flat_map(|bank| &bank.weights)
@@ -89,6 +80,7 @@ impl Resampled {
             .collect();
         let of_filter = channels * side * side;
         let (found, sum) = guarded(|| {
+            let picture = Picture::new(image.values(), size, image.wraps, &exemplar.device());
             let mut sum: Option<patches::Gradient> = None;
             for weights in weights.chunks(at_once.min(most_at_once) * of_filter) {
                 let filters = Filters {
@@ -97,7 +89,7 @@ impl Resampled {
                     channels,
                     side,
                 };
-                let (compared, words) = exemplar.compare(picture, filters)?;
+                let (compared, words) = picture.compare(exemplar, filters)?;
                 let (own, others) = words.split_at(filters.count * ENTRIES);
                 let tables = own.par_chunks(ENTRIES).zip(others.par_chunks(ENTRIES));
                 let tables = tables.flat_map_iter(|(own, other)| table(own, other));
@@ -209,7 +201,7 @@ impl Resampled {
         let canvas = Canvas::of(image, self.wraps);
         let mut gradient = vec![0.0; image.values().len()];
         let draw = self.draw(image.channels(), self.filter_side(&canvas), 3);
-        let banks = (draw.banks(), most_at_once);
+        let banks = (draw.banks.as_slice(), most_at_once);
         let distance = match self.distance_on_device(canvas, banks, &mut gradient)? {
             Some(distance) => distance,
             None => self.distance(canvas, 3, &mut gradient)?,

@@ -1,8 +1,7 @@
 //! Optimal transport in one dimension: each value is mapped to the target's value of the same rank.
 
-/// Bins of a histogram, each a 2048th of the range of values. The error of a rank is at most the mass of one
-/// bin.
-pub(super) const BINS: usize = 2048;
+pub(super) use crate::engine::tables::BINS;
+use crate::engine::tables::FILL;
 
 /// The smallest and the largest of some values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,8 +62,7 @@ pub(super) struct Bins {
 
 impl Bins {
     pub(super) fn over(Range { low, high }: Range) -> Self {
-        // The bins cover a little more than the range, so that the last one contains the largest value.
-        let scale = BINS as f32 * 0.9999 / (high - low).max(1e-9);
+        let scale = FILL / (high - low).max(1e-9);
         Self { low, scale }
     }
 

@@ -37,6 +37,7 @@ use std::sync::Arc;
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{Device, Tensor};
+use burn_cubecl::cubecl::client::Client;
 
 pub(super) use self::convolution::has_kernel;
 use self::convolution::{KernelConvolution, ReluMask};
@@ -51,6 +52,20 @@ use crate::error::Result;
 /// Whether the kernels of this engine run on a device.
 pub(super) fn serves(device: &Device) -> bool {
     matches!(device.as_dispatch(), DispatchDevice::Cube(_))
+}
+
+/// Whether a device runs workgroups of so many units with so many bytes of shared memory.
+fn runs_workgroups(device: &Device, units: usize, shared_bytes: usize) -> bool {
+    match device.as_dispatch() {
+        DispatchDevice::Cube(device) => has_workgroups(&device.client(), units, shared_bytes),
+        _ => false,
+    }
+}
+
+/// The same of a device's client.
+fn has_workgroups(client: &Client, units: usize, shared_bytes: usize) -> bool {
+    let hardware = &client.properties().hardware;
+    hardware.max_units_per_cube as usize >= units && hardware.max_shared_memory_size >= shared_bytes
 }
 
 /// The engine.

@@ -5,10 +5,9 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::tables::{BINS, ENTRIES, FILL, FIRST_EDGE, TABLE};
-
-/// Units of a workgroup.
-pub(super) const UNITS: usize = 128;
+pub(super) use crate::engine::gpu::reductions::kernels::UNITS;
+use crate::engine::gpu::reductions::kernels::{Fold, combined};
+use crate::engine::tables::{BINS, ENTRIES, FILL, FIRST_EDGE, TABLE};
 
 /// Rows and columns of a block.
 pub(super) const BLOCK: [usize; 2] = [16, 32];
@@ -151,24 +150,12 @@ pub(super) fn ranges(responses: &Tensor<f32>, output: &mut Tensor<f32>, position
         own_high = max(own_high, value);
         position += step;
     }
-    let mut low = Shared::<[f32]>::new_slice(UNITS);
-    let mut high = Shared::<[f32]>::new_slice(UNITS);
-    low[unit] = own_low;
-    high[unit] = own_high;
-    sync_cube();
-    let mut half = UNITS.runtime() / 2;
-    while half > 0 {
-        if unit < half {
-            low[unit] = min(low[unit], low[unit + half]);
-            high[unit] = max(high[unit], high[unit + half]);
-        }
-        sync_cube();
-        half /= 2;
-    }
+    let low = -combined(-own_low, 1usize, Fold::Largest);
+    let high = combined(own_high, 1usize, Fold::Largest);
     if unit == 0 {
         let part = 2 * (filter * CUBE_COUNT_X as usize + CUBE_POS_X as usize);
-        output[part] = low[0];
-        output[part + 1] = high[0];
+        output[part] = low;
+        output[part + 1] = high;
     }
 }
 
@@ -336,20 +323,9 @@ pub(super) fn gradient<N: Size>(
             }
         }
     }
-    let mut distances = Shared::<[f32]>::new_slice(UNITS);
-    distances[unit] = distance;
-    sync_cube();
-    let mut half = UNITS.runtime() / 2;
-    while half > 0 {
-        if unit < half {
-            let other = distances[unit + half];
-            distances[unit] += other;
-        }
-        sync_cube();
-        half /= 2;
-    }
+    let distance = combined(distance, 1usize, Fold::Sum);
     if unit == 0 {
         let cube = CUBE_POS_Y as usize * CUBE_COUNT_X as usize + CUBE_POS_X as usize;
-        output[height * width * channels + cube] = distances[0];
+        output[height * width * channels + cube] = distance;
     }
 }

@@ -11,8 +11,8 @@ use cubecl::prelude::*;
 
 use super::kernels::{self, FILTERS, LANES, SizesLaunch, UNITS};
 use super::operation::{Geometry, Patches};
-use super::tables::ENTRIES;
 use crate::engine::gpu::launches::{address_type, empty};
+use crate::engine::tables::ENTRIES;
 
 /// Positions that are worth a workgroup of their own, and the most workgroups for the responses to a filter.
 const POSITIONS: usize = 4096;

@@ -1,32 +1,29 @@
 //! Distributions of a picture's responses to filters, compared with an exemplar's.
 //!
 //! ```text
-//! mod ──> operation (of Burn's backend) <── launches ──> kernels ──> tables (histograms and transport)
+//! mod ──> operation (of Burn's backend) <── launches ──> kernels
 //! ```
 
 mod kernels;
 mod launches;
 mod operation;
-mod tables;
 
-use burn::backend::{Dispatch, DispatchDevice};
+use burn::backend::Dispatch;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use self::kernels::{FILTERS, LANES, LONGEST_SIDE, SHARED_BYTES, UNITS};
 use self::operation::{Geometry, Patches as _};
-pub(crate) use self::tables::{BINS, ENTRIES, FIRST_EDGE, TABLE};
 use crate::backend::{largest_buffer, read, read_integers};
 use crate::error::Result;
 
-/// A picture of interleaved values.
-#[derive(Clone, Copy)]
-pub(crate) struct Picture<'a> {
+/// A picture on a device.
+pub(crate) struct Picture {
     /// `[H, W, C]`.
-    pub(crate) values: &'a [f32],
+    values: Tensor<1>,
     /// Height and width.
-    pub(crate) size: [usize; 2],
+    size: [usize; 2],
     /// Whether it repeats without end.
-    pub(crate) wraps: bool,
+    wraps: bool,
 }
 
 /// Square filters.
@@ -41,18 +38,7 @@ pub(crate) struct Filters<'a> {
 
 /// Whether the kernels run on a device: their workgroups and shared memory are within its limits.
 pub(crate) fn serves(device: &Device) -> bool {
-    let DispatchDevice::Cube(cube) = device.as_dispatch() else {
-        return false;
-    };
-    let client = cube.client();
-    let hardware = &client.properties().hardware;
-    hardware.max_units_per_cube as usize >= UNITS && hardware.max_shared_memory_size >= SHARED_BYTES
-}
-
-/// An exemplar on a device.
-pub(crate) struct Exemplar {
-    values: Tensor<1>,
-    size: [usize; 2],
+    super::runs_workgroups(device, UNITS, SHARED_BYTES)
 }
 
 /// The gradient at a picture, on the device.
@@ -101,17 +87,34 @@ fn backward_weights(filters: Filters<'_>) -> Vec<f32> {
     packed
 }
 
-impl Exemplar {
-    /// An exemplar on a device, if that has kernels for it.
-    pub(crate) fn new(picture: Picture<'_>, device: &Device) -> Option<Self> {
-        serves(device).then(|| Self {
-            values: upload(picture.values.to_vec(), device),
-            size: picture.size,
-        })
+impl Picture {
+    /// A picture of interleaved values, `[H, W, C]`, on a device with these kernels.
+    pub(crate) fn new(values: &[f32], size: [usize; 2], wraps: bool, device: &Device) -> Self {
+        Self {
+            values: upload(values.to_vec(), device),
+            size,
+            wraps,
+        }
     }
 
-    /// Of `count` filters, along how many at once the kernels compare a picture of this height and width: as many as
-    /// there is a buffer for their responses. None: they do not compare it.
+    pub(crate) fn device(&self) -> Device {
+        self.values.device()
+    }
+
+    fn geometry(&self, filters: Filters<'_>) -> Geometry {
+        let [height, width] = self.size;
+        Geometry {
+            height,
+            width,
+            channels: filters.channels,
+            filters: filters.count,
+            side: filters.side,
+            wraps: self.wraps,
+        }
+    }
+
+    /// Of `count` filters, along how many at once the kernels compare a picture of this height and width with this one: as
+    /// many as there is a buffer for their responses. None: they do not compare it.
     pub(crate) fn filters_at_once(
         &self,
         size: [usize; 2],
@@ -119,7 +122,7 @@ impl Exemplar {
     ) -> Option<usize> {
         let bytes = |size: [usize; 2]| (size[0] * size[1] * FILTERS * size_of::<f32>()) as u64;
         let of_group = bytes(size).max(bytes(self.size)).max(1);
-        let groups = match largest_buffer(&self.values.device()) {
+        let groups = match largest_buffer(&self.device()) {
             Some(largest) => (largest / of_group) as usize,
             None => count,
         };
@@ -127,42 +130,29 @@ impl Exemplar {
         (computes && groups > 0).then(|| (groups * FILTERS).min(count))
     }
 
-    /// The responses of a picture, and histograms: [`ENTRIES`] words for each filter of the picture, then for each of
-    /// the exemplar.
+    /// The responses of this picture, and histograms: [`ENTRIES`](crate::engine::tables::ENTRIES) words for each filter of it, then for each of an
+    /// exemplar.
     ///
     /// # Errors
     ///
     /// [`Error::Device`](crate::Error::Device) if the device fails.
     pub(crate) fn compare(
         &self,
-        picture: Picture<'_>,
+        exemplar: &Self,
         filters: Filters<'_>,
     ) -> Result<(Compared, Vec<u32>)> {
-        let device = self.values.device();
-        let geometry = Geometry {
-            height: picture.size[0],
-            width: picture.size[1],
-            channels: filters.channels,
-            filters: filters.count,
-            side: filters.side,
-            wraps: picture.wraps,
-        };
-        let of_exemplar = Geometry {
-            height: self.size[0],
-            width: self.size[1],
-            wraps: false,
-            ..geometry
-        };
+        let device = self.device();
         let weights = upload(forward_weights(filters), &device).into_dispatch();
-        let image = upload(picture.values.to_vec(), &device).into_dispatch();
-        let responses = Dispatch::filter_responses(image, weights.clone(), geometry);
-        let exemplar = self.values.clone().into_dispatch();
-        let of_exemplar = Dispatch::filter_responses(exemplar, weights, of_exemplar);
-        let counts = Dispatch::response_histograms(responses.clone(), of_exemplar);
+        let responses = |picture: &Self| {
+            let values = picture.values.clone().into_dispatch();
+            Dispatch::filter_responses(values, weights.clone(), picture.geometry(filters))
+        };
+        let own = responses(self);
+        let counts = Dispatch::response_histograms(own.clone(), responses(exemplar));
         let words = read_integers(Tensor::<3, Int>::from_dispatch(counts))?;
         let compared = Compared {
-            responses: Tensor::from_dispatch(responses),
-            geometry,
+            responses: Tensor::from_dispatch(own),
+            geometry: self.geometry(filters),
             weights: upload(backward_weights(filters), &device),
         };
         Ok((compared, words))
@@ -170,7 +160,7 @@ impl Exemplar {
 }
 
 impl Compared {
-    /// The gradient at the picture and the distances of all responses. `tables` has [`TABLE`] numbers for each filter.
+    /// The gradient at the picture and the distances of all responses. `tables` has [`TABLE`](crate::engine::tables::TABLE) numbers for each filter.
     /// The modulus of a distance is smoothed below `soft` standard deviations.
     pub(crate) fn gradient(self, tables: Vec<f32>, soft: f32) -> Gradient {
         let tables = upload(tables, &self.weights.device()).into_dispatch();

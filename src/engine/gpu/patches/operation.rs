@@ -7,7 +7,7 @@ use burn::backend::{Backend, backend_extension};
 use burn::tensor::Shape;
 
 #[cfg(feature = "fusion")]
-use super::tables::ENTRIES;
+use crate::engine::tables::ENTRIES;
 
 /// A picture and square filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

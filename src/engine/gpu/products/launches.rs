@@ -8,11 +8,13 @@ use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::client::Client;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
+use burn_cubecl::ops::reshape;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::kernels::{self, COLUMNS, DEPTH, LANES, SHARED_BYTES, UNITS};
 use super::operation::Products;
+use crate::engine::gpu::has_workgroups;
 use crate::engine::gpu::launches::{address_type, empty};
 use crate::engine::gpu::reductions::rows_to;
 
@@ -27,11 +29,9 @@ const FEWEST_POSITIONS: usize = 256;
 
 /// Whether [`kernels::multiply`] computes a product of this depth and width on a device.
 pub(super) fn multiplies(client: &Client, depth: usize, width: usize) -> bool {
-    let hardware = &client.properties().hardware;
     depth.is_multiple_of(DEPTH)
         && width.is_multiple_of(COLUMNS)
-        && hardware.max_units_per_cube as usize >= UNITS
-        && hardware.max_shared_memory_size >= SHARED_BYTES
+        && has_workgroups(client, UNITS, SHARED_BYTES)
 }
 
 /// The product of each matrix of a batch, `[batch, height, depth]`, with one of another, `[batch, depth, width]`. Rows
@@ -86,15 +86,9 @@ fn multiply(left: CubeTensor, right: CubeTensor, output: CubeTensor) {
 }
 
 /// A matrix as a batch of one.
-fn batch_of_one(mut matrix: CubeTensor) -> CubeTensor {
+fn batch_of_one(matrix: CubeTensor) -> CubeTensor {
     let [rows, columns] = matrix.meta.shape().dims();
-    reshaped(&mut matrix, [1, rows, columns]);
-    matrix
-}
-
-/// Gives a contiguous tensor another shape of as many values.
-fn reshaped<const D: usize>(tensor: &mut CubeTensor, shape: [usize; D]) {
-    *tensor = burn_cubecl::ops::reshape(tensor.clone(), Shape::from(shape));
+    reshape(matrix, Shape::from([1, rows, columns]))
 }
 
 impl Products for CubeBackend {
@@ -128,18 +122,16 @@ impl Products for CubeBackend {
         if parts > 1 {
             output = rows_to(&output, 1);
         }
-        reshaped(&mut output, [channels, channels]);
-        output
+        reshape(output, Shape::from([channels, channels]))
     }
 
     fn mix(features: FloatTensor<Self>, matrix: FloatTensor<Self>) -> FloatTensor<Self> {
         let features = into_contiguous(features);
         let [positions, channels] = features.meta.shape().dims();
-        let mut output = products(
+        let output = products(
             batch_of_one(features),
             batch_of_one(into_contiguous(matrix)),
         );
-        reshaped(&mut output, [positions, channels]);
-        output
+        reshape(output, Shape::from([positions, channels]))
     }
 }

@@ -16,7 +16,6 @@ mod tests;
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::{DType, Device, Tensor};
 
-use self::kernels::COLUMNS;
 pub(super) use self::launches::products;
 use self::operation::Products as _;
 
@@ -25,7 +24,7 @@ pub(in crate::engine) fn fits(device: &Device, channels: usize) -> bool {
     let DispatchDevice::Cube(device) = device.as_dispatch() else {
         return false;
     };
-    launches::multiplies(&device.client(), channels, channels) && channels.is_multiple_of(COLUMNS)
+    launches::multiplies(&device.client(), channels, channels)
 }
 
 /// `F' F`, `[N, N]`, for features `F`, `[M, N]`.

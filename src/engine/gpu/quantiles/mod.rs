@@ -13,7 +13,7 @@ mod operation;
 mod tests;
 mod tile;
 
-use burn::backend::{Dispatch, DispatchDevice};
+use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
 
 use self::launches::MOST_POSITIONS;
@@ -25,13 +25,7 @@ const LARGEST_PAIRS: usize = 128 << 20;
 
 /// Whether the kernels run on a device: their workgroups and shared memory are within its limits.
 pub(in crate::engine) fn serves(device: &Device) -> bool {
-    let DispatchDevice::Cube(device) = device.as_dispatch() else {
-        return false;
-    };
-    let client = device.client();
-    let hardware = &client.properties().hardware;
-    hardware.max_units_per_cube as usize >= tile::UNITS
-        && hardware.max_shared_memory_size >= tile::SHARED_BYTES
+    super::runs_workgroups(device, tile::UNITS, tile::SHARED_BYTES)
 }
 
 /// Whether the kernels compute ranks of so many positions and quantiles of so many values.

@@ -6,7 +6,7 @@ use cubecl::prelude::*;
 use super::operation::Reduction;
 
 /// Units of a workgroup.
-pub(super) const UNITS: usize = 128;
+pub(in crate::engine::gpu) const UNITS: usize = 128;
 
 /// Columns of a matrix that one workgroup adds up: neighbouring units read neighbouring values.
 pub(super) const COLUMNS: usize = 32;
@@ -14,9 +14,24 @@ pub(super) const COLUMNS: usize = 32;
 /// Bytes of shared memory.
 pub(super) const SHARED_BYTES: usize = 4 * UNITS;
 
+/// How two values become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::engine::gpu) enum Fold {
+    Sum,
+    Largest,
+}
+
+/// The fold of a reduction's values.
+pub(super) fn fold_of(reduction: Reduction) -> Fold {
+    match reduction {
+        Reduction::Sum | Reduction::SumOfSquares => Fold::Sum,
+        Reduction::LargestAbsolute => Fold::Largest,
+    }
+}
+
 #[cube]
-fn combine(a: f32, b: f32, #[comptime] reduction: Reduction) -> f32 {
-    if comptime!(reduction == Reduction::LargestAbsolute) {
+fn combine(a: f32, b: f32, #[comptime] fold: Fold) -> f32 {
+    if comptime!(fold == Fold::Largest) {
         max(a, b)
     } else {
         a + b
@@ -24,9 +39,13 @@ fn combine(a: f32, b: f32, #[comptime] reduction: Reduction) -> f32 {
 }
 
 /// The combination of one value of each unit whose number differs by multiples of `distance`, at the units below
-/// `distance`.
+/// `distance`: their sum, or the largest. Workgroups have [`UNITS`] units.
 #[cube]
-fn combined(value: f32, #[comptime] distance: usize, #[comptime] reduction: Reduction) -> f32 {
+pub(in crate::engine::gpu) fn combined(
+    value: f32,
+    #[comptime] distance: usize,
+    #[comptime] fold: Fold,
+) -> f32 {
     let unit = UNIT_POS as usize;
     let mut values = Shared::<[f32]>::new_slice(UNITS);
     values[unit] = value;
@@ -34,7 +53,7 @@ fn combined(value: f32, #[comptime] distance: usize, #[comptime] reduction: Redu
     let mut half = UNITS.runtime() / 2;
     while half >= distance {
         if unit < half {
-            values[unit] = combine(values[unit], values[unit + half], reduction);
+            values[unit] = combine(values[unit], values[unit + half], fold);
         }
         sync_cube();
         half /= 2;
@@ -61,10 +80,10 @@ pub(super) fn reduce_parts(
         } else if comptime!(reduction == Reduction::LargestAbsolute) {
             value = value.abs();
         }
-        own = combine(own, value, reduction);
+        own = combine(own, value, comptime!(fold_of(reduction)));
         index += step;
     }
-    let part = combined(own, 1usize, reduction);
+    let part = combined(own, 1usize, comptime!(fold_of(reduction)));
     if UNIT_POS == 0 {
         parts[CUBE_POS_X as usize] = part;
     }
@@ -85,7 +104,7 @@ pub(super) fn multiply_parts(
         own = fma(a[index], b[index], own);
         index += step;
     }
-    let part = combined(own, 1usize, Reduction::Sum);
+    let part = combined(own, 1usize, Fold::Sum);
     if UNIT_POS == 0 {
         parts[CUBE_POS_X as usize] = part;
     }
@@ -106,7 +125,7 @@ pub(super) fn add_rows(matrix: &Tensor<f32>, parts: &mut Tensor<f32>, rows: usiz
             row += step;
         }
     }
-    let part = combined(own, COLUMNS, Reduction::Sum);
+    let part = combined(own, COLUMNS, Fold::Sum);
     if UNIT_POS < COLUMNS as u32 && column < columns {
         parts[CUBE_POS_X as usize * columns + column] = part;
     }

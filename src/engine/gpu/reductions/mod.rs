@@ -8,13 +8,13 @@
 //! mod ──> operation (of Burn's backend) <── launches ──> kernels
 //! ```
 
-mod kernels;
+pub(super) mod kernels;
 mod launches;
 mod operation;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests;
 
-use burn::backend::{Dispatch, DispatchDevice};
+use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
 
 use self::kernels::{SHARED_BYTES, UNITS};
@@ -24,12 +24,7 @@ use self::operation::Reductions;
 
 /// Whether the kernels run on a device: their workgroups and shared memory are within its limits.
 pub(in crate::engine) fn serves(device: &Device) -> bool {
-    let DispatchDevice::Cube(device) = device.as_dispatch() else {
-        return false;
-    };
-    let client = device.client();
-    let hardware = &client.properties().hardware;
-    hardware.max_units_per_cube as usize >= UNITS && hardware.max_shared_memory_size >= SHARED_BYTES
+    super::runs_workgroups(device, UNITS, SHARED_BYTES)
 }
 
 /// A reduction of all values, `[1]`.
