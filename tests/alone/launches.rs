@@ -103,8 +103,9 @@ fn a_step_of_the_optimiser_with_a_full_history() {
         }
     }
     println!("{most} launches a turn");
-    // 52 and 123. An inner product is a kernel of its own, and two for more values than a workgroup adds up.
-    let allowed = if cfg!(feature = "fusion") { 56 } else { 128 };
+    // Without fusion 123. With it 52, 53 or 66 were seen, by how Burn's fusion cuts the same operations in this run.
+    // An inner product is a kernel of its own, and two for more values than a workgroup adds up.
+    let allowed = if cfg!(feature = "fusion") { 72 } else { 128 };
     assert!((10..=allowed).contains(&most), "{most}");
 }
 
