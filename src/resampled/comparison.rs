@@ -1,10 +1,7 @@
 //! Comparison of the responses of one filter with the exemplars' of a region.
 
-use std::ops::Range as Interval;
-
-use pulp::Arch;
-
-use super::labels::OUTSIDE;
+use super::classes::RowBuffers;
+use super::row_gradient::{ClassTransports, Map};
 use super::source::Source;
 use super::table::{Sums, Table};
 use super::transport::{Bins, Distribution, Range, Transport};
@@ -15,12 +12,19 @@ pub(super) const SOFT: f32 = 0.05;
 
 /// How the responses of one filter in one region are compared with the exemplars'.
 pub(super) struct Comparison {
-    /// Transport of each class. None: the class is empty here or in the exemplars.
-    pub(super) classes: Vec<Option<Transport>>,
+    pub(super) transports: Transports,
     /// Standard deviation of the exemplars' responses.
     pub(super) s: f32,
     /// Positions with a transport.
     pub(super) count: u64,
+}
+
+/// Where responses are transported to.
+pub(super) enum Transports {
+    /// None: one of the two sides is empty.
+    All(Option<Transport>),
+    /// By the class of each position.
+    ByClass(ClassTransports),
 }
 
 /// The exemplars of a region.
@@ -90,67 +94,23 @@ impl Target {
 }
 
 impl Comparison {
-    /// Writes the gradients at the responses in a row. Returns the sum of the distances from position
+    /// Adds the gradients at the responses in a row. Returns the sum of the distances from position
     /// `first` on, in standard deviations.
     pub(super) fn row_gradient(
         &self,
-        values: &[f32],
-        labels: Option<&[u8]>,
+        (values, labels): (&[f32], Option<&[u8]>),
         first: usize,
         gradient: &mut [f32],
+        buffers: &mut RowBuffers,
     ) -> f64 {
-        let (s, soft) = (self.s, SOFT * self.s);
-        let mut sum = 0.0;
-        match labels {
-            None => {
-                let Some(Some(transport)) = self.classes.first() else {
-                    return 0.0;
-                };
-                let mut piece = |range: Interval<usize>| {
-                    transport_gradient((transport, s), &values[range.clone()], &mut gradient[range])
-                };
-                piece(0..first);
-                sum = piece(first..values.len());
-            }
-            Some(labels) => {
-                let places = values.iter().zip(labels).zip(gradient).enumerate();
-                for (x, ((value, label), gradient)) in places {
-                    if *label == OUTSIDE {
-                        continue;
-                    }
-                    if let Some(transport) = &self.classes[usize::from(*label)] {
-                        let difference = value - transport.apply(*value);
-                        *gradient = difference / ((difference.abs() + soft) * s);
-                        if x >= first {
-                            sum += difference.abs();
-                        }
-                    }
-                }
-            }
-        }
+        let map = match (&self.transports, labels) {
+            (Transports::All(Some(transport)), None) => Map::One(transport),
+            (Transports::ByClass(transports), Some(labels)) => Map::ByClass(transports, labels),
+            _ => return 0.0,
+        };
+        let s = self.s;
+        let sum = map.add_gradient((values, first), (s, SOFT * s), gradient, buffers);
         // Without responses of an exemplar there is no standard deviation, and no distance either.
         if sum == 0.0 { 0.0 } else { f64::from(sum / s) }
     }
-}
-
-/// Writes the gradient of each value's distance from its transported value. Returns the sum of the
-/// distances.
-fn transport_gradient(
-    (transport, s): (&Transport, f32),
-    values: &[f32],
-    gradient: &mut [f32],
-) -> f32 {
-    let soft = SOFT * s;
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let mut sum = 0.0;
-            for (value, gradient) in values.iter().zip(gradient) {
-                let difference = value - transport.apply(*value);
-                sum += difference.abs();
-                *gradient = difference / ((difference.abs() + soft) * s);
-            }
-            sum
-        },
-    )
 }

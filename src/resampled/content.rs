@@ -2,9 +2,11 @@
 
 use std::cell::OnceCell;
 
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::Resampled;
+use super::arithmetic::{logarithm, sum};
 use super::buffers::Buffers;
 use super::canvas::Canvas;
 use super::distance::add_to_band;
@@ -96,7 +98,7 @@ impl Content {
                 let mut window = style.buffers.planes(BANK, height + reach, width + reach);
                 window.data.fill(0.0);
                 let [first_row, first_column] = tiles.corner_around(tile);
-                let mut sum = 0.0;
+                let (mut sum, mut distances) = (0.0, Vec::new());
                 for (filter, of_style) in moments.iter().enumerate() {
                     let sums = content_moments.at(0, 0, 0, filter)[0];
                     let of_content = Moments {
@@ -105,19 +107,17 @@ impl Content {
                     };
                     for (row, y) in around.rows.clone().enumerate() {
                         let (values, labels) = content.row((filter, 0), (&around, y));
-                        let counts = own.rows.contains(&y);
                         let target = &mut window.row_mut(filter, first_row + row)[first_column..];
-                        let places = responses.row(filter, row).iter().zip(values).zip(target);
-                        for (x, ((response, content), target)) in places.enumerate() {
-                            if labels.is_some_and(|labels| labels[x] == OUTSIDE) {
-                                continue;
-                            }
-                            let z = (content - of_content.mean) / of_content.deviation;
-                            let (distance, slope) = contour_distance(*response, z, *of_style);
-                            *target = factor * slope;
-                            if counts && around.columns.start + x as isize >= own.columns.start {
-                                sum += f64::from(distance);
-                            }
+                        let place = (responses.row(filter, row), values, labels);
+                        let foreign = (own.columns.start - around.columns.start) as usize;
+                        let distance = row_gradient(
+                            place,
+                            (of_content, *of_style),
+                            (factor, foreign),
+                            (target, &mut distances),
+                        );
+                        if own.rows.contains(&y) {
+                            sum += f64::from(distance);
                         }
                     }
                 }
@@ -168,11 +168,43 @@ fn source<'a>(
     Source::new((canvas, tiles), banks, (labels, 1), memory)
 }
 
+/// Writes the gradients at the responses in a row, times `factor`. Returns the sum of the distances from position
+/// `first` on. The row: responses, those of the content, and labels. `distances` is a buffer.
+fn row_gradient(
+    (responses, content, labels): (&[f32], &[f32], Option<&[u8]>),
+    (of_content, of_style): (Moments, Moments),
+    (factor, first): (f32, usize),
+    (gradient, distances): (&mut [f32], &mut Vec<f32>),
+) -> f32 {
+    distances.resize(responses.len(), 0.0);
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let places = responses.iter().zip(content).zip(&mut *gradient);
+            for (((response, content), gradient), distance) in places.zip(&mut *distances) {
+                let z = (content - of_content.mean) / of_content.deviation;
+                let (own, slope) = contour_distance(*response, z, of_style);
+                (*gradient, *distance) = (factor * slope, own);
+            }
+            if let Some(labels) = labels {
+                let places = gradient.iter_mut().zip(&mut *distances).zip(labels);
+                for ((gradient, distance), label) in places {
+                    if *label == OUTSIDE {
+                        (*gradient, *distance) = (0.0, 0.0);
+                    }
+                }
+            }
+            sum(&distances[first..])
+        },
+    )
+}
+
 /// The distance of a response, `w(z) h((r - m) / s - z)`, and its derivative.
+#[inline(always)]
 fn contour_distance(response: f32, z: f32, Moments { mean, deviation }: Moments) -> (f32, f32) {
     let weight = z * z / (z * z + 1.0);
     let difference = (response - mean) / deviation - z;
-    let distance = weight * (difference.abs() - difference.abs().ln_1p());
+    let distance = weight * (difference.abs() - logarithm(1.0 + difference.abs()));
     let slope = weight * difference / ((difference.abs() + 1.0) * deviation);
     (distance, slope)
 }

@@ -5,13 +5,15 @@ use std::cell::OnceCell;
 use rayon::prelude::*;
 
 use super::canvas::Canvas;
-use super::comparison::{Comparison, SOFT, Target};
+use super::classes::RowBuffers;
+use super::comparison::{Comparison, SOFT, Target, Transports};
 use super::draw::{self, BANK};
 use super::filters::FilterBank;
 use super::labels::{CLASSES, Labels, Noise, Split};
 #[cfg(feature = "cube")]
 use super::on_device::FEWEST_PIXELS;
 use super::planes::Planes;
+use super::row_gradient::ClassTransports;
 use super::source::Source;
 use super::tiles::Tiles;
 use super::transport::{Bins, Distribution, Transport};
@@ -241,6 +243,7 @@ impl Resampled {
         let (height, width) = (pixels.rows.len(), pixels.columns.len());
         let mut sum = Planes::new(channels, height, width);
         let image = OnceCell::new();
+        let mut buffers = RowBuffers::default();
         let regions = self.regions.len();
         for (number, bank) in banks.iter().enumerate() {
             let reach = bank.reach();
@@ -260,7 +263,12 @@ impl Resampled {
                         let (values, labels) = responses.row((filter, region), (around, y));
                         let index = (number * regions + region) * BANK + filter;
                         let comparison = &comparisons[index];
-                        let distance = comparison.row_gradient(values, labels, foreign, target);
+                        let distance = comparison.row_gradient(
+                            (values, labels),
+                            foreign,
+                            target,
+                            &mut buffers,
+                        );
                         if counts {
                             sums[index] += distance;
                         }
@@ -319,13 +327,19 @@ fn compare(source: &Source<'_>, targets: &[Vec<(Source<'_>, f32)>]) -> Vec<Compa
             values.add(histogram, 1.0);
             (count > 0).then(|| (Transport::new(&values, &onto), count))
         };
-        let classes = (0..histograms.classes).map(transport);
-        let classes: Vec<Option<(Transport, u64)>> = classes.collect();
+        let mut count = 0;
+        let classes = (0..histograms.classes).map(|class| {
+            let (transport, own) = transport(class)?;
+            count += own;
+            Some(transport)
+        });
+        let mut classes: Vec<Option<Transport>> = classes.collect();
         Comparison {
-            count: classes.iter().flatten().map(|(_, count)| count).sum(),
-            classes: (classes.into_iter())
-                .map(|class| class.map(|(transport, _)| transport))
-                .collect(),
+            transports: match source.is_labelled(bank, region) {
+                true => Transports::ByClass(ClassTransports::new(&classes)),
+                false => Transports::All(classes.swap_remove(0)),
+            },
+            count,
             s: target.standard_deviation(bank, filter),
         }
     };

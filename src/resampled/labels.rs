@@ -235,7 +235,7 @@ impl<'a> Labels<'a> {
         // Quantiles want noise of the right distribution. That of each position itself would be spread over
         // the whole stream.
         classes.add_noise(0, &mut sample);
-        sample.sort_by(f32::total_cmp);
+        sample.sort_unstable_by(f32::total_cmp);
         let quantile = |share: &f32| {
             let rank = (share * sample.len() as f32) as usize;
             sample

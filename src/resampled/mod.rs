@@ -5,8 +5,10 @@
 //! its exemplar, because its patches are free along all other directions. With new filters at every step
 //! no direction is left out for long.
 
+mod arithmetic;
 mod buffers;
 mod canvas;
+mod classes;
 mod comparison;
 mod content;
 mod distance;
@@ -22,6 +24,7 @@ mod painting;
 mod patch_features;
 mod periods;
 mod planes;
+mod row_gradient;
 mod source;
 mod structure;
 mod table;

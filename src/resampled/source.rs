@@ -9,9 +9,10 @@ use rayon::prelude::*;
 
 use super::buffers::{Buffers, Pooled};
 use super::canvas::Canvas;
+use super::classes::{ClassBins, ClassRanges, RowBuffers};
 use super::draw::BANK;
 use super::filters::FilterBank;
-use super::labels::{CLASSES, Labels, OUTSIDE};
+use super::labels::{Labels, OUTSIDE};
 use super::planes::Planes;
 use super::table::{Sums, Table};
 use super::tiles::{Tiles, Window};
@@ -117,6 +118,11 @@ impl<'a> Source<'a> {
     pub(super) fn differentiated(mut self) -> Self {
         self.differentiated = true;
         self
+    }
+
+    /// Whether positions have labels of their own in a layer of a bank's labels.
+    pub(super) fn is_labelled(&self, bank: usize, layer: usize) -> bool {
+        !self.labels[bank][layer].are_equal()
     }
 
     /// The responses of a bank at a tile. `pixels` holds the tile's pixels, which are the same
@@ -229,15 +235,13 @@ impl<'a> Source<'a> {
         let tiles = (0..count).filter(|tile| !sampled || self.tiles.is_in_sample(*tile));
         let tiles: Vec<usize> = tiles.collect();
         let include = |(tiles, bank): (&[usize], usize), ranges: &mut Table<Range>| {
+            let mut buffers = RowBuffers::default();
             let mut visit = |[layer, filter]: [usize; 2], rows: Rows<'_, '_>| {
                 if rows.are_labelled() {
-                    let mut found = [Range::EMPTY; CLASSES];
-                    for (values, labels) in rows.labelled() {
-                        for (value, label) in inside(values, labels) {
-                            found[label].include(value);
-                        }
-                    }
-                    for (label, found) in found.iter().enumerate().take(self.classes) {
+                    let mut found = ClassRanges::new(self.classes, &mut buffers);
+                    rows.labelled()
+                        .for_each(|(values, labels)| found.include(values, labels));
+                    for (label, found) in found.ranges().iter().enumerate() {
                         let range = &mut ranges.at_mut(0, layer, label, filter)[0];
                         *range = range.union(*found);
                     }
@@ -259,17 +263,21 @@ impl<'a> Source<'a> {
         let tiles: Vec<usize> = (0..self.tiles.count()).collect();
         let count = |(tiles, bank): (&[usize], usize), counts: &mut Table<u32>| {
             let mut lanes: Vec<Option<Lanes>> = vec![None; counts.layers * BANK];
+            let mut buffers = RowBuffers::default();
             let mut visit = |[layer, filter]: [usize; 2], rows: Rows<'_, '_>| {
                 if rows.are_labelled() {
                     // Consecutive values seldom fall into the same bin of the same class.
-                    let bins = |label: usize| bins.at(bank, layer, label % self.classes, filter)[0];
-                    let bins: [Bins; CLASSES] = std::array::from_fn(bins);
+                    let bins = |class: usize| bins.at(bank, layer, class, filter)[0];
+                    let bins = ClassBins::new((0..self.classes).map(bins).map(Some));
                     let first = counts.start(0, layer, 0, filter);
                     let step = counts.class_step();
                     let counts = &mut counts.data[first..];
                     for (values, labels) in rows.labelled() {
-                        for (value, label) in inside(values, labels) {
-                            counts[label * step + bins[label].bin(value)] += 1;
+                        let found = bins.bins(values, labels, &mut buffers);
+                        for (bin, label) in found.iter().zip(labels) {
+                            if *label != OUTSIDE {
+                                counts[usize::from(*label) * step + *bin as usize] += 1;
+                            }
                         }
                     }
                 } else {
@@ -308,7 +316,9 @@ impl<'a> Source<'a> {
                 if rows.are_labelled() {
                     for (values, labels) in rows.labelled() {
                         chosen.clear();
-                        chosen.extend(inside(values, labels).map(|(value, _)| value));
+                        let labelled = values.iter().zip(labels);
+                        let inside = labelled.filter(|(_, label)| **label != OUTSIDE);
+                        chosen.extend(inside.map(|(value, _)| *value));
                         sums.add(&chosen);
                     }
                 } else {
@@ -354,13 +364,6 @@ impl<'r> Rows<'r, '_> {
             labels.map(|labels| (values, labels))
         })
     }
-}
-
-/// The values inside the mask, each with its class.
-fn inside<'v>(values: &'v [f32], labels: &'v [u8]) -> impl Iterator<Item = (f32, usize)> {
-    let labelled = values.iter().zip(labels);
-    let inside = labelled.filter(|(_, label)| **label != OUTSIDE);
-    inside.map(|(value, label)| (*value, usize::from(*label)))
 }
 
 /// Tables of a histogram: the increments of consecutive values then do not depend on each other.

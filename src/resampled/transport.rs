@@ -16,16 +16,15 @@ impl Range {
         high: f32::MIN,
     };
 
+    pub(super) fn new(low: f32, high: f32) -> Self {
+        Self { low, high }
+    }
+
     pub(super) fn union(self, other: Self) -> Self {
         Self {
             low: self.low.min(other.low),
             high: self.high.max(other.high),
         }
-    }
-
-    pub(super) fn include(&mut self, value: f32) {
-        self.low = self.low.min(value);
-        self.high = self.high.max(value);
     }
 
     /// The range of the values of several lists.
@@ -73,7 +72,6 @@ impl Bins {
     }
 
     /// The smallest value, and bins per unit of value.
-    #[cfg(feature = "cube")]
     pub(super) fn low_and_scale(&self) -> [f32; 2] {
         [self.low, self.scale]
     }
@@ -169,13 +167,16 @@ impl Transport {
         }
     }
 
-    /// The transported value of each edge between bins of the values.
-    #[cfg(feature = "cube")]
-    pub(super) fn edges(&self) -> &[f32] {
-        &self.edges[..]
+    pub(super) fn bins(&self) -> Bins {
+        self.bins
     }
 
-    #[inline(always)]
+    /// The transported value of each edge between bins of the values.
+    pub(super) fn edges(&self) -> &[f32; BINS + 1] {
+        &self.edges
+    }
+
+    #[cfg(test)]
     pub(super) fn apply(&self, value: f32) -> f32 {
         let position = (value - self.bins.low) * self.bins.scale;
         let position = position.clamp(0.0, BINS as f32);
