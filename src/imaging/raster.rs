@@ -1,5 +1,7 @@
 //! Pictures in host memory, with any number of channels.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use image::Rgb32FImage;
 
@@ -8,12 +10,12 @@ use super::resampling::{AxisWeights, Border, Kernel, resample};
 use crate::backend::read;
 use crate::error::Result;
 
-/// A picture, `[H, W, C]`: values of interleaved channels, row by row.
+/// A picture, `[H, W, C]`: values of interleaved channels, row by row. Clones share their values until one is changed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Raster {
     size: Size,
     channels: usize,
-    values: Vec<f32>,
+    values: Arc<Vec<f32>>,
 }
 
 /// Whether this value of a mask counts as white.
@@ -28,7 +30,7 @@ impl Raster {
         Self {
             size,
             channels,
-            values,
+            values: Arc::new(values),
         }
     }
 
@@ -64,7 +66,7 @@ impl Raster {
     /// A tensor `[1, C, H, W]` on a device.
     pub(crate) fn to_tensor(&self, device: &Device) -> Tensor<4> {
         let shape = [1, self.size.height, self.size.width, self.channels];
-        let data = TensorData::new(self.values.clone(), shape);
+        let data = TensorData::new(self.values.to_vec(), shape);
         Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
     }
 
@@ -80,8 +82,12 @@ impl Raster {
         &self.values
     }
 
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        Arc::make_mut(&mut self.values).as_mut_slice()
+    }
+
     pub(crate) fn into_values(self) -> Vec<f32> {
-        self.values
+        Arc::unwrap_or_clone(self.values)
     }
 
     pub(crate) fn pixels(&self) -> impl ExactSizeIterator<Item = &[f32]> {
@@ -89,12 +95,12 @@ impl Raster {
     }
 
     pub(crate) fn pixels_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [f32]> {
-        self.values.chunks_exact_mut(self.channels)
+        Arc::make_mut(&mut self.values).chunks_exact_mut(self.channels)
     }
 
     pub(crate) fn rows_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [f32]> {
-        self.values
-            .chunks_exact_mut(self.channels * self.size.width)
+        let row = self.channels * self.size.width;
+        Arc::make_mut(&mut self.values).chunks_exact_mut(row)
     }
 
     /// The standard deviation of all values, each about the mean of its channel.
@@ -117,7 +123,7 @@ impl Raster {
 
     /// The mean of each channel over the pixels where a mask of the same size is white.
     pub(crate) fn mean_where(&self, mask: &Self) -> Vec<f32> {
-        let pixels = self.pixels().zip(&mask.values);
+        let pixels = self.pixels().zip(mask.values());
         self.mean_of(pixels.filter_map(|(pixel, mask)| is_white(*mask).then_some(pixel)))
     }
 
@@ -154,12 +160,17 @@ impl Raster {
     /// The rectangle of this size at `(left, top)`. Beyond the border it repeats the nearest pixels.
     pub(crate) fn window(&self, (left, top): (isize, isize), size: Size) -> Self {
         let nearest = |index: isize, length: usize| index.clamp(0, length as isize - 1) as usize;
-        Self::from_pixels(size, |pixel| {
-            let row = nearest((pixel / size.width) as isize + top, self.size.height);
-            let column = nearest((pixel % size.width) as isize + left, self.size.width);
-            let first = (row * self.size.width + column) * self.channels;
-            self.values[first..first + self.channels].iter().copied()
-        })
+        let columns = |column: usize| nearest(column as isize + left, self.size.width);
+        let columns: Vec<usize> = (0..size.width).map(columns).collect();
+        let mut values = Vec::with_capacity(size.pixels() * self.channels);
+        for row in 0..size.height {
+            let row = nearest(row as isize + top, self.size.height);
+            let pixels = &self.values[row * self.size.width * self.channels..];
+            for column in &columns {
+                values.extend_from_slice(&pixels[column * self.channels..][..self.channels]);
+            }
+        }
+        Self::new(size, self.channels, values)
     }
 
     /// Adds `margin` pixels on every side, copies of the nearest ones.

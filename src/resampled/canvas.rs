@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::planes::Planes;
+use super::structure::luminance;
 use crate::imaging::{Raster, Size, segments};
 
 /// A picture of interleaved pixels, `[H, W, C]`.
@@ -14,6 +15,8 @@ pub(crate) struct Canvas<'a> {
     pub(crate) width: usize,
     /// Whether the picture repeats without end.
     pub(super) wraps: bool,
+    /// Whether it is read as luminance.
+    grey: bool,
 }
 
 impl<'a> Canvas<'a> {
@@ -26,7 +29,13 @@ impl<'a> Canvas<'a> {
             height: size.height,
             width: size.width,
             wraps,
+            grey: false,
         }
+    }
+
+    /// The luminance of the picture.
+    pub(super) fn luminance(self) -> Self {
+        Self { grey: true, ..self }
     }
 
     pub(crate) fn of(raster: &'a Raster, wraps: bool) -> Self {
@@ -41,6 +50,14 @@ impl<'a> Canvas<'a> {
 
     /// The pixels of these rows and columns. Only a picture that repeats may be read beyond its border.
     pub(super) fn window(&self, rows: Range<isize>, columns: Range<isize>) -> Planes {
+        let pixels = self.pixels(rows, columns);
+        match self.grey {
+            true => luminance(&pixels),
+            false => pixels,
+        }
+    }
+
+    fn pixels(&self, rows: Range<isize>, columns: Range<isize>) -> Planes {
         let mut planes = Planes::new(self.channels, rows.len(), columns.len());
         for (y, row) in rows.enumerate() {
             let row = row.rem_euclid(self.height as isize) as usize;

@@ -15,7 +15,6 @@ use super::filters::FilterBank;
 use super::labels::{Labels, Mask, OUTSIDE};
 use super::planes::Planes;
 use super::source::Source;
-use super::structure::luminance;
 use super::tiles::{Tiles, Window};
 use crate::imaging::{self, Raster, luma_weights};
 use crate::random::{self, Purpose};
@@ -23,8 +22,6 @@ use crate::random::{self, Purpose};
 /// A content picture. Its term compares responses of luminance position by position.
 pub(crate) struct Content {
     luminance: Raster,
-    /// The luminance of each exemplar of the style.
-    style_luminance: Vec<Raster>,
     /// Where the content counts. None: everywhere.
     mask: Option<Mask>,
 }
@@ -38,13 +35,9 @@ struct Moments {
 
 impl Content {
     /// The content term for a picture as large as the canvas. The content counts where `mask` is white.
-    pub(crate) fn of(picture: &Raster, mask: Option<&Raster>, style: &Resampled) -> Self {
-        let exemplars = style.exemplars();
+    pub(crate) fn of(picture: &Raster, mask: Option<&Raster>) -> Self {
         Self {
             luminance: imaging::luminance(picture),
-            style_luminance: exemplars
-                .map(|exemplar| imaging::luminance(&exemplar.image))
-                .collect(),
             mask: mask.map(Mask::new),
         }
     }
@@ -83,14 +76,14 @@ impl Content {
         .differentiated();
         let content_moments = content.moments();
         let count = content_moments.at(0, 0, 0, 0)[0].count;
-        let moments = self.style_moments(style, &banks);
+        let moments = Self::style_moments(style, &banks);
 
         let bands = gradient.par_chunks_mut(tiles.band_rows() * image.width * image.channels);
         let of_band = |(band, gradient): (usize, &mut [f32])| -> f64 {
             let of_tile = |tile: usize| {
                 let around = tiles.positions_around(tile);
                 let Window { rows, columns } = tiles.pixels_of(&around);
-                let responses = banks[0].responses(&luminance(&image.window(rows, columns)));
+                let responses = banks[0].responses(&image.luminance().window(rows, columns));
                 let content = content.responses(tile, 0, &OnceCell::new());
                 let (own, pixels) = (tiles.own_positions(tile), tiles.pixels(tile));
                 let reach = banks[0].reach();
@@ -138,11 +131,11 @@ impl Content {
     }
 
     /// Moments of the style's responses to each filter: means over all exemplars.
-    fn style_moments(&self, style: &Resampled, banks: &[FilterBank; 1]) -> [Moments; BANK] {
+    fn style_moments(style: &Resampled, banks: &[FilterBank; 1]) -> [Moments; BANK] {
         let regions = style.regions.len() as f32;
         let mut moments = [Moments::default(); BANK];
-        for (exemplar, luminance) in style.exemplars().zip(&self.style_luminance) {
-            let canvas = Canvas::of(luminance, false);
+        for exemplar in style.exemplars() {
+            let canvas = Canvas::of(&exemplar.image, false).luminance();
             let tiles = Tiles::new(&canvas, banks[0].reach());
             let mask = exemplar.mask.as_ref();
             let sums = source((canvas, tiles), banks, mask, (false, &style.buffers)).moments();

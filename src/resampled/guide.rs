@@ -2,8 +2,18 @@
 //! that are compared with each other. A painting is guided by luminance and orientation, a texture that
 //! repeats itself by phase.
 
-use super::planes::Planes;
+use std::ops::Range;
+
+use super::planes::{Planes, planes};
 use super::structure::{luminance, moments, smoothed, standardised, structure_tensor};
+use crate::imaging::{Raster, Size, segments};
+
+/// Standard deviation in pixels of the Gaussian that smooths the luminance and the structure tensor.
+const SMOOTHING: f32 = 3.0;
+
+/// The guide of a picture of more pixels is made of the picture at half its size. It is smooth, and takes a quarter of the
+/// memory.
+const HALVED_FROM: usize = 1 << 23;
 
 /// Weight of an orientation, where a standard deviation of the luminance has weight 1.
 const ORIENTATION: f32 = 2.0;
@@ -35,52 +45,105 @@ pub(crate) struct Guide {
     pub(super) planes: Planes,
     /// Standard deviation of the noise added to the first number.
     pub(super) noise: f32,
+    /// Height and width of the picture.
+    size: [usize; 2],
+    /// Pixels of the picture for each of the planes, along both axes.
+    step: usize,
 }
 
 impl Guide {
     /// The guide of luminance and orientation of a picture.
-    pub(crate) fn of(picture: &Planes) -> Self {
-        Self::from_tensor(picture, &structure_tensor(picture))
+    pub(crate) fn of(picture: &Raster) -> Self {
+        Self::new(picture, None, HALVED_FROM)
     }
 
     /// The guide of a content picture and a canvas of the same size: the luminance of the content, and
     /// orientations of both.
-    pub(crate) fn with_contours(picture: &Planes, canvas: &Planes) -> Self {
-        let mut tensor = structure_tensor(picture);
-        let mut canvas_tensor = structure_tensor(canvas);
-        canvas_tensor.scale(CANVAS);
-        tensor.add(&canvas_tensor);
-        Self::from_tensor(picture, &tensor)
+    pub(crate) fn with_contours(picture: &Raster, canvas: &Raster) -> Self {
+        Self::new(picture, Some(canvas), HALVED_FROM)
     }
 
-    fn from_tensor(picture: &Planes, tensor: &Planes) -> Self {
-        let luminance = standardised(&smoothed(&luminance(picture)));
-        let floor = COHERENCE_FLOOR * moments(tensor, 2).0;
-        let mut planes = Planes::new(3, picture.height, picture.width);
-        for y in 0..picture.height {
-            planes.row_mut(0, y).copy_from_slice(luminance.row(0, y));
-            for component in 0..2 {
-                let tensors = tensor.row(component, y).iter().zip(tensor.row(2, y));
-                let values = planes.row_mut(1 + component, y).iter_mut();
-                for (value, (component, energy)) in values.zip(tensors) {
-                    *value = ORIENTATION * component / (energy + floor).max(f32::MIN_POSITIVE);
-                }
-            }
+    /// Pictures of more pixels than `halved_from` are halved first.
+    fn new(picture: &Raster, canvas: Option<&Raster>, halved_from: usize) -> Self {
+        let size = picture.size();
+        let step = if size.pixels() > halved_from { 2 } else { 1 };
+        let small = Size::new(size.width.div_ceil(step), size.height.div_ceil(step));
+        let smoothing = SMOOTHING / step as f32;
+        let picture = planes(&picture.resized(small));
+        let mut tensor = structure_tensor(&picture, smoothing);
+        if let Some(canvas) = canvas {
+            let mut canvas_tensor = structure_tensor(&planes(&canvas.resized(small)), smoothing);
+            canvas_tensor.scale(CANVAS);
+            tensor.add(&canvas_tensor);
         }
         Self {
-            planes,
+            planes: luminance_and_orientation(&picture, &tensor, smoothing),
             noise: NOISE,
+            size: [size.height, size.width],
+            step,
         }
     }
 
     /// The guide of a picture from the [phases](super::Lattice::phases) of its lattice.
     pub(super) fn from_phases(planes: Planes) -> Self {
-        Self { planes, noise: 0.0 }
+        Self {
+            size: [planes.height, planes.width],
+            step: 1,
+            planes,
+            noise: 0.0,
+        }
+    }
+
+    /// Adds the products of a direction and the numbers at pixels of a row. Beyond the border the picture repeats itself.
+    pub(super) fn add_products(
+        &self,
+        direction: &[f32],
+        (y, columns): (usize, Range<usize>),
+        sums: &mut [f32],
+    ) {
+        let [height, width] = self.size;
+        let row = y % height / self.step;
+        let columns = columns.start as isize..columns.end as isize;
+        for (channel, weight) in direction.iter().enumerate() {
+            let values = self.planes.row(channel, row);
+            let mut sums = sums.iter_mut();
+            for segment in segments(columns.clone(), width) {
+                if self.step == 1 {
+                    let values = values[segment].iter();
+                    values
+                        .zip(&mut sums)
+                        .for_each(|(value, sum)| *sum += weight * value);
+                } else {
+                    let values = segment.map(|x| values[x / self.step]);
+                    values
+                        .zip(&mut sums)
+                        .for_each(|(value, sum)| *sum += weight * value);
+                }
+            }
+        }
     }
 
     pub(super) fn channels(&self) -> usize {
         self.planes.channels
     }
+}
+
+/// The numbers of a painting's [`Guide`] from a picture and its structure tensor.
+fn luminance_and_orientation(picture: &Planes, tensor: &Planes, smoothing: f32) -> Planes {
+    let luminance = standardised(&smoothed(&luminance(picture), smoothing));
+    let floor = COHERENCE_FLOOR * moments(tensor, 2).0;
+    let mut planes = Planes::new(3, picture.height, picture.width);
+    for y in 0..picture.height {
+        planes.row_mut(0, y).copy_from_slice(luminance.row(0, y));
+        for component in 0..2 {
+            let tensors = tensor.row(component, y).iter().zip(tensor.row(2, y));
+            let values = planes.row_mut(1 + component, y).iter_mut();
+            for (value, (component, energy)) in values.zip(tensors) {
+                *value = ORIENTATION * component / (energy + floor).max(f32::MIN_POSITIVE);
+            }
+        }
+    }
+    planes
 }
 
 #[cfg(test)]
@@ -97,7 +160,11 @@ mod tests {
 
     #[test]
     fn guides_are_those_of_another_program() {
-        let (picture, canvas) = (coloured(24, 31, 0.3, 0.2), coloured(24, 31, -0.4, 0.5));
+        let raster = |across: f64, down: f64| {
+            let pixels = coloured(24, 31, across, down).to_pixels();
+            Raster::new(Size::new(31, 24), 3, pixels)
+        };
+        let (picture, canvas) = (raster(0.3, 0.2), raster(-0.4, 0.5));
         let alone = Guide::of(&picture);
         assert_near("guide", 1e-4, &planes(&alone), &golden("guide", "of"));
         let both = Guide::with_contours(&picture, &canvas);
@@ -107,5 +174,32 @@ mod tests {
             &planes(&both),
             &golden("guide", "with_contours"),
         );
+    }
+
+    /// Every other row and column of a smooth picture tell what all tell.
+    #[test]
+    fn a_halved_guide_gives_nearly_the_same_products() {
+        let pixels = coloured(121, 163, 0.05, 0.08).to_pixels();
+        let picture = Raster::new(Size::new(163, 121), 3, pixels);
+        let whole = Guide::new(&picture, Some(&picture), 163 * 121);
+        let half = Guide::new(&picture, Some(&picture), 163 * 121 - 1);
+        assert_eq!((whole.step, half.step), (1, 2));
+        assert_eq!((half.planes.height, half.planes.width), (61, 82));
+        let direction = [1.0, -0.6, 0.8];
+        let (mut apart, mut squares) = (0.0, 0.0);
+        for y in 0..130 {
+            let products = |guide: &Guide| {
+                let mut sums = vec![0.0; 120];
+                guide.add_products(&direction, (y, 50..170), &mut sums);
+                sums
+            };
+            for (half, whole) in products(&half).iter().zip(products(&whole)) {
+                apart += (half - whole).powi(2);
+                squares += whole * whole;
+            }
+        }
+        let error = (apart / squares).sqrt();
+        // Pixels in wrong places would be apart by more than 1.
+        assert!(error < 0.25, "{error}");
     }
 }

@@ -200,19 +200,13 @@ impl<'a> Labels<'a> {
 
     /// Adds the products of the direction and the guide at positions in a row.
     fn products(&self, classes: &Classes<'_>, y: usize, first: usize, scores: &mut [f32]) {
-        let planes = &classes.guide.planes;
-        let row = (y + self.reach / 2) % planes.height;
-        let start = first + self.reach / 2;
-        let middles = start as isize..(start + scores.len()) as isize;
-        for (channel, weight) in classes.direction.iter().enumerate() {
-            let mut scores = scores.iter_mut();
-            for segment in segments(middles.clone(), planes.width) {
-                let values = planes.row(channel, row)[segment].iter();
-                for (value, score) in values.zip(&mut scores) {
-                    *score += weight * value;
-                }
-            }
-        }
+        // The guide of a patch is that of its middle.
+        let middle = self.reach / 2;
+        let columns = first + middle..first + middle + scores.len();
+        let pixels = (y + middle, columns);
+        classes
+            .guide
+            .add_products(&classes.direction, pixels, scores);
     }
 
     /// The scores at the borders between classes: quantiles of a sample of all scores.
@@ -252,7 +246,6 @@ mod tests {
     use crate::imaging::Size;
     use crate::resampled::canvas::Canvas;
     use crate::resampled::coloured;
-    use crate::resampled::planes::Planes;
 
     const REACH: usize = 6;
 
@@ -278,7 +271,8 @@ mod tests {
 
     #[test]
     fn classes_have_equal_shares_of_all_positions() {
-        let guide = Guide::of(&coloured(60, 70, 0.3, 0.2));
+        let pixels = coloured(60, 70, 0.3, 0.2).to_pixels();
+        let guide = Guide::of(&Raster::new(Size::new(70, 60), 3, pixels));
         let tiles = tiles(60, 70);
         for index in 0..20 {
             let mut generator = random::stream(3, Purpose::Resampled, index);
@@ -328,13 +322,11 @@ mod tests {
     fn classes_go_by_luminance_and_orientation() {
         // The upper half is dark, the lower one light. Stripes on the left are horizontal, on the right
         // vertical.
-        let mut picture = Planes::new(1, 96, 96);
-        for y in 0..96 {
-            for (x, value) in picture.row_mut(0, y).iter_mut().enumerate() {
-                let coordinate = if x < 48 { y } else { x } as f32;
-                *value = 0.1 * (0.8 * coordinate).sin() + if y < 48 { 0.2 } else { 0.8 };
-            }
-        }
+        let picture = Raster::from_pixels(Size::square(96), |pixel| {
+            let (y, x) = (pixel / 96, pixel % 96);
+            let coordinate = if x < 48 { y } else { x } as f32;
+            [0.1 * (0.8 * coordinate).sin() + if y < 48 { 0.2 } else { 0.8 }]
+        });
         let guide = Guide::of(&picture);
         let tiles = tiles(96, 96);
         for (direction, by_row) in [(vec![1.0, 0.0, 0.0], true), (vec![0.0, 1.0, 0.0], false)] {

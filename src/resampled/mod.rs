@@ -41,7 +41,8 @@ use self::nearest::Nearest;
 #[cfg(feature = "cube")]
 pub(crate) use self::on_device::check_device;
 pub(crate) use self::painting::Painting;
-pub(crate) use self::planes::Planes;
+#[cfg(test)]
+use self::planes::Planes;
 use crate::exemplars::Sources;
 use crate::imaging::{Raster, Size};
 
@@ -130,7 +131,7 @@ impl Resampled {
     /// exemplar gets a guide of its own. See [`Split`](labels::Split).
     pub(crate) fn guided(mut self, guide: Guide) -> Self {
         for exemplar in self.exemplars_mut() {
-            exemplar.guide = Some(Guide::of(&planes(&exemplar.image)));
+            exemplar.guide = Some(Guide::of(&exemplar.image));
         }
         self.guide = Some(guide);
         self
@@ -189,12 +190,6 @@ impl Resampled {
         let regions = self.regions.iter_mut();
         regions.flat_map(|region| &mut region.exemplars)
     }
-}
-
-/// The channels of a picture as planes.
-pub(crate) fn planes(raster: &Raster) -> Planes {
-    let Size { width, height } = raster.size();
-    Planes::from_pixels(raster.channels(), height, width, raster.values())
 }
 
 /// A picture of `tests/golden/resampled.py`: `0.5 + 0.4 sin(across x + down y + c) cos(0.2 x)`.

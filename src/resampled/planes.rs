@@ -1,5 +1,7 @@
 //! Pictures in planar layout, one plane for each channel. Convolutions with few channels are fastest in it.
 
+use crate::imaging::{Raster, Size};
+
 /// Floats of the widest vector.
 const LANES: usize = 16;
 /// The most positions of a row that are computed at once.
@@ -118,6 +120,12 @@ impl Planes {
             *sum += value;
         }
     }
+}
+
+/// The channels of a picture as planes.
+pub(super) fn planes(raster: &Raster) -> Planes {
+    let Size { width, height } = raster.size();
+    Planes::from_pixels(raster.channels(), height, width, raster.values())
 }
 
 #[cfg(test)]

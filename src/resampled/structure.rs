@@ -3,9 +3,6 @@
 use super::planes::Planes;
 use crate::imaging::luma_weights;
 
-/// Standard deviation in pixels of the Gaussian that smooths the luminance and the structure tensor.
-const SMOOTHING: f32 = 3.0;
-
 /// The luma of a picture with three channels, or the mean of its channels for any other number.
 pub(super) fn luminance(picture: &Planes) -> Planes {
     let mut luminance = Planes::new(1, picture.height, picture.width);
@@ -21,8 +18,8 @@ pub(super) fn luminance(picture: &Planes) -> Planes {
 }
 
 /// The smoothed structure tensor of the luminance `I`: `Ix^2 - Iy^2`, `2 Ix Iy` and the energy
-/// `Ix^2 + Iy^2`, divided by the mean energy.
-pub(super) fn structure_tensor(picture: &Planes) -> Planes {
+/// `Ix^2 + Iy^2`, divided by the mean energy. A Gaussian of that standard deviation in pixels smooths it.
+pub(super) fn structure_tensor(picture: &Planes, smoothing: f32) -> Planes {
     let luminance = luminance(picture);
     let (height, width) = (luminance.height, luminance.width);
     let mut tensor = Planes::new(3, height, width);
@@ -40,7 +37,7 @@ pub(super) fn structure_tensor(picture: &Planes) -> Planes {
             tensor.row_mut(2, y)[x] = dx * dx + dy * dy;
         }
     }
-    let mut tensor = smoothed(&tensor);
+    let mut tensor = smoothed(&tensor, smoothing);
     tensor.scale(1.0 / moments(&tensor, 2).0.max(1e-12));
     tensor
 }
@@ -72,10 +69,10 @@ pub(super) fn standardised(plane: &Planes) -> Planes {
     standardised
 }
 
-/// Filters by a Gaussian. Beyond the border it repeats the nearest pixels.
-pub(super) fn smoothed(planes: &Planes) -> Planes {
-    let reach = (3.0 * SMOOTHING).ceil() as isize;
-    let weight = |offset: isize| (-(offset * offset) as f32 / (2.0 * SMOOTHING * SMOOTHING)).exp();
+/// Filters by a Gaussian of that standard deviation in pixels. Beyond the border it repeats the nearest pixels.
+pub(super) fn smoothed(planes: &Planes, deviation: f32) -> Planes {
+    let reach = (3.0 * deviation).ceil() as isize;
+    let weight = |offset: isize| (-(offset * offset) as f32 / (2.0 * deviation * deviation)).exp();
     let sum: f32 = (-reach..=reach).map(weight).sum();
     let weights: Vec<(isize, f32)> = (-reach..=reach)
         .map(|offset| (offset, weight(offset) / sum))

@@ -258,11 +258,14 @@ pub fn transfer_style(
     }
     let style = style.resized_by(|own| options.style_size(own, size));
     let coloured = content.resized(size);
+    drop(content);
+    // Pictures share their values until one of them is changed, and the last is dropped.
+    let colours = (options.colours == Colours::Luminance).then(|| coloured.clone());
     let (picture, style) = match options.colours {
-        Colours::Style => (coloured.clone(), style),
+        Colours::Style => (coloured, style),
         Colours::Matched => {
             let style = style.changed(|picture| matched(picture, &coloured));
-            (coloured.clone(), style)
+            (coloured, style)
         }
         Colours::Luminance => {
             let luminance = luma(&coloured);
@@ -281,9 +284,9 @@ pub fn transfer_style(
         Statistics::Resampled => resampled::paint(vgg, content, &style, options, observer),
         _ => layers::paint(vgg, content, &style, options, observer),
     }?;
-    Ok(match options.colours {
-        Colours::Luminance => outcome.changed(|picture| with_luma(&coloured, picture)),
-        _ => outcome,
+    Ok(match colours {
+        Some(colours) => outcome.changed(|picture| with_luma(&colours, picture)),
+        None => outcome,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
-use crate::resampled::{Canvas, Content, Guide, Painting, Resampled, planes};
+use crate::resampled::{Canvas, Content, Guide, Painting, Resampled};
 use crate::run::memory::Vectors;
 use crate::run::{
     Estimate, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
@@ -82,14 +82,14 @@ pub(super) fn paint(
     // Contours in the contrast that the style's colours give them.
     let content = tinted(&picture, style, 0.0, run.seed);
     let weight = options.content_weight.unwrap_or(CONTENT_WEIGHT) / options.style_weight;
+    drop(picture);
     run_stochastic(vgg.device(), plan, run, observer, |level, canvas| {
         let margin = if wraps { 0 } else { MARGIN };
         let content = content.resized(level.size).with_margin(margin);
-        let content_planes = planes(&content);
         // At the first size the canvas has no strokes yet.
         let guide = match level == first {
-            true => Guide::of(&content_planes),
-            false => Guide::with_contours(&content_planes, &planes(canvas)),
+            true => Guide::of(&content),
+            false => Guide::with_contours(&content, canvas),
         };
         let target = Resampled::new(style, level.factor, (level.size, margin), wraps, seed)
             .with_kept_bytes(kept_bytes);
@@ -97,7 +97,7 @@ pub(super) fn paint(
             .as_ref()
             .map(|mask| mask.resized(level.size).with_margin(margin));
         let painting = Painting {
-            content: Content::of(&content, mask.as_ref(), &target),
+            content: Content::of(&content, mask.as_ref()),
             style: target.guided(guide),
             weight,
         };

@@ -26,13 +26,10 @@ pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) 
     let mut tinted = picture.clone();
     for mixture in style.resized(|size| size) {
         let region = mixture.region.map(|mask| mask.resized(picture.size()));
-        let counts = |pixel: &usize| {
-            let mask = region.as_ref().map(|mask| mask.values()[*pixel]);
-            mask.is_none_or(is_white)
-        };
-        let ranked = ranked((0..luminances.len()).filter(counts).collect(), &luminances);
+        let ranked = ranked(&luminances, region.as_ref());
         let table = table(&mixture, luminance);
-        let mut pixels: Vec<&mut [f32]> = tinted.pixels_mut().collect();
+        let channels = tinted.channels();
+        let values = tinted.values_mut();
         for (rank, pixel) in ranked.iter().enumerate() {
             // Between the middles of two bins, the colour is interpolated.
             let position = (rank as f32 + 0.5) / ranked.len() as f32 * BINS as f32 - 0.5;
@@ -40,7 +37,8 @@ pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) 
             let bin = (position as usize).min(BINS - 2);
             let fraction = position - bin as f32;
             let colours = table[bin].iter().zip(&table[bin + 1]);
-            for (value, (below, above)) in pixels[*pixel].iter_mut().zip(colours) {
+            let pixel = &mut values[*pixel as usize * channels..][..channels];
+            for (value, (below, above)) in pixel.iter_mut().zip(colours) {
                 *value = below + fraction * (above - below);
             }
         }
@@ -48,9 +46,16 @@ pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) 
     tinted
 }
 
-/// Pixels in the order of their luminance.
-fn ranked(mut pixels: Vec<usize>, luminances: &[f32]) -> Vec<usize> {
-    pixels.sort_by(|a, b| luminances[*a].total_cmp(&luminances[*b]));
+/// The pixels where a mask is white, in the order of their luminance and then of their place.
+fn ranked(luminances: &[f32], mask: Option<&Raster>) -> Vec<u32> {
+    let counts = |pixel: &u32| mask.is_none_or(|mask| is_white(mask.values()[*pixel as usize]));
+    // A side has at most 2^16 pixels.
+    let mut pixels: Vec<u32> = (0..luminances.len() as u32).filter(counts).collect();
+    // Sorting in place takes no memory beside the pixels.
+    pixels.sort_unstable_by(|a, b| {
+        let of = |pixel: u32| luminances[pixel as usize];
+        of(*a).total_cmp(&of(*b)).then(a.cmp(b))
+    });
     pixels
 }
 
@@ -64,12 +69,8 @@ fn table(mixture: &HostMixture<'_>, luminance: impl Fn(&[f32]) -> f32) -> Vec<Ve
     let mut shares = vec![0.0; BINS];
     for member in &mixture.members {
         let luminances: Vec<f32> = member.picture.pixels().map(&luminance).collect();
-        let counts = |pixel: &usize| {
-            let mask = member.mask.as_ref().map(|mask| mask.values()[*pixel]);
-            mask.is_none_or(is_white)
-        };
-        let ranked = ranked((0..luminances.len()).filter(counts).collect(), &luminances);
-        let pixels: Vec<&[f32]> = member.picture.pixels().collect();
+        let ranked = ranked(&luminances, member.mask.as_ref());
+        let values = member.picture.values();
         for bin in 0..BINS {
             // At least one pixel, also of pictures with fewer than bins.
             let start = |bin: usize| bin * ranked.len() / BINS;
@@ -78,7 +79,8 @@ fn table(mixture: &HostMixture<'_>, luminance: impl Fn(&[f32]) -> f32) -> Vec<Ve
             for pixel in in_bin {
                 let share = member.share as f32 / in_bin.len() as f32;
                 shares[bin] += share;
-                for (sum, value) in table[bin].iter_mut().zip(pixels[*pixel]) {
+                let pixel = &values[*pixel as usize * channels..][..channels];
+                for (sum, value) in table[bin].iter_mut().zip(pixel) {
                     *sum += share * value;
                 }
             }
