@@ -112,6 +112,11 @@ impl Sources {
         (alone && first.mask.is_none()).then_some(&first.raster)
     }
 
+    /// Whether a mixture is for a region of its own.
+    pub(crate) fn has_regions(&self) -> bool {
+        self.mixtures.iter().any(|mixture| mixture.region.is_some())
+    }
+
     /// A mask of `size` that is white in any region; none if a mixture has no region.
     pub(crate) fn regions(&self, size: Size) -> Option<Raster> {
         let masks = self.mixtures.iter().map(|mixture| mixture.region.as_ref());

@@ -186,6 +186,20 @@ impl Raster {
         self.window((margin as isize, margin as isize), inner)
     }
 
+    /// As [`without_margin`](Self::without_margin), in the same memory.
+    pub(crate) fn into_without_margin(self, margin: usize) -> Self {
+        let (Size { width, height }, channels) = (self.size, self.channels);
+        let inner = Size::new(width - 2 * margin, height - 2 * margin);
+        let mut values = self.into_values();
+        let row = inner.width * channels;
+        for y in 0..inner.height {
+            let start = ((y + margin) * width + margin) * channels;
+            values.copy_within(start..start + row, y * row);
+        }
+        values.truncate(inner.height * row);
+        Self::new(inner, channels, values)
+    }
+
     /// Resamples with a Lanczos kernel of three lobes (see [`AxisWeights`]). The kernel overshoots
     /// at edges, so the result is clipped to 0..=1.
     pub(crate) fn resized(&self, size: Size) -> Self {
@@ -277,6 +291,7 @@ mod tests {
         ];
         assert_eq!(wide.values(), expected);
         assert_eq!(wide.without_margin(1), picture);
+        assert_eq!(wide.into_without_margin(1), picture);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::compact::{CompactMeans, Scale};
 use super::options::check_bounds;
 use super::saved::Saved;
 use crate::error::{Error, Result, all_finite, not_negative, positive};
 
 /// Variables that one thread steps at a time.
-const CHUNK: usize = 16 * 1024;
+pub(super) const CHUNK: usize = 16 * 1024;
 
 /// Options of [`Adam`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
@@ -26,6 +27,9 @@ pub struct AdamOptions {
     pub epsilon: f64,
     /// Keeps every variable in this range. Default: none.
     pub bounds: Option<(f64, f64)>,
+    /// Keeps both means in 16 bits instead of 32, which takes 8 bytes a variable instead of 12 and changes steps by about
+    /// a thousandth. Default: false.
+    pub compact: bool,
 }
 
 impl Default for AdamOptions {
@@ -35,6 +39,7 @@ impl Default for AdamOptions {
             beta2: 0.999,
             epsilon: 1e-8,
             bounds: None,
+            compact: false,
         }
     }
 }
@@ -84,10 +89,38 @@ impl AdamOptions {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
     point: Vec<f32>,
-    mean: Vec<f32>,
-    square: Vec<f32>,
+    means: Means,
     steps: u64,
     options: AdamOptions,
+}
+
+/// Means of the gradients and of their squares.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Means {
+    Full { mean: Vec<f32>, square: Vec<f32> },
+    Compact(CompactMeans),
+}
+
+/// What a step needs beside gradients and means.
+#[derive(Clone, Copy)]
+pub(super) struct Rates {
+    pub(super) beta1: f32,
+    pub(super) beta2: f32,
+    /// With the corrections of both biases.
+    rate: f32,
+    epsilon: f32,
+    low: f32,
+    high: f32,
+}
+
+impl Rates {
+    /// The next value of a variable with the gradient `g`. Updates its means.
+    #[inline(always)]
+    pub(super) fn step(&self, x: f32, g: f32, m: &mut f32, v: &mut f32) -> f32 {
+        *m = self.beta1 * *m + (1.0 - self.beta1) * g;
+        *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
+        (x - self.rate * *m / (v.sqrt() + self.epsilon)).clamp(self.low, self.high)
+    }
 }
 
 impl Adam {
@@ -99,10 +132,16 @@ impl Adam {
     pub fn new(point: Vec<f32>, options: AdamOptions) -> Result<Self> {
         options.check()?;
         let count = point.len();
+        let means = match options.compact {
+            true => Means::Compact(CompactMeans::new(count)),
+            false => Means::Full {
+                mean: vec![0.0; count],
+                square: vec![0.0; count],
+            },
+        };
         Ok(Self {
             point,
-            mean: vec![0.0; count],
-            square: vec![0.0; count],
+            means,
             steps: 0,
             options,
         })
@@ -136,35 +175,41 @@ impl Adam {
             beta2,
             epsilon,
             bounds,
+            ..
         } = self.options;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         // Both bias corrections are moved into the rate and epsilon, so that the loop has one division.
         let root = (1.0 - beta2.powi(steps)).sqrt();
-        let rate = (rate * root / (1.0 - beta1.powi(steps))) as f32;
-        let epsilon = ((epsilon * root) as f32).max(f32::MIN_POSITIVE);
-        let (beta1, beta2) = (beta1 as f32, beta2 as f32);
         let (low, high) = bounds.map_or((f32::MIN, f32::MAX), |(low, high)| {
             (low as f32, high as f32)
         });
-        let step = |point: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]| {
-            let state = mean.iter_mut().zip(square);
-            for ((x, g), (m, v)) in point.iter_mut().zip(gradient).zip(state) {
-                *m = beta1 * *m + (1.0 - beta1) * g;
-                *v = beta2 * *v + (1.0 - beta2) * g * g;
-                *x = (*x - rate * *m / (v.sqrt() + epsilon)).clamp(low, high);
-            }
+        let rates = Rates {
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            rate: (rate * root / (1.0 - beta1.powi(steps))) as f32,
+            epsilon: ((epsilon * root) as f32).max(f32::MIN_POSITIVE),
+            low,
+            high,
         };
-        let state = self
-            .mean
-            .par_chunks_mut(CHUNK)
-            .zip(self.square.par_chunks_mut(CHUNK));
-        self.point
-            .par_chunks_mut(CHUNK)
-            .zip(gradient.par_chunks(CHUNK))
-            .zip(state)
-            .for_each(|((point, gradient), (mean, square))| {
-                Arch::new().dispatch(|| step(point, gradient, mean, square));
-            });
+        match &mut self.means {
+            Means::Full { mean, square } => {
+                let step = |point: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32]| {
+                    let state = m.iter_mut().zip(v);
+                    for ((x, g), (m, v)) in point.iter_mut().zip(gradient).zip(state) {
+                        *x = rates.step(*x, *g, m, v);
+                    }
+                };
+                let state = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
+                self.point
+                    .par_chunks_mut(CHUNK)
+                    .zip(gradient.par_chunks(CHUNK))
+                    .zip(state)
+                    .for_each(|((point, gradient), (mean, square))| {
+                        Arch::new().dispatch(|| step(point, gradient, mean, square));
+                    });
+            }
+            Means::Compact(means) => means.step(&mut self.point, gradient, &rates),
+        }
         Ok(())
     }
 
@@ -176,23 +221,32 @@ impl Adam {
 
     /// The state for a file.
     pub(crate) fn save(&self) -> Result<Saved> {
-        let numbers = Self {
-            point: Vec::new(),
-            mean: Vec::new(),
-            square: Vec::new(),
+        let (scale, [a, b]) = match &self.means {
+            Means::Full { mean, square } => (None, [mean.clone(), square.clone()]),
+            Means::Compact(means) => (Some(means.scale), means.to_vectors()),
+        };
+        let numbers = Numbers {
             steps: self.steps,
             options: self.options.clone(),
+            scale,
         };
-        let vectors = [&self.point, &self.mean, &self.square];
-        Saved::new(&numbers, vectors.map(Clone::clone).into())
+        Saved::new(&numbers, vec![self.point.clone(), a, b])
     }
 
     /// Continues from a state of `count` variables.
     pub(crate) fn restore(saved: Saved, count: usize) -> Result<Self> {
-        let (mut adam, vectors): (Self, _) = saved.into_parts(count)?;
-        let [point, mean, square] = vectors.try_into().map_err(|_| Saved::incomplete())?;
-        (adam.point, adam.mean, adam.square) = (point, mean, square);
-        Ok(adam)
+        let (numbers, vectors): (Numbers, _) = saved.into_parts(count)?;
+        let [point, a, b] = vectors.try_into().map_err(|_| Saved::incomplete())?;
+        let means = match numbers.scale {
+            None => Means::Full { mean: a, square: b },
+            Some(scale) => Means::Compact(CompactMeans::from_vectors(scale, [a, b])),
+        };
+        Ok(Self {
+            point,
+            means,
+            steps: numbers.steps,
+            options: numbers.options,
+        })
     }
 
     /// The last point.
@@ -200,6 +254,15 @@ impl Adam {
     pub fn into_point(self) -> Vec<f32> {
         self.point
     }
+}
+
+/// The numbers of a state beside its vectors.
+#[derive(Serialize, Deserialize)]
+struct Numbers {
+    steps: u64,
+    options: AdamOptions,
+    /// Of compact means.
+    scale: Option<Scale>,
 }
 
 /// The rate of step number `step` of `steps`, counted from 0. It is the first rate for a share `hold` of
@@ -248,6 +311,42 @@ mod tests {
         }
         assert_eq!(adam.steps(), 30);
         assert_eq!(adam.ask()[3], 0.0);
+    }
+
+    /// Compact means take nearly the same steps, also when they are saved on the way.
+    #[test]
+    fn sixteen_bits_take_nearly_the_same_steps() {
+        let options = AdamOptions::default().with_compact(true);
+        let point: Vec<f32> = (0..1000).map(|i| (0.37 * i as f32).sin()).collect();
+        let mut full = Adam::new(point.clone(), AdamOptions::default()).unwrap();
+        let mut compact = Adam::new(point, options).unwrap();
+        let mut furthest = 0f32;
+        for step in 0..120 {
+            // Gradients of many magnitudes, the same for both, with noise.
+            let gradient = |i: usize| {
+                let noise = (0.9 * (i * 31 + step * 17) as f32).sin();
+                (0.3 * (i as f32 * 0.7).sin() + noise) * 10f32.powi(i as i32 % 5 - 2)
+            };
+            let gradient: Vec<f32> = (0..1000).map(gradient).collect();
+            full.tell(&gradient, 0.02).unwrap();
+            compact.tell(&gradient, 0.02).unwrap();
+            if step == 50 {
+                compact = Adam::restore(compact.save().unwrap(), 1000).unwrap();
+            }
+            let apart = full
+                .ask()
+                .iter()
+                .zip(compact.ask())
+                .map(|(a, b)| (a - b).abs());
+            furthest = apart.fold(furthest, f32::max);
+        }
+        println!("{furthest}");
+        // They went through 120 steps of up to 0.02.
+        assert!(furthest > 0.0 && furthest < 2e-3, "{furthest}");
+        let gradient = vec![0.0; 1000];
+        let before = compact.ask()[3];
+        compact.tell(&gradient, 0.02).unwrap();
+        assert!((compact.ask()[3] - before).abs() < 0.02);
     }
 
     #[test]

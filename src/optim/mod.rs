@@ -2,6 +2,7 @@
 
 mod adam;
 mod bounds;
+mod compact;
 mod interpolation;
 mod lbfgs;
 mod line_search;

@@ -16,7 +16,7 @@ use super::labels::{Labels, Mask, OUTSIDE};
 use super::planes::Planes;
 use super::source::Source;
 use super::tiles::{Tiles, Window};
-use crate::imaging::{self, Raster, luma_weights};
+use crate::imaging::{Raster, luma_weights};
 use crate::random::{self, Purpose};
 
 /// A content picture. Its term compares responses of luminance position by position.
@@ -34,10 +34,10 @@ struct Moments {
 }
 
 impl Content {
-    /// The content term for a picture as large as the canvas. The content counts where `mask` is white.
-    pub(crate) fn of(picture: &Raster, mask: Option<&Raster>) -> Self {
+    /// The content term of a picture's luminance, as large as the canvas. The content counts where `mask` is white.
+    pub(crate) fn of(luminance: Raster, mask: Option<&Raster>) -> Self {
         Self {
-            luminance: imaging::luminance(picture),
+            luminance,
             mask: mask.map(Mask::new),
         }
     }

@@ -5,15 +5,15 @@
 use std::ops::Range;
 
 use super::planes::{Planes, planes};
-use super::structure::{luminance, moments, smoothed, standardised, structure_tensor};
-use crate::imaging::{Raster, Size, segments};
+use super::structure::{moments, smooth, standardise, structure_tensor};
+use crate::imaging::{Raster, Size, luminance, segments};
 
 /// Standard deviation in pixels of the Gaussian that smooths the luminance and the structure tensor.
 const SMOOTHING: f32 = 3.0;
 
 /// The guide of a picture of more pixels is made of the picture at half its size. It is smooth, and takes a quarter of the
 /// memory.
-const HALVED_FROM: usize = 1 << 23;
+pub(crate) const HALVED_FROM: usize = 1 << 23;
 
 /// Weight of an orientation, where a standard deviation of the luminance has weight 1.
 const ORIENTATION: f32 = 2.0;
@@ -69,15 +69,16 @@ impl Guide {
         let step = if size.pixels() > halved_from { 2 } else { 1 };
         let small = Size::new(size.width.div_ceil(step), size.height.div_ceil(step));
         let smoothing = SMOOTHING / step as f32;
-        let picture = planes(&picture.resized(small));
+        let light = |picture: &Raster| planes(&luminance(&picture.resized(small)));
+        let picture = light(picture);
         let mut tensor = structure_tensor(&picture, smoothing);
         if let Some(canvas) = canvas {
-            let mut canvas_tensor = structure_tensor(&planes(&canvas.resized(small)), smoothing);
+            let mut canvas_tensor = structure_tensor(&light(canvas), smoothing);
             canvas_tensor.scale(CANVAS);
             tensor.add(&canvas_tensor);
         }
         Self {
-            planes: luminance_and_orientation(&picture, &tensor, smoothing),
+            planes: luminance_and_orientation(picture, &tensor, smoothing),
             noise: NOISE,
             size: [size.height, size.width],
             step,
@@ -128,12 +129,13 @@ impl Guide {
     }
 }
 
-/// The numbers of a painting's [`Guide`] from a picture and its structure tensor.
-fn luminance_and_orientation(picture: &Planes, tensor: &Planes, smoothing: f32) -> Planes {
-    let luminance = standardised(&smoothed(&luminance(picture), smoothing));
+/// The numbers of a painting's [`Guide`] from a luminance and its structure tensor.
+fn luminance_and_orientation(mut luminance: Planes, tensor: &Planes, smoothing: f32) -> Planes {
+    smooth(&mut luminance, smoothing);
+    standardise(&mut luminance);
     let floor = COHERENCE_FLOOR * moments(tensor, 2).0;
-    let mut planes = Planes::new(3, picture.height, picture.width);
-    for y in 0..picture.height {
+    let mut planes = Planes::new(3, luminance.height, luminance.width);
+    for y in 0..luminance.height {
         planes.row_mut(0, y).copy_from_slice(luminance.row(0, y));
         for component in 0..2 {
             let tensors = tensor.row(component, y).iter().zip(tensor.row(2, y));

@@ -26,6 +26,9 @@ const SAMPLED_FROM: usize = 32;
 const GROUPS: usize = 16;
 const FEWEST_TILES: usize = 12;
 
+/// Groups that are worked on at once: more than a machine has threads.
+const AT_ONCE: usize = 32;
+
 /// A picture, the banks of a step, and the classes of its positions.
 pub(super) struct Source<'a> {
     pub(super) canvas: Canvas<'a>,
@@ -208,19 +211,22 @@ impl<'a> Source<'a> {
             accumulate((*tiles, *bank), &mut table);
             (*bank, table)
         };
-        let groups: Vec<(usize, Table<T>)> = groups.par_iter().map(of_group).collect();
         let mut whole = empty(0);
         let mut last = None;
-        for (bank, table) in groups {
-            if last == Some(bank) {
-                let start = whole.data.len() - table.data.len();
-                for (sum, value) in whole.data[start..].iter_mut().zip(table.data) {
-                    merge(sum, value);
+        // Some at a time: tables with classes are large.
+        for some in groups.chunks(AT_ONCE) {
+            let tables: Vec<(usize, Table<T>)> = some.par_iter().map(of_group).collect();
+            for (bank, table) in tables {
+                if last == Some(bank) {
+                    let start = whole.data.len() - table.data.len();
+                    for (sum, value) in whole.data[start..].iter_mut().zip(table.data) {
+                        merge(sum, value);
+                    }
+                } else {
+                    whole.data.extend(table.data);
                 }
-            } else {
-                whole.data.extend(table.data);
+                last = Some(bank);
             }
-            last = Some(bank);
         }
         whole
     }

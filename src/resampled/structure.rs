@@ -17,10 +17,9 @@ pub(super) fn luminance(picture: &Planes) -> Planes {
     luminance
 }
 
-/// The smoothed structure tensor of the luminance `I`: `Ix^2 - Iy^2`, `2 Ix Iy` and the energy
+/// The smoothed structure tensor of a luminance `I`: `Ix^2 - Iy^2`, `2 Ix Iy` and the energy
 /// `Ix^2 + Iy^2`, divided by the mean energy. A Gaussian of that standard deviation in pixels smooths it.
-pub(super) fn structure_tensor(picture: &Planes, smoothing: f32) -> Planes {
-    let luminance = luminance(picture);
+pub(super) fn structure_tensor(luminance: &Planes, smoothing: f32) -> Planes {
     let (height, width) = (luminance.height, luminance.width);
     let mut tensor = Planes::new(3, height, width);
     for y in 0..height {
@@ -37,7 +36,7 @@ pub(super) fn structure_tensor(picture: &Planes, smoothing: f32) -> Planes {
             tensor.row_mut(2, y)[x] = dx * dx + dy * dy;
         }
     }
-    let mut tensor = smoothed(&tensor, smoothing);
+    smooth(&mut tensor, smoothing);
     tensor.scale(1.0 / moments(&tensor, 2).0.max(1e-12));
     tensor
 }
@@ -57,20 +56,18 @@ pub(super) fn moments(planes: &Planes, channel: usize) -> (f32, f32) {
     (mean as f32, variance.sqrt() as f32)
 }
 
-/// A plane with mean 0 and standard deviation 1.
-pub(super) fn standardised(plane: &Planes) -> Planes {
+/// Gives a plane mean 0 and standard deviation 1.
+pub(super) fn standardise(plane: &mut Planes) {
     let (mean, deviation) = moments(plane, 0);
-    let mut standardised = plane.clone();
     for y in 0..plane.height {
-        for value in standardised.row_mut(0, y) {
+        for value in plane.row_mut(0, y) {
             *value = (*value - mean) / deviation.max(1e-6);
         }
     }
-    standardised
 }
 
 /// Filters by a Gaussian of that standard deviation in pixels. Beyond the border it repeats the nearest pixels.
-pub(super) fn smoothed(planes: &Planes, deviation: f32) -> Planes {
+pub(super) fn smooth(planes: &mut Planes, deviation: f32) {
     let reach = (3.0 * deviation).ceil() as isize;
     let weight = |offset: isize| (-(offset * offset) as f32 / (2.0 * deviation * deviation)).exp();
     let sum: f32 = (-reach..=reach).map(weight).sum();
@@ -80,12 +77,12 @@ pub(super) fn smoothed(planes: &Planes, deviation: f32) -> Planes {
     let nearest = |coordinate: usize, offset: isize, length: usize| {
         (coordinate as isize + offset).clamp(0, length as isize - 1) as usize
     };
-    let mut rows = Planes::new(planes.channels, planes.height, planes.width);
-    let mut both = rows.clone();
+    // One channel at a time: all would take the memory of two more copies.
+    let mut rows = Planes::new(1, planes.height, planes.width);
     for channel in 0..planes.channels {
         for y in 0..planes.height {
             let row = planes.row(channel, y);
-            for (x, value) in rows.row_mut(channel, y).iter_mut().enumerate() {
+            for (x, value) in rows.row_mut(0, y).iter_mut().enumerate() {
                 let taps = weights.iter();
                 *value = taps
                     .map(|(offset, weight)| weight * row[nearest(x, *offset, row.len())])
@@ -93,13 +90,14 @@ pub(super) fn smoothed(planes: &Planes, deviation: f32) -> Planes {
             }
         }
         for y in 0..planes.height {
+            let sums = planes.row_mut(channel, y);
+            sums.fill(0.0);
             for (offset, weight) in &weights {
-                let row = rows.row(channel, nearest(y, *offset, planes.height));
-                for (sum, value) in both.row_mut(channel, y).iter_mut().zip(row) {
+                let row = rows.row(0, nearest(y, *offset, rows.height));
+                for (sum, value) in sums.iter_mut().zip(row) {
                     *sum += weight * value;
                 }
             }
         }
     }
-    both
 }

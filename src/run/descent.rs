@@ -10,7 +10,7 @@ use super::saved::{SavedProgress, SavedRun};
 use super::time::{Clock, TimePlan};
 use super::{
     Control, Counts, KeptPixels, Observer, Point, Preparation, Progress, Record, RunOptions,
-    StopReason, Term,
+    Saving, StopReason, Term,
 };
 use crate::backend::guarded;
 use crate::engine::Padding;
@@ -103,12 +103,19 @@ impl Descent<'_> {
                 Some(lbfgs)
             }
         };
+        let plan = self.options.memory_plan(size, channels)?;
+        let asked = self.options.lbfgs.history;
         observer.prepare(&Preparation {
             scale,
             scales: self.scales,
             size,
+            saving: Saving {
+                block_side: plan.block_side,
+                pairs: (plan.history < asked).then_some(plan.history),
+                ..Saving::default()
+            },
+            forecast: None,
         });
-        let plan = self.options.memory_plan(size, channels)?;
         let objective = self.objective(scale, size, plan.block_side, objective)?;
         self.names = objective.names().map(str::to_owned).collect();
         let free = self.resize(size);

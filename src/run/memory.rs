@@ -1,4 +1,4 @@
-//! How a run keeps within the memory that it may take.
+//! How a run by L-BFGS keeps within the memory that it may take.
 
 use crate::error::{Error, Result};
 use crate::imaging::Size;
@@ -82,68 +82,15 @@ impl MemoryPlan {
     }
 }
 
-fn too_little(memory: u64, least: f64, size: Size) -> Error {
+/// The error for a bound that is below what a result needs at least.
+pub(super) fn too_little(memory: u64, least: f64, size: Size) -> Error {
     let allowed = format!("at least {:.0} bytes for a result of {size}", least * 1.01);
     Error::option("memory", memory, allowed)
-}
-
-/// Vectors of the image's size in a run by Adam, at its peak (`docs/PERFORMANCE.md`).
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Vectors {
-    /// A texture: image, gradient, two moments, and a part of one for what is made beside them.
-    Texture,
-    /// The same with the features of all patches.
-    NearestPatches,
-    /// A painting, with its content, its guide and what these are made of.
-    Painting,
-}
-
-impl Vectors {
-    fn count(self) -> f64 {
-        match self {
-            Self::Texture => 4.75,
-            Self::NearestPatches => 14.5,
-            Self::Painting => 22.0,
-        }
-    }
-}
-
-/// Bytes that responses of resampled filters may be kept in, of `memory` for an image of this size.
-pub(super) fn for_responses(
-    memory: Option<u64>,
-    (size, channels): (Size, usize),
-    vectors: Vectors,
-    wanted: usize,
-) -> Result<usize> {
-    let Some(memory) = memory else {
-        return Ok(wanted);
-    };
-    let vector = size.pixels() as f64 * (channels * size_of::<f32>()) as f64;
-    let least = vectors.count() * vector;
-    if least > memory as f64 {
-        return Err(too_little(memory, least, size));
-    }
-    Ok(wanted.min((memory as f64 - least) as usize))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn responses_have_what_vectors_leave() {
-        let kept = |memory| for_responses(memory, (Size::square(1024), 3), Vectors::Texture, 500);
-        assert_eq!(kept(None).unwrap(), 500);
-        // 4.75 vectors of 12 MiB are 57 MiB.
-        assert_eq!(kept(Some((57 << 20) + 300)).unwrap(), 300);
-        assert_eq!(kept(Some(1 << 40)).unwrap(), 500);
-        let error = kept(Some(57 << 20 | 1).map(|bytes| bytes - 2)).unwrap_err();
-        // 59768832 bytes and one percent.
-        assert!(
-            error.to_string().contains("at least 60366520 bytes"),
-            "{error}"
-        );
-    }
 
     #[test]
     fn memory_is_shared_out_by_hand() {

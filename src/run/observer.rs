@@ -103,7 +103,7 @@ impl Progress<'_> {
 }
 
 /// A scale that is about to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Preparation {
     /// The scale, from 0.
@@ -112,6 +112,56 @@ pub struct Preparation {
     pub scales: usize,
     /// The image's size at this scale.
     pub size: Size,
+    /// What the run does to keep within [`RunOptions::memory`](crate::RunOptions::memory).
+    pub saving: Saving,
+    /// What the whole run should take. Told once, before the first evaluation, by runs with resampled filters that take
+    /// more than a few seconds.
+    pub forecast: Option<Forecast>,
+}
+
+/// What a run should take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Forecast {
+    /// The time of all evaluations at the pace of a few that were made first.
+    pub time: Duration,
+    /// Bytes of host memory at the peak, those of the process before it among them.
+    pub memory: u64,
+}
+
+/// What a run does to keep within a bound of memory. All of it changes the result a little, but not what the result is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Saving {
+    /// The side in pixels of the blocks in which features are evaluated.
+    pub block_side: Option<usize>,
+    /// Pairs of vectors in the history of L-BFGS, if they are fewer than asked for.
+    pub pairs: Option<usize>,
+    /// Whether responses of filters are computed again in each pass, or fewer are kept.
+    pub responses_again: bool,
+    /// Whether the means of Adam have 16 bits.
+    pub compact_means: bool,
+    /// The side in pixels of the windows in which a texture is made, one after the other.
+    pub window_side: Option<usize>,
+}
+
+impl std::fmt::Display for Saving {
+    /// The measures, separated by commas; empty if there are none.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let again = "responses computed again";
+        let compact = "means of Adam in 16 bits";
+        let measures = [
+            self.block_side
+                .map(|side| format!("blocks of {side} pixels")),
+            self.pairs.map(|pairs| format!("{pairs} pairs of L-BFGS")),
+            self.responses_again.then(|| again.to_owned()),
+            self.compact_means.then(|| compact.to_owned()),
+            self.window_side
+                .map(|side| format!("windows of {side} pixels")),
+        ];
+        let measures: Vec<String> = measures.into_iter().flatten().collect();
+        f.write_str(&measures.join(", "))
+    }
 }
 
 /// Watches a run and may stop it.

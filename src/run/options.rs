@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::canvas::{add_noise, noise_image};
 use super::checkpoint::Checkpoint;
-use super::memory::{self, MemoryPlan, Vectors};
+use super::memory::MemoryPlan;
 use crate::error::{Error, Result, at_least_one, not_negative};
 use crate::imaging::{Raster, Scales, Size};
 use crate::optim::{LbfgsOptions, LbfgsSettings};
 use crate::random::Purpose;
-use crate::resampled::KEPT_BYTES;
 
 /// How long and through which sizes a task runs.
 ///
@@ -48,9 +47,10 @@ pub struct RunOptions {
     /// takes more evaluates the features of images in blocks
     /// ([`Objective::with_block_side`](crate::objective::Objective::with_block_side)), and L-BFGS keeps
     /// fewer pairs, at least 3. With resampled filters it computes responses again instead of keeping
-    /// them, and takes their ranges from a part of a large picture, which changes the result a little.
-    /// Refused if that is not enough. Not counted are feature maps of contents, statistics of exemplars,
-    /// projections of [`Statistics::Distributions`](crate::Statistics::Distributions), and images that wrap
+    /// them, and takes their ranges from a part of a large picture; if that is not enough, Adam keeps its means in
+    /// 16 bits. Both change the result a little. [`Preparation`](crate::run::Preparation) says what was chosen.
+    /// Refused if that is not enough. Not counted are feature maps of contents, statistics of exemplars for
+    /// a network, projections of [`Statistics::Distributions`](crate::Statistics::Distributions), and images that wrap
     /// and have no multiple of the strides of the layers. Default: no bound.
     pub memory: Option<u64>,
     /// The sizes it goes through.
@@ -122,16 +122,6 @@ impl RunOptions {
     /// What a run by L-BFGS does for its memory at a size.
     pub(super) fn memory_plan(&self, size: Size, channels: usize) -> Result<MemoryPlan> {
         MemoryPlan::new(self.memory, (size, channels), self.lbfgs.history)
-    }
-
-    /// Bytes that responses of resampled filters may be kept in.
-    pub(crate) fn memory_for_responses(
-        &self,
-        size: Size,
-        channels: usize,
-        vectors: Vectors,
-    ) -> Result<usize> {
-        memory::for_responses(self.memory, (size, channels), vectors, KEPT_BYTES)
     }
 
     /// Evaluations of a run by L-BFGS.

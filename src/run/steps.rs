@@ -1,6 +1,6 @@
 //! A run by Adam: its picture, and the loop through the steps of one size.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::canvas::{add_noise, resized_within_margin, restore_kept};
 use super::checkpoint::Keeper;
@@ -8,7 +8,8 @@ use super::saved::{SavedProgress, SavedRun};
 use super::stochastic::{Estimate, Level, StochasticPlan};
 use super::time::{Clock, TimePlan};
 use super::{
-    Control, Counts, Observer, Point, Preparation, Progress, Record, RunOptions, StopReason, Term,
+    Control, Counts, Forecast, Observer, Point, Preparation, Progress, Record, RunOptions,
+    StopReason, Term,
 };
 use crate::error::{Error, FileUse, Result, all_finite};
 use crate::imaging::{Raster, Size};
@@ -41,6 +42,29 @@ pub(super) struct Stochastic<'a> {
     pub(super) gradient: Vec<f32>,
     pub(super) counts: Counts,
     pub(super) records: Vec<Record>,
+    /// What the run should take, until it was told.
+    pub(super) forecast: Option<Forecast>,
+}
+
+/// Steps with one objective.
+pub(super) struct Steps<'a> {
+    pub(super) scale: usize,
+    /// The size of the picture, and that with its margin.
+    pub(super) size: Size,
+    pub(super) whole: Size,
+    /// The margin; 0 where the picture wraps or is a window.
+    pub(super) margin: usize,
+    /// The first step, and one after the last.
+    pub(super) first: usize,
+    pub(super) count: usize,
+    /// The number of the draw of step 0.
+    pub(super) draw: usize,
+    pub(super) deadline: Option<Duration>,
+    /// 0 at pixels that stay, and 1 elsewhere.
+    pub(super) free: Option<&'a Raster>,
+    /// Whether checkpoints are saved on the way.
+    pub(super) saved: bool,
+    pub(super) wraps: bool,
 }
 
 impl Stochastic<'_> {
@@ -65,11 +89,12 @@ impl Stochastic<'_> {
         let level = self.plan.levels[scale];
         let Level { size, steps, .. } = level;
         let deadline = self.time.deadline(scale, self.clock.elapsed());
-        let scales = self.plan.levels.len();
         observer.prepare(&Preparation {
             scale,
-            scales,
+            scales: self.plan.levels.len(),
             size,
+            saving: self.plan.memory.saving(),
+            forecast: self.forecast.take(),
         });
         let started = Instant::now();
         let state = match saved {
@@ -79,6 +104,9 @@ impl Stochastic<'_> {
                 None
             }
         };
+        if let Some(grid) = self.grid(size) {
+            return self.level_by_windows(scale, (&grid, deadline), objective, observer);
+        }
         let free = self.restore_kept();
         let estimate = objective(level, &self.canvas);
         let (whole, channels) = (self.canvas.size(), self.canvas.channels());
@@ -93,19 +121,45 @@ impl Stochastic<'_> {
             }
         };
         self.counts.preparing += started.elapsed();
-        let evaluations = self.plan.levels.iter().map(|level| level.steps).sum();
-        let stepping = Instant::now();
         let first = usize::try_from(adam.steps()).unwrap_or(steps);
-        let mut stop = StopReason::Evaluations;
-        for step in first..steps {
-            let values = match self.step(&*estimate, &mut adam, (size, step, steps), free.as_ref())
-            {
-                Ok(values) => values,
-                Err(error) => {
-                    self.canvas = Raster::new(whole, channels, adam.into_point());
-                    return Err(error);
-                }
-            };
+        let stop = self.descend(
+            &Steps {
+                scale,
+                size,
+                whole,
+                margin: self.margin,
+                first,
+                count: steps,
+                draw: self.counts.evaluations - first,
+                deadline,
+                free: free.as_ref(),
+                saved: true,
+                wraps: self.margin == 0,
+            },
+            (&mut adam, &*estimate),
+            observer,
+        );
+        if stop.is_ok() {
+            self.save(scale, &adam, &*estimate);
+        }
+        self.canvas = Raster::new(whole, channels, adam.into_point());
+        stop
+    }
+
+    /// Takes steps with one objective, and says why they ended. An error leaves the optimiser at the last good point.
+    pub(super) fn descend(
+        &mut self,
+        steps: &Steps<'_>,
+        (adam, estimate): (&mut Adam, &dyn Estimate),
+        observer: &mut dyn Observer,
+    ) -> Result<StopReason> {
+        let Steps { scale, size, .. } = *steps;
+        let evaluations = self.plan.evaluations();
+        let scales = self.plan.levels.len();
+        let channels = self.canvas.channels();
+        let stepping = Instant::now();
+        for step in steps.first..steps.count {
+            let values = self.step(steps, step, (adam, estimate))?;
             let elapsed = self.clock.elapsed();
             self.records.push(Record {
                 scale,
@@ -130,28 +184,24 @@ impl Stochastic<'_> {
                 terms: &terms,
                 point: Point::Pixels {
                     values: adam.ask(),
-                    margin: self.margin,
+                    margin: steps.margin,
                 },
                 channels,
             });
             if control == Control::Stop {
-                stop = StopReason::Stopped;
-                break;
+                return Ok(StopReason::Stopped);
             }
             // After two, so that every size takes a step whatever the clock says.
             self.time
-                .measured(scale, step + 1 - first, stepping.elapsed());
-            if step > 0 && self.time.is_over(scale, deadline, elapsed) {
-                stop = StopReason::Time;
-                break;
+                .measured(scale, step + 1 - steps.first, stepping.elapsed());
+            if step > 0 && self.time.is_over(scale, steps.deadline, elapsed) {
+                return Ok(StopReason::Time);
             }
-            if self.keeper.is_due() {
-                self.save(scale, &adam, &*estimate);
+            if steps.saved && self.keeper.is_due() {
+                self.save(scale, adam, estimate);
             }
         }
-        self.save(scale, &adam, &*estimate);
-        self.canvas = Raster::new(whole, channels, adam.into_point());
-        Ok(stop)
+        Ok(StopReason::Evaluations)
     }
 
     /// Brings the picture to the size of a level that begins.
@@ -188,10 +238,6 @@ impl Stochastic<'_> {
 
     /// The optimiser from the canvas on. The canvas stays only if a checkpoint is to have it.
     fn optimiser(&mut self) -> Result<Adam> {
-        let options = AdamOptions {
-            bounds: self.options.bounds,
-            ..AdamOptions::default()
-        };
         let values = match self.keeper.keeps() {
             true => self.canvas.values().to_vec(),
             false => {
@@ -199,24 +245,31 @@ impl Stochastic<'_> {
                 std::mem::replace(&mut self.canvas, empty).into_values()
             }
         };
+        self.optimiser_from(values)
+    }
+
+    pub(super) fn optimiser_from(&self, values: Vec<f32>) -> Result<Adam> {
+        let options = AdamOptions {
+            bounds: self.options.bounds,
+            compact: self.plan.memory.compact,
+            ..AdamOptions::default()
+        };
         Adam::new(values, options)
     }
 
     /// One step of the optimiser; the terms before it. An error leaves the point where it was.
     fn step(
         &mut self,
-        estimate: &dyn Estimate,
-        adam: &mut Adam,
-        (size, step, steps): (Size, usize, usize),
-        free: Option<&Raster>,
+        steps: &Steps<'_>,
+        step: usize,
+        (adam, estimate): (&mut Adam, &dyn Estimate),
     ) -> Result<Vec<f64>> {
-        let channels = self.canvas.channels();
-        let whole = size.with_margin(self.margin);
-        let image = Canvas::new(whole, channels, adam.ask(), self.margin == 0);
+        let (size, channels) = (steps.size, self.canvas.channels());
+        let image = Canvas::new(steps.whole, channels, adam.ask(), steps.wraps);
         self.gradient.clear();
         self.gradient.resize(adam.ask().len(), 0.0);
         let gradient = &mut self.gradient;
-        let values = estimate.estimate(image, self.counts.evaluations as u32, gradient)?;
+        let values = estimate.estimate(image, (steps.draw + step) as u32, gradient)?;
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Err(Error::NotFinite {
                 what: format!("the objective at size {size}"),
@@ -224,11 +277,11 @@ impl Stochastic<'_> {
             });
         }
         all_finite(format!("the gradient at size {size}"), gradient)?;
-        if let Some(free) = free {
+        if let Some(free) = steps.free {
             let pixels = gradient.chunks_exact_mut(channels).zip(free.values());
             pixels.for_each(|(pixel, free)| pixel.iter_mut().for_each(|g| *g *= free));
         }
-        adam.tell(gradient, falling_rate(RATES, HOLD, step, steps))?;
+        adam.tell(gradient, falling_rate(RATES, HOLD, step, steps.count))?;
         self.counts.evaluations += 1;
         self.counts.iterations += 1;
         Ok(values)

@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 
 use super::checkpoint::Keeper;
+use super::forecast::forecast;
+use super::host_memory::HostMemory;
 use super::saved::SavedRun;
 use super::steps::Stochastic;
 use super::time::{Clock, Cost, TimePlan};
+use super::windows::Grid;
 use super::{
     Counts, Identity, KeptPixels, Observer, Outcome, RunOptions, StopReason, is_of_checkpoint,
 };
@@ -53,6 +56,40 @@ pub(crate) struct StochasticPlan {
     pub(crate) terms: Vec<&'static str>,
     /// What the run is given beside what it starts from and keeps, if it is saved or resumed.
     pub(crate) identity: Option<Identity>,
+    /// What the run does for its memory.
+    pub(crate) memory: HostMemory,
+}
+
+impl StochasticPlan {
+    pub(super) fn margin(&self) -> usize {
+        if self.wraps { 0 } else { MARGIN }
+    }
+
+    /// The windows of a size, if it is made in windows.
+    pub(super) fn grid(&self, size: Size) -> Option<Grid> {
+        let whole = size.with_margin(self.margin());
+        Grid::new(whole, self.memory.window_side?, self.wraps)
+    }
+
+    /// What a level costs.
+    pub(super) fn cost(&self, level: &Level) -> Cost {
+        match self.grid(level.size) {
+            None => Cost {
+                pixels: level.size.pixels(),
+                evaluations: level.steps,
+            },
+            Some(grid) => Cost {
+                pixels: grid.window_pixels(),
+                evaluations: level.steps * grid.count(),
+            },
+        }
+    }
+
+    /// Evaluations of the whole run.
+    pub(super) fn evaluations(&self) -> usize {
+        let costs = self.levels.iter().map(|level| self.cost(level));
+        costs.map(|cost| cost.evaluations).sum()
+    }
 }
 
 /// An objective of one size that is another estimate at each step.
@@ -88,11 +125,8 @@ pub(crate) fn run_stochastic(
     let identity = plan.identity.clone();
     let identity = identity.map(|identity| identity.with_pictures(&plan.start, plan.kept.as_ref()));
     let mut resumed = SavedRun::to_resume(options, identity.as_ref())?;
-    let margin = if plan.wraps { 0 } else { MARGIN };
-    let costs = plan.levels.iter().map(|level| Cost {
-        pixels: level.size.pixels(),
-        evaluations: level.steps,
-    });
+    let margin = plan.margin();
+    let costs = plan.levels.iter().map(|level| plan.cost(level));
     let mut run = Stochastic {
         options,
         clock: Clock::new(plan.begun, Duration::ZERO),
@@ -105,7 +139,11 @@ pub(crate) fn run_stochastic(
         counts: Counts::default(),
         records: Vec::new(),
         plan: &plan,
+        forecast: None,
     };
+    if resumed.is_none() {
+        run.forecast = forecast(&plan, &mut objective)?;
+    }
     if let Some(saved) = &mut resumed {
         run.go_on(saved)
             .map_err(|error| SavedRun::named(error, options))?;
@@ -139,7 +177,7 @@ pub(crate) fn run_stochastic(
     }
     let names = plan.terms.iter().map(|name| (*name).to_owned()).collect();
     Ok(Outcome {
-        picture: run.canvas.without_margin(margin),
+        picture: run.canvas.into_without_margin(margin),
         formats: plan.formats.clone(),
         device: device.clone(),
         stop,
@@ -210,6 +248,7 @@ mod tests {
             deviation: 0.1,
             terms: vec!["failing"],
             identity: None,
+            memory: HostMemory::UNBOUNDED,
         };
         let device = crate::device::by_name("flex")?;
         let steps = Rc::new(Cell::new(0));

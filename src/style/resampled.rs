@@ -1,14 +1,16 @@
 //! Paintings by resampled filters.
 
+use std::collections::HashMap;
+
 use super::tint::tinted;
 use super::{ContentPicture, StyleOptions, StyleStart};
 use crate::engine::Padding;
 use crate::error::Result;
 use crate::exemplars::Sources;
-use crate::imaging::Size;
+use crate::imaging::{Raster, Size, luminance};
 use crate::network::Vgg;
 use crate::resampled::{Canvas, Content, Guide, Painting, Resampled};
-use crate::run::memory::Vectors;
+use crate::run::host_memory::{HostNeed, Kind};
 use crate::run::{
     Estimate, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
 };
@@ -63,7 +65,14 @@ pub(super) fn paint(
         }
     };
     let wraps = vgg.padding() == Padding::Circular;
-    let kept_bytes = run.memory_for_responses(size, vgg.channels(), Vectors::Painting)?;
+    let need = HostNeed {
+        kind: Kind::Painting,
+        channels: vgg.channels(),
+        levels: &levels,
+        exemplars: style.sizes().map(Size::pixels).sum(),
+        windows: false,
+    };
+    let memory = need.plan(run.memory)?;
     // Beyond all regions of styles the picture stays as it is.
     let kept = style
         .regions(size)
@@ -78,26 +87,33 @@ pub(super) fn paint(
         wraps,
         deviation: style.deviation(),
         terms: vec!["style", "content"],
+        memory,
     };
-    // Contours in the contrast that the style's colours give them.
+    // Contours in the contrast that the style's colours give them. Of the content only its luminance is compared.
     let content = tinted(&picture, style, 0.0, run.seed);
-    let weight = options.content_weight.unwrap_or(CONTENT_WEIGHT) / options.style_weight;
     drop(picture);
-    run_stochastic(vgg.device(), plan, run, observer, |level, canvas| {
-        let margin = if wraps { 0 } else { MARGIN };
+    let margin = if wraps { 0 } else { MARGIN };
+    let luminances = plan.levels.iter().map(|level| {
         let content = content.resized(level.size).with_margin(margin);
+        (level.size, luminance(&content))
+    });
+    let luminances: HashMap<Size, Raster> = luminances.collect();
+    drop(content);
+    let weight = options.content_weight.unwrap_or(CONTENT_WEIGHT) / options.style_weight;
+    run_stochastic(vgg.device(), plan, run, observer, |level, canvas| {
+        let content = &luminances[&level.size];
         // At the first size the canvas has no strokes yet.
         let guide = match level == first {
-            true => Guide::of(&content),
-            false => Guide::with_contours(&content, canvas),
+            true => Guide::of(content),
+            false => Guide::with_contours(content, canvas),
         };
         let target = Resampled::new(style, level.factor, (level.size, margin), wraps, seed)
-            .with_kept_bytes(kept_bytes);
+            .with_kept_bytes(memory.kept_bytes);
         let mask = mask
             .as_ref()
             .map(|mask| mask.resized(level.size).with_margin(margin));
         let painting = Painting {
-            content: Content::of(&content, mask.as_ref()),
+            content: Content::of(content.clone(), mask.as_ref()),
             style: target.guided(guide),
             weight,
         };

@@ -10,7 +10,7 @@ use crate::imaging::Size;
 use crate::network::Vgg;
 use crate::random::{self, Purpose};
 use crate::resampled::{Canvas, Lattice, Resampled};
-use crate::run::memory::Vectors;
+use crate::run::host_memory::{HostNeed, Kind};
 use crate::run::{
     Estimate, Identity, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan,
     run_stochastic,
@@ -55,13 +55,6 @@ pub(super) fn synthesize(
         None => options.run.starting_noise(levels[0].size, &mean),
     };
     let wraps = vgg.padding() == Padding::Circular;
-    let vectors = match options.nearest_weight > 0.0 {
-        true => Vectors::NearestPatches,
-        false => Vectors::Texture,
-    };
-    let kept_bytes = options
-        .run
-        .memory_for_responses(size, vgg.channels(), vectors)?;
     let nearest_weight = options.nearest_weight;
     let steps_per_draw = options.steps_per_draw;
     if nearest_weight > 0.0 && exemplars.single().is_none() {
@@ -72,6 +65,23 @@ pub(super) fn synthesize(
         (Some(exemplar), None) if options.periods => Lattice::of(exemplar),
         _ => None,
     };
+    let run = &options.run;
+    let need = HostNeed {
+        kind: match nearest_weight > 0.0 {
+            true => Kind::NearestPatches,
+            false => Kind::Texture,
+        },
+        channels: vgg.channels(),
+        levels: &levels,
+        exemplars: exemplars.sizes().map(Size::pixels).sum(),
+        windows: nearest_weight == 0.0
+            && kept.is_none()
+            && lattice.is_none()
+            && !exemplars.has_regions()
+            && run.checkpoint.is_none()
+            && run.resume.is_none(),
+    };
+    let memory = need.plan(run.memory)?;
     let offsets = random::uniform(options.run.seed, Purpose::Phase, 0, 2);
     let offsets = [f64::from(offsets[0]), f64::from(offsets[1])];
     let plan = StochasticPlan {
@@ -84,14 +94,15 @@ pub(super) fn synthesize(
         wraps,
         deviation: exemplars.deviation(),
         terms: vec!["patches"],
+        memory,
     };
     #[cfg(feature = "cube")]
     crate::resampled::check_device(vgg.device())?;
     run_stochastic(vgg.device(), plan, &options.run, observer, |level, _| {
         let margin = if wraps { 0 } else { MARGIN };
         let size = (level.size, margin);
-        let mut target =
-            Resampled::new(exemplars, level.factor, size, wraps, seed).with_kept_bytes(kept_bytes);
+        let mut target = Resampled::new(exemplars, level.factor, size, wraps, seed)
+            .with_kept_bytes(memory.kept_bytes);
         if let Some(lattice) = &lattice {
             target = target.repeating(lattice, size, level.factor, offsets);
         }

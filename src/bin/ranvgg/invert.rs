@@ -100,7 +100,10 @@ fn make(
 ) -> Result<bool> {
     let size = Size::new(picture.width() as usize, picture.height() as usize);
     let need = Need::NETWORK.within(options.run.memory);
-    memory::check(("a result", size), need, vgg.device(), false)?;
+    let bound = memory::check(("a result", size), need, vgg.device(), false)?;
+    let mut options = options.clone();
+    options.run.memory = options.run.memory.or(bound);
+    let options = &options;
     for (seed, target) in &item.results {
         let outcome = invert(vgg, picture, arguments.layer, options, &mut watch.observers)?;
         let (image, given) = (outcome.image().to_rgb32f(), imaging::flatten(picture));

@@ -13,19 +13,25 @@ pub(crate) struct Need {
     pixel: f64,
     /// Bytes for each pixel that are taken only up to a limit.
     kept: f64,
-    /// What the run may take at most.
+    /// Bytes for each pixel, if the run is told to take little.
+    least: f64,
+    /// What the run was told to take at most.
     bound: Option<f64>,
 }
 
 /// The limit of what is kept.
 const KEPT_LIMIT: f64 = (256 << 20) as f64;
 
+/// The share of the free memory that a run is told to stay below, if it would take more.
+const SHARE: f64 = 0.75;
+
 impl Need {
     /// A run by resampled filters, which keeps their responses.
-    fn resampled(pixel: f64) -> Self {
+    fn resampled(pixel: f64, least: f64) -> Self {
         Self {
             pixel,
-            kept: 290.0,
+            kept: 300.0,
+            least,
             bound: None,
         }
     }
@@ -33,7 +39,7 @@ impl Need {
     /// A texture of as many channels.
     pub(crate) fn texture(statistics: Statistics, channels: usize) -> Self {
         match statistics {
-            Statistics::Resampled => Self::resampled(19.0 * channels as f64),
+            Statistics::Resampled => Self::resampled(19.0 * channels as f64, 9.5 * channels as f64),
             _ => Self::NETWORK,
         }
     }
@@ -41,7 +47,7 @@ impl Need {
     /// A style transfer.
     pub(crate) fn style(statistics: Statistics) -> Self {
         match statistics {
-            Statistics::Resampled => Self::resampled(260.0),
+            Statistics::Resampled => Self::resampled(70.0, 49.0),
             _ => Self::NETWORK,
         }
     }
@@ -49,9 +55,10 @@ impl Need {
     /// An exemplar or a style at its scale.
     pub(crate) fn exemplar(statistics: Statistics, channels: usize) -> Self {
         match statistics {
-            Statistics::Resampled => Self::resampled(17.0 * channels as f64),
+            Statistics::Resampled => Self::resampled(6.0 * channels as f64, 6.0 * channels as f64),
             _ => Self {
                 pixel: 400.0,
+                least: 400.0,
                 ..Self::NETWORK
             },
         }
@@ -61,6 +68,7 @@ impl Need {
     pub(crate) const NETWORK: Self = Self {
         pixel: 1000.0,
         kept: 0.0,
+        least: 400.0,
         bound: None,
     };
 
@@ -75,38 +83,43 @@ impl Need {
         self
     }
 
-    /// The pixels of a result that needs that many bytes.
-    fn pixels_in(self, bytes: f64) -> f64 {
-        let most = (bytes - KEPT_LIMIT) / self.pixel;
-        most.max(bytes / (self.pixel + self.kept))
+    /// A need without a way to take less.
+    pub(crate) fn whole(mut self) -> Self {
+        self.least = self.pixel;
+        self
     }
 }
 
 const GIB: f64 = (1u64 << 30) as f64;
 
-/// Refuses a picture that needs more memory than the machine has to give. A GPU has memory of its own,
-/// which drivers do not tell.
+/// Refuses a picture that needs more memory than the machine has to give, however little is kept. Where it needs more
+/// than three quarters of that, returns these as a bound. A GPU has memory of its own, which drivers do not tell.
 pub(crate) fn check(
     (what, size): (&str, Size),
     need: Need,
     device: &Device,
     resampled: bool,
-) -> Result<()> {
+) -> Result<Option<u64>> {
     let on_host = ["flex", "ndarray"].contains(&&*device::name_of(device));
-    if !(on_host || resampled) {
-        return Ok(());
-    }
-    let needed = need.bytes(size.pixels() as f64);
-    match available() {
-        Some(free) if needed > free => Err(format!(
+    let Some(free) = available().filter(|_| on_host || resampled) else {
+        return Ok(None);
+    };
+    let pixels = size.pixels() as f64;
+    let (needed, least) = (need.bytes(pixels), pixels * need.least);
+    let (most, bounded) = match need.bound {
+        Some(_) => (free, needed),
+        None => (free * SHARE, needed.min(least)),
+    };
+    if bounded > most {
+        return Err(format!(
             "{what} of {size} needs about {:.1} GiB of memory, and {:.1} GiB are free; allowed: about {} pixels",
-            needed / GIB,
+            bounded / GIB,
             free / GIB,
-            need.pixels_in(free) as u64,
+            (most / need.least) as u64,
         )
-        .into()),
-        _ => Ok(()),
+        .into());
     }
+    Ok((need.bound.is_none() && needed > most).then_some(most as u64))
 }
 
 /// Bytes of memory that the system or the container can give; none where it does not tell.

@@ -3,8 +3,9 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ranvgg::run::Preparation;
+use bytesize::ByteSize;
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ranvgg::run::{Forecast, Preparation};
 use ranvgg::{Control, Observer, Progress};
 
 use crate::failure::Result;
@@ -40,6 +41,9 @@ pub(crate) struct Meter {
     preparing: ProgressStyle,
     running: ProgressStyle,
     lines: Lines,
+    quiet: bool,
+    /// What was said of savings of memory.
+    saving: String,
 }
 
 impl Meter {
@@ -56,7 +60,25 @@ impl Meter {
                 "{prefix}{bar:32} {pos}/{len} evaluations, {msg}, {eta} left",
             )?,
             lines: Lines::new(quiet),
+            quiet,
+            saving: String::new(),
         })
+    }
+
+    /// What a long run should take, and what it does for its memory, when that changes.
+    fn say_what_is_to_come(&mut self, preparation: &Preparation) {
+        if self.quiet {
+            return;
+        }
+        if let Some(Forecast { time, memory, .. }) = preparation.forecast {
+            let time = HumanDuration(time);
+            self.say(&format!("about {time} and {} of memory", ByteSize(memory)));
+        }
+        let saving = preparation.saving.to_string();
+        if !saving.is_empty() && saving != self.saving {
+            self.say(&format!("to save memory: {saving}"));
+        }
+        self.saving = saving;
     }
 
     /// What is being made, of several.
@@ -84,7 +106,9 @@ impl Observer for Meter {
     fn prepare(&mut self, preparation: &Preparation) {
         if preparation.scale == 0 {
             self.bar.reset();
+            self.saving.clear();
         }
+        self.say_what_is_to_come(preparation);
         self.bar.set_style(self.preparing.clone());
         let message = format!(
             "preparing scale {}/{} ({})",

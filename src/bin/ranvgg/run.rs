@@ -32,8 +32,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "S", value_parser = values::seconds)]
     pub(crate) seconds: Option<Duration>,
 
-    /// Most memory that the run should take, such as 500M or 2GiB; larger images are worked on in blocks
-    /// [default: no bound]
+    /// Most memory that the run should take, such as 500M or 2GiB: what is larger is worked on in blocks or in windows, and
+    /// less is kept [default: no bound, or three quarters of what is free if the run would take more]
     #[arg(long, value_name = "BYTES", value_parser = values::bytes)]
     pub(crate) memory: Option<u64>,
 

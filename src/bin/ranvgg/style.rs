@@ -107,13 +107,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let style = arguments.sources.read(&arguments.styles, STROKES, None)?;
     let vgg = arguments.network.init(3, None, None)?;
     network::say(&vgg, arguments.output.quiet);
-    let options = options(arguments, &vgg)?;
+    let mut options = options(arguments, &vgg)?;
     let own = Size::new(content.width() as usize, content.height() as usize);
     let resampled = options.statistics == Statistics::Resampled;
     let size = options.size.unwrap_or(own);
     let fits = |what, need| memory::check(what, need, vgg.device(), resampled);
     let need = Need::style(options.statistics).within(options.run.memory);
-    fits(("a result", size), need)?;
+    options.run.memory = options.run.memory.or(fits(("a result", size), need)?);
     let styles = arguments.styles.iter();
     for given in styles.filter_map(|path| pictures::dimensions(path, None)) {
         let used = options.style_size(given, size);

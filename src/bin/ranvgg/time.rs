@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     for &size in &arguments.size {
         memory::check(
             ("an image", Size::square(size)),
-            Need::NETWORK,
+            Need::NETWORK.whole(),
             &device,
             false,
         )?;

@@ -44,8 +44,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let vgg = network(arguments, stack.channels())?;
     let size = arguments.size.unwrap_or(set.size());
     let need = Need::texture(Statistics::Resampled, stack.channels()).within(arguments.run.memory);
-    memory::check(("a result", size), need, vgg.device(), true)?;
-    let options = options(arguments, &set);
+    let bound = memory::check(("a result", size), need, vgg.device(), true)?;
+    let mut options = options(arguments, &set);
+    options.run.memory = options.run.memory.or(bound);
     let used = options.exemplar_size(set.size(), size);
     let need = Need::exemplar(Statistics::Resampled, stack.channels());
     memory::check(("an exemplar", used), need, vgg.device(), true)?;

@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     }
     let size = pictures::brought_size(&picture, arguments.in_size);
     for device in &devices {
-        memory::check(("a picture", size), Need::NETWORK, device, false)?;
+        memory::check(("a picture", size), Need::NETWORK.whole(), device, false)?;
     }
     let picture = pictures::resized(picture, Some(arguments.in_size))?;
     let network = RandomVgg::new(arguments.network).with_seed(arguments.network_seed);

@@ -148,7 +148,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
             Some(only) => only.clone(),
             None => exemplars(arguments, &item.inputs)?,
         };
-        check_sizes(arguments, item, &options, &vgg, watch)?;
+        let bound = check_sizes(arguments, item, &options, &vgg, watch)?;
+        let mut options = options.clone();
+        options.run.memory = options.run.memory.or(bound);
         make(arguments, item, &exemplars, (&vgg, &options), watch)
     })
 }
@@ -183,14 +185,14 @@ fn make(
 }
 
 /// Says which inputs are brought to another size, since that decides what a result shows; refuses a
-/// result that memory does not hold.
+/// result that memory does not hold, and returns a bound for one that would take most of it.
 fn check_sizes(
     arguments: &Arguments,
     item: &Item,
     options: &TextureOptions,
     vgg: &Vgg,
     watch: &Watch,
-) -> Result<()> {
+) -> Result<Option<u64>> {
     let sizes = item.inputs.iter().filter_map(|path| {
         let size = pictures::dimensions(path, arguments.in_size)?;
         Some((path, size))
@@ -199,12 +201,12 @@ fn check_sizes(
     let filled = options.inpainting.as_ref().map(Inpainting::size);
     let first = sizes.first().map(|(_, size)| *size);
     let Some(result) = options.size.or(filled).or(first) else {
-        return Ok(());
+        return Ok(None);
     };
     let resampled = options.statistics == Statistics::Resampled;
     let fits = |what, need| memory::check(what, need, vgg.device(), resampled);
     let need = Need::texture(options.statistics, vgg.channels()).within(options.run.memory);
-    fits(("a result", result), need)?;
+    let bound = fits(("a result", result), need)?;
     for (path, given) in sizes {
         let used = options.exemplar_size(given, result);
         fits(
@@ -218,7 +220,7 @@ fn check_sizes(
             ));
         }
     }
-    Ok(())
+    Ok(bound)
 }
 
 /// What the texture is made of, and its channels.

@@ -1,0 +1,75 @@
+//! What a run by resampled filters should take, from a few evaluations before it begins.
+
+use std::time::{Duration, Instant};
+
+use super::observer::Forecast;
+use super::stochastic::{Estimate, Level, StochasticPlan};
+use crate::error::Result;
+use crate::imaging::Raster;
+use crate::resampled::Canvas;
+
+/// Pixels times steps of the shortest run that is forecast: about ten seconds on two cores.
+const SHORTEST: usize = 40_000_000;
+
+/// The pixels of the two sizes that are tried.
+const TRIED: [usize; 2] = [128 * 128, 600 * 600];
+
+/// The forecast of a run, if it is long enough. An evaluation takes a time that grows with the pixels by a constant:
+///
+/// ```text
+/// t(p) = a + b p
+/// ```
+///
+/// Both come from evaluations at two of the sizes that the run goes through.
+pub(super) fn forecast(
+    plan: &StochasticPlan,
+    objective: &mut dyn FnMut(Level, &Raster) -> Box<dyn Estimate>,
+) -> Result<Option<Forecast>> {
+    let costs: Vec<_> = plan.levels.iter().map(|level| plan.cost(level)).collect();
+    let work = costs.iter().map(|cost| cost.pixels * cost.evaluations);
+    if work.sum::<usize>() < SHORTEST {
+        return Ok(None);
+    }
+    let mut tried = Vec::new();
+    for most in TRIED {
+        // The first level may be larger than what is to be tried.
+        let fits = |level: &&Level| level.size.pixels() <= most;
+        let level = plan.levels.iter().rfind(fits).or(plan.levels.first());
+        let Some(level) = level.filter(|level| level.size.pixels() <= 4 * most) else {
+            return Ok(None);
+        };
+        let picture = plan.start.resized(level.size).with_margin(plan.margin());
+        tried.push((
+            level.size.pixels() as f64,
+            seconds(&*objective(*level, &picture), &picture, plan.wraps)?,
+        ));
+    }
+    let [(few, short), (many, long)] = [tried[0], tried[1]];
+    let slope = if many > few {
+        (long - short).max(0.0) / (many - few)
+    } else {
+        long / many
+    };
+    let constant = (long - slope * many).max(0.0);
+    let seconds = costs.iter().map(|cost| {
+        // Preparing a size takes about as long as an evaluation.
+        (cost.evaluations + 1) as f64 * (constant + slope * cost.pixels as f64)
+    });
+    Ok(Some(Forecast {
+        time: Duration::try_from_secs_f64(seconds.sum()).unwrap_or(Duration::MAX),
+        memory: plan.memory.estimate,
+    }))
+}
+
+/// Seconds of an evaluation, after one that takes memory from the system.
+fn seconds(estimate: &dyn Estimate, picture: &Raster, wraps: bool) -> Result<f64> {
+    let mut gradient = vec![0.0; picture.values().len()];
+    let mut started = Instant::now();
+    for step in 0..3 {
+        if step == 1 {
+            started = Instant::now();
+        }
+        estimate.estimate(Canvas::of(picture, wraps), step, &mut gradient)?;
+    }
+    Ok(started.elapsed().as_secs_f64() / 2.0)
+}
