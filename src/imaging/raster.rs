@@ -140,6 +140,9 @@ impl Raster {
 
     /// The `count` channels from channel `first` on.
     pub(crate) fn narrow(&self, first: usize, count: usize) -> Self {
+        if count == self.channels {
+            return self.clone();
+        }
         let values = self.pixels().flat_map(|pixel| &pixel[first..first + count]);
         Self::new(self.size, count, values.copied().collect())
     }
@@ -181,23 +184,29 @@ impl Raster {
 
     /// Removes `margin` pixels on every side.
     pub(crate) fn without_margin(&self, margin: usize) -> Self {
-        let Size { width, height } = self.size;
-        let inner = Size::new(width - 2 * margin, height - 2 * margin);
-        self.window((margin as isize, margin as isize), inner)
+        self.window(
+            (margin as isize, margin as isize),
+            self.size.without_margin(margin),
+        )
     }
 
-    /// As [`without_margin`](Self::without_margin), in the same memory.
-    pub(crate) fn into_without_margin(self, margin: usize) -> Self {
+    /// As [`window`](Self::window), in the same memory if the rectangle lies inside.
+    pub(crate) fn into_window(self, (left, top): (isize, isize), size: Size) -> Self {
         let (Size { width, height }, channels) = (self.size, self.channels);
-        let inner = Size::new(width - 2 * margin, height - 2 * margin);
-        let mut values = self.into_values();
-        let row = inner.width * channels;
-        for y in 0..inner.height {
-            let start = ((y + margin) * width + margin) * channels;
-            values.copy_within(start..start + row, y * row);
+        let (Ok(x), Ok(y)) = (usize::try_from(left), usize::try_from(top)) else {
+            return self.window((left, top), size);
+        };
+        if x + size.width > width || y + size.height > height {
+            return self.window((left, top), size);
         }
-        values.truncate(inner.height * row);
-        Self::new(inner, channels, values)
+        let mut values = self.into_values();
+        let row = size.width * channels;
+        for index in 0..size.height {
+            let start = ((index + y) * width + x) * channels;
+            values.copy_within(start..start + row, index * row);
+        }
+        values.truncate(size.height * row);
+        Self::new(size, channels, values)
     }
 
     /// Resamples with a Lanczos kernel of three lobes (see [`AxisWeights`]). The kernel overshoots
@@ -291,7 +300,11 @@ mod tests {
         ];
         assert_eq!(wide.values(), expected);
         assert_eq!(wide.without_margin(1), picture);
-        assert_eq!(wide.into_without_margin(1), picture);
+        let size = Size::new(2, 3);
+        for corner in [(0, 0), (2, 1), (1, 1), (-1, 0), (3, 0), (0, 2)] {
+            let expected = wide.window(corner, size);
+            assert_eq!(wide.clone().into_window(corner, size), expected);
+        }
     }
 
     #[test]

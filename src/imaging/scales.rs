@@ -56,6 +56,11 @@ impl Size {
         Self::new(self.width + 2 * margin, self.height + 2 * margin)
     }
 
+    /// Less `margin` pixels on every side.
+    pub(crate) fn without_margin(self, margin: usize) -> Self {
+        Self::new(self.width - 2 * margin, self.height - 2 * margin)
+    }
+
     /// The sizes of a run with this number of halvings, coarse to fine.
     pub(crate) fn octaves(self, halvings: usize) -> Vec<Self> {
         (0..=halvings)

@@ -69,7 +69,9 @@ pub(super) fn resized_within_margin(canvas: &Raster, size: Size, margin: usize) 
         offset(whole.width, wanted.width),
         offset(whole.height, wanted.height),
     );
-    canvas.resized_evenly(whole, false).window(corner, wanted)
+    canvas
+        .resized_evenly(whole, false)
+        .into_window(corner, wanted)
 }
 
 /// Restores the kept pixels of a picture with a margin. Returns one channel that is 0 at these pixels

@@ -12,7 +12,7 @@ use crate::resampled::Canvas;
 const SHORTEST: usize = 40_000_000;
 
 /// The pixels of the two sizes that are tried.
-const TRIED: [usize; 2] = [128 * 128, 600 * 600];
+const TRIED: [f64; 2] = [128.0 * 128.0, 600.0 * 600.0];
 
 /// The forecast of a run, if it is long enough. An evaluation takes a time that grows with the pixels by a constant:
 ///
@@ -20,7 +20,7 @@ const TRIED: [usize; 2] = [128 * 128, 600 * 600];
 /// t(p) = a + b p
 /// ```
 ///
-/// Both come from evaluations at two of the sizes that the run goes through.
+/// Both come from evaluations at two small sizes.
 pub(super) fn forecast(
     plan: &StochasticPlan,
     objective: &mut dyn FnMut(Level, &Raster) -> Box<dyn Estimate>,
@@ -30,19 +30,20 @@ pub(super) fn forecast(
     if work.sum::<usize>() < SHORTEST {
         return Ok(None);
     }
+    let Some(last) = plan.levels.last() else {
+        return Ok(None);
+    };
     let mut tried = Vec::new();
-    for most in TRIED {
-        // The first level may be larger than what is to be tried.
-        let fits = |level: &&Level| level.size.pixels() <= most;
-        let level = plan.levels.iter().rfind(fits).or(plan.levels.first());
-        let Some(level) = level.filter(|level| level.size.pixels() <= 4 * most) else {
-            return Ok(None);
+    for pixels in TRIED {
+        let factor = (pixels / last.size.pixels() as f64).sqrt().min(1.0);
+        let level = Level {
+            size: last.size.scaled(factor),
+            factor: last.factor * factor,
+            steps: 1,
         };
         let picture = plan.start.resized(level.size).with_margin(plan.margin());
-        tried.push((
-            level.size.pixels() as f64,
-            seconds(&*objective(*level, &picture), &picture, plan.wraps)?,
-        ));
+        let taken = seconds(&*objective(level, &picture), &picture, plan.wraps)?;
+        tried.push((level.size.pixels() as f64, taken));
     }
     let [(few, short), (many, long)] = [tried[0], tried[1]];
     let slope = if many > few {

@@ -227,7 +227,9 @@ impl Stochastic<'_> {
     }
 
     pub(super) fn resize(&mut self, size: Size) {
-        self.canvas = resized_within_margin(&self.canvas, size, self.margin);
+        if self.canvas.size() != size.with_margin(self.margin) {
+            self.canvas = resized_within_margin(&self.canvas, size, self.margin);
+        }
     }
 
     /// Restores the pixels that stay; see [`restore_kept`].

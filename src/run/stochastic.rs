@@ -176,8 +176,10 @@ pub(crate) fn run_stochastic(
         run.restore_kept();
     }
     let names = plan.terms.iter().map(|name| (*name).to_owned()).collect();
+    let inner = run.canvas.size().without_margin(margin);
+    let corner = (margin as isize, margin as isize);
     Ok(Outcome {
-        picture: run.canvas.into_without_margin(margin),
+        picture: run.canvas.into_window(corner, inner),
         formats: plan.formats.clone(),
         device: device.clone(),
         stop,

@@ -101,11 +101,15 @@ pub(super) fn paint(
     drop(content);
     let weight = options.content_weight.unwrap_or(CONTENT_WEIGHT) / options.style_weight;
     run_stochastic(vgg.device(), plan, run, observer, |level, canvas| {
-        let content = &luminances[&level.size];
+        // Sizes that a forecast tries are none of the run's.
+        let content = match luminances.get(&level.size) {
+            Some(luminance) => luminance.clone(),
+            None => luminances[&size].resized(level.size.with_margin(margin)),
+        };
         // At the first size the canvas has no strokes yet.
         let guide = match level == first {
-            true => Guide::of(content),
-            false => Guide::with_contours(content, canvas),
+            true => Guide::of(&content),
+            false => Guide::with_contours(&content, canvas),
         };
         let target = Resampled::new(style, level.factor, (level.size, margin), wraps, seed)
             .with_kept_bytes(memory.kept_bytes);
@@ -113,7 +117,7 @@ pub(super) fn paint(
             .as_ref()
             .map(|mask| mask.resized(level.size).with_margin(margin));
         let painting = Painting {
-            content: Content::of(content.clone(), mask.as_ref()),
+            content: Content::of(content, mask.as_ref()),
             style: target.guided(guide),
             weight,
         };

@@ -12,6 +12,7 @@ mod programs;
 mod accuracy;
 mod architecture;
 mod blocks;
+mod bounds;
 mod checkpointing;
 mod checkpoints;
 mod command_line;

@@ -39,7 +39,7 @@ impl Need {
     /// A texture of as many channels.
     pub(crate) fn texture(statistics: Statistics, channels: usize) -> Self {
         match statistics {
-            Statistics::Resampled => Self::resampled(19.0 * channels as f64, 9.5 * channels as f64),
+            Statistics::Resampled => Self::resampled(19.0 * channels as f64, 7.0 * channels as f64),
             _ => Self::NETWORK,
         }
     }

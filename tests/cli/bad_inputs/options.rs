@@ -100,8 +100,8 @@ fn sizes_that_do_not_fit_into_memory_are_refused() {
             &["a result of 16384x16384", "GiB", "free"],
         ),
         bad(
-            &format!("style --size 16384 {rest}"),
-            &["a result of 16384x16384", "GiB"],
+            &format!("style --size 16384 --memory 1G {rest}"),
+            &["--memory", "1000000000", "for a result of 16384x16384"],
         ),
         bad(
             &format!("texture a.png --in-size 16384 {rest}"),
