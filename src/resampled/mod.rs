@@ -24,6 +24,7 @@ mod painting;
 mod patch_features;
 mod periods;
 mod planes;
+mod pull;
 mod row_gradient;
 mod source;
 mod structure;
