@@ -13,6 +13,12 @@ use crate::error::{Error, Result, all_finite, not_negative, positive};
 /// Variables that one thread steps at a time.
 pub(super) const CHUNK: usize = 16 * 1024;
 
+/// Gradients are kept up to this power of two, whose square f32 holds.
+const LARGEST: i32 = 60;
+
+/// Roots of the smallest mean squares that f32 holds with all digits.
+const LEAST_ROOT: f64 = 1.0 / (1u64 << 63) as f64;
+
 /// Options of [`Adam`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
 #[serde(default, deny_unknown_fields)]
@@ -72,8 +78,9 @@ impl AdamOptions {
 /// ```
 ///
 /// (Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.) A variable
-/// whose gradient was always zero does not move. The state lies in host memory and can be serialised. An
-/// optimiser that is read back continues with the same numbers.
+/// whose gradient was always zero does not move. From a gradient on whose square would leave the range of f32
+/// (above 1e18), gradients are divided by a power of two, which changes no step. The state lies in host memory and can
+/// be serialised. An optimiser that is read back continues with the same numbers.
 ///
 /// ```
 /// use ranvgg::optim::{Adam, AdamOptions};
@@ -92,6 +99,8 @@ pub struct Adam {
     means: Means,
     steps: u64,
     options: AdamOptions,
+    /// The state is that of gradients divided by two to the power of this.
+    unit: u8,
 }
 
 /// Means of the gradients and of their squares.
@@ -99,6 +108,22 @@ pub struct Adam {
 enum Means {
     Full { mean: Vec<f32>, square: Vec<f32> },
     Compact(CompactMeans),
+}
+
+impl Means {
+    /// Makes them those of gradients divided by two to the power of `more`.
+    fn divide(&mut self, more: u8) {
+        let factor = f64::from(-i32::from(more)).exp2() as f32;
+        match self {
+            Self::Full { mean, square } => {
+                mean.par_iter_mut().for_each(|m| *m *= factor);
+                square
+                    .par_iter_mut()
+                    .for_each(|v| *v = *v * factor * factor);
+            }
+            Self::Compact(means) => means.divide(more),
+        }
+    }
 }
 
 /// What a step needs beside gradients and means.
@@ -109,6 +134,8 @@ pub(super) struct Rates {
     /// With the corrections of both biases.
     rate: f32,
     epsilon: f32,
+    /// What gradients are multiplied by.
+    pub(super) unit: f32,
     low: f32,
     high: f32,
 }
@@ -117,6 +144,7 @@ impl Rates {
     /// The next value of a variable with the gradient `g`. Updates its means.
     #[inline(always)]
     pub(super) fn step(&self, x: f32, g: f32, m: &mut f32, v: &mut f32) -> f32 {
+        let g = g * self.unit;
         *m = self.beta1 * *m + (1.0 - self.beta1) * g;
         *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
         (x - self.rate * *m / (v.sqrt() + self.epsilon)).clamp(self.low, self.high)
@@ -144,6 +172,7 @@ impl Adam {
             means,
             steps: 0,
             options,
+            unit: 0,
         })
     }
 
@@ -169,6 +198,7 @@ impl Adam {
         }
         not_negative("rate", rate)?;
         all_finite("a gradient", gradient)?;
+        self.enlarge_unit(gradient);
         self.steps += 1;
         let AdamOptions {
             beta1,
@@ -180,6 +210,12 @@ impl Adam {
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         // Both bias corrections are moved into the rate and epsilon, so that the loop has one division.
         let root = (1.0 - beta2.powi(steps)).sqrt();
+        let unit = f64::from(-i32::from(self.unit)).exp2();
+        // In a larger unit small squares vanish, and must not be divided by.
+        let least = match self.unit {
+            0 => f64::from(f32::MIN_POSITIVE),
+            _ => LEAST_ROOT,
+        };
         let (low, high) = bounds.map_or((f32::MIN, f32::MAX), |(low, high)| {
             (low as f32, high as f32)
         });
@@ -187,7 +223,8 @@ impl Adam {
             beta1: beta1 as f32,
             beta2: beta2 as f32,
             rate: (rate * root / (1.0 - beta1.powi(steps))) as f32,
-            epsilon: ((epsilon * root) as f32).max(f32::MIN_POSITIVE),
+            epsilon: (epsilon * root * unit).max(least) as f32,
+            unit: unit as f32,
             low,
             high,
         };
@@ -213,6 +250,18 @@ impl Adam {
         Ok(())
     }
 
+    /// Takes a larger unit for a gradient whose square would not be held.
+    fn enlarge_unit(&mut self, gradient: &[f32]) {
+        let exponent = f64::from(largest(gradient)).log2().ceil() as i32;
+        let unit = exponent
+            .saturating_sub(LARGEST)
+            .clamp(0, i32::from(u8::MAX)) as u8;
+        if let Some(more) = unit.checked_sub(self.unit).filter(|more| *more > 0) {
+            self.unit = unit;
+            self.means.divide(more);
+        }
+    }
+
     /// Steps so far.
     #[must_use]
     pub fn steps(&self) -> u64 {
@@ -228,6 +277,7 @@ impl Adam {
         let numbers = Numbers {
             steps: self.steps,
             options: self.options.clone(),
+            unit: self.unit,
             scale,
         };
         Saved::new(&numbers, vec![self.point.clone(), a, b])
@@ -239,13 +289,17 @@ impl Adam {
         let [point, a, b] = vectors.try_into().map_err(|_| Saved::incomplete())?;
         let means = match numbers.scale {
             None => Means::Full { mean: a, square: b },
-            Some(scale) => Means::Compact(CompactMeans::from_vectors(scale, [a, b])),
+            Some(scale) => {
+                let means = CompactMeans::from_vectors(scale, [a, b]);
+                Means::Compact(means.ok_or_else(Saved::incomplete)?)
+            }
         };
         Ok(Self {
             point,
             means,
             steps: numbers.steps,
             options: numbers.options,
+            unit: numbers.unit,
         })
     }
 
@@ -261,8 +315,16 @@ impl Adam {
 struct Numbers {
     steps: u64,
     options: AdamOptions,
+    unit: u8,
     /// Of compact means.
     scale: Option<Scale>,
+}
+
+/// The largest magnitude.
+pub(super) fn largest(gradient: &[f32]) -> f32 {
+    let parts = gradient.par_chunks(CHUNK);
+    let largest = parts.map(|part| part.iter().fold(0.0, |most: f32, g| most.max(g.abs())));
+    largest.reduce(|| 0.0, f32::max)
 }
 
 /// The rate of step number `step` of `steps`, counted from 0. It is the first rate for a share `hold` of

@@ -8,7 +8,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::adam::{CHUNK, Rates};
+use super::adam::{CHUNK, Rates, largest};
 
 /// The bits of an f32 that are dropped.
 const DROPPED: u32 = 12;
@@ -47,6 +47,11 @@ impl Scale {
             bound: bound.max(1.0) as f32,
             smallest: ((exponent + 127) as u32) << 23,
         }
+    }
+
+    /// Whether the smallest root leaves the others room, as those of [`new`](Self::new) do.
+    fn is_valid(self) -> bool {
+        (1.0..1e9).contains(&self.bound) && self.smallest <= 221 << 23
     }
 
     #[inline(always)]
@@ -88,10 +93,7 @@ impl CompactMeans {
     /// One step of [`Adam`](super::Adam).
     pub(super) fn step(&mut self, point: &mut [f32], gradient: &[f32], rates: &Rates) {
         if self.scale.smallest == 0 {
-            let largest = gradient
-                .par_iter()
-                .map(|g| g.abs())
-                .reduce(|| 0.0, f32::max);
+            let largest = largest(gradient) * rates.unit;
             self.scale = Scale::new(f64::from(rates.beta1), f64::from(rates.beta2), largest);
         }
         let scale = self.scale;
@@ -120,6 +122,14 @@ impl CompactMeans {
             });
     }
 
+    /// Makes them the means of gradients divided by two to the power of `more`.
+    pub(super) fn divide(&mut self, more: u8) {
+        if self.scale.smallest != 0 {
+            let smallest = self.scale.smallest.saturating_sub(u32::from(more) << 23);
+            self.scale.smallest = smallest.max(1 << 23);
+        }
+    }
+
     /// The whole numbers, for a file.
     pub(super) fn to_vectors(&self) -> [Vec<f32>; 2] {
         let ratio = self.ratio.iter().map(|ratio| f32::from(*ratio));
@@ -127,13 +137,14 @@ impl CompactMeans {
         [ratio.collect(), root.collect()]
     }
 
-    /// Means from what [`to_vectors`](Self::to_vectors) gave.
-    pub(super) fn from_vectors(scale: Scale, [ratio, root]: [Vec<f32>; 2]) -> Self {
-        Self {
+    /// Means from what [`to_vectors`](Self::to_vectors) gave; none if the scale is of no means.
+    pub(super) fn from_vectors(scale: Scale, [ratio, root]: [Vec<f32>; 2]) -> Option<Self> {
+        let fresh = scale == Scale::default();
+        (fresh || scale.is_valid()).then(|| Self {
             ratio: ratio.into_iter().map(|ratio| ratio as i16).collect(),
             root: root.into_iter().map(|root| root as u16).collect(),
             scale,
-        }
+        })
     }
 }
 
@@ -161,5 +172,11 @@ mod tests {
         assert_eq!(scale.value_of_root(scale.root(0.0)), 0.0);
         assert_eq!(scale.root(f32::MAX), u16::MAX);
         assert_eq!(scale.ratio(1e9), 32767);
+        assert!(scale.is_valid());
+        let wrong = Scale {
+            smallest: u32::MAX,
+            ..scale
+        };
+        assert_eq!(CompactMeans::from_vectors(wrong, [vec![], vec![]]), None);
     }
 }

@@ -318,3 +318,80 @@ fn adam_refuses_what_would_break_it() {
     assert_eq!(adam.ask()[0], 1.0);
     assert!((adam.ask()[1] - 1.5).abs() < 1e-4);
 }
+
+/// The formulas of [`Adam`] in f64, which holds all squares of f32.
+fn adam_in_f64(gradients: &[Vec<f32>], rate: f64, epsilon: f64) -> Vec<Vec<f64>> {
+    let count = gradients[0].len();
+    let (mut x, mut m, mut v) = (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
+    let mut path = Vec::new();
+    for (step, gradient) in gradients.iter().enumerate() {
+        let t = step as i32 + 1;
+        for (i, g) in gradient.iter().map(|g| f64::from(*g)).enumerate() {
+            m[i] = 0.9 * m[i] + 0.1 * g;
+            v[i] = 0.999 * v[i] + 0.001 * g * g;
+            let mean: f64 = m[i] / (1.0 - 0.9f64.powi(t));
+            let square: f64 = v[i] / (1.0 - 0.999f64.powi(t));
+            x[i] -= rate * mean / (square.sqrt() + epsilon);
+        }
+        path.push(x.clone());
+    }
+    path
+}
+
+/// A function in another unit has the same path, up to the largest numbers that f32 holds.
+#[test]
+fn adam_steps_by_gradients_whose_squares_overflow() {
+    let gradient = |step: usize, factor: f32| -> Vec<f32> {
+        let wave = |phase: f32| (step as f32 * 0.7 + phase).sin() * 3.0;
+        vec![
+            wave(0.0) * factor,
+            (wave(1.0) + 2.0) * factor,
+            0.25 * factor,
+        ]
+    };
+    let path = |power: i32, epsilon: f64| {
+        let mut options = AdamOptions::default();
+        options.epsilon = epsilon * f64::from(power).exp2();
+        let mut adam = Adam::new(vec![0.0; 3], options).unwrap();
+        let factor = f64::from(power).exp2() as f32;
+        let steps = 0..60;
+        steps
+            .map(|step| {
+                adam.tell(&gradient(step, factor), 0.02).unwrap();
+                adam.ask().to_vec()
+            })
+            .collect::<Vec<_>>()
+    };
+    let usual = path(0, 1e-8);
+    for power in [40, 62, 63, 64, 65, 80, 110, 125] {
+        assert_eq!(path(power, 1e-8), usual, "2^{power}");
+    }
+    // Gradients that grow on the way, beside some that do not.
+    for growth in [1e3, 1e10, 1e25, 1e37] {
+        let gradients: Vec<Vec<f32>> = (0..60)
+            .map(|step| {
+                let mut told = gradient(step, 1.0);
+                told[1] *= f32::powf(growth, step as f32 / 60.0);
+                told[2] *= if step < 30 { 1.0 } else { growth };
+                told
+            })
+            .collect();
+        let mut adam = Adam::new(vec![0.0; 3], AdamOptions::default()).unwrap();
+        for (told, expected) in gradients.iter().zip(adam_in_f64(&gradients, 0.02, 1e-8)) {
+            adam.tell(told, 0.02).unwrap();
+            for (variable, (found, expected)) in adam.ask().iter().zip(expected).enumerate() {
+                // Beside one that is 1e18 times as large, or more, a gradient is too small to be squared.
+                if variable > 0 || growth < 1e25 {
+                    let error = (f64::from(*found) - expected).abs();
+                    assert!(error < 1e-5, "{growth}, {variable}: {found} for {expected}");
+                }
+            }
+        }
+        // It moves no further than a usual one.
+        assert!(
+            adam.ask()[0].abs() < 60.0 * 0.2,
+            "{growth}: {:?}",
+            adam.ask()
+        );
+    }
+}
