@@ -1,8 +1,8 @@
 //! Files: only regular ones, read within limits and written whole or not at all.
 
-use std::fs::{DirEntry, File, FileType, Metadata};
+use std::fs::{DirEntry, File, FileType, Metadata, OpenOptions, Permissions};
 use std::io::{Error as IoError, ErrorKind, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,8 @@ pub enum IfExists {
     /// The call is refused and the file stays.
     #[default]
     Refuse,
-    /// The new file takes its place, whole or not at all.
+    /// The new file takes its place, whole or not at all, and its permissions (on Unix). Of a symbolic link
+    /// the file is replaced that it leads to.
     Replace,
 }
 
@@ -141,22 +142,90 @@ pub(crate) fn check(path: &Path, if_exists: IfExists) -> Result<()> {
     if path.symlink_metadata().is_ok() && if_exists == IfExists::Refuse {
         return Err(Error::output(path, OutputReason::Exists));
     }
-    temporary(path).map(|_| ())
+    Place::of(path)?.temporary().map(|_| ())
 }
 
 /// Writes `bytes` to a temporary file beside `path`, which then takes its name.
 pub(crate) fn write(path: &Path, bytes: &[u8], if_exists: IfExists) -> Result<()> {
     check(path, if_exists)?;
-    clear(folder_of(path));
+    let place = Place::of(path)?;
+    clear(folder_of(&place.file));
     let writing = |source| Error::file(FileUse::Write, path, source);
-    let mut file = temporary(path)?;
-    file.write_all(bytes).map_err(writing)?;
+    let mut file = place.temporary()?;
+    // Errors of the temporary file itself would name it, which nobody knows.
+    file.as_file_mut().write_all(bytes).map_err(writing)?;
+    if let Some(permissions) = place.permissions {
+        file.as_file()
+            .set_permissions(permissions)
+            .map_err(writing)?;
+    }
     file.as_file().sync_all().map_err(writing)?;
     let renamed = match if_exists {
-        IfExists::Replace => file.persist(path),
-        IfExists::Refuse => file.persist_noclobber(path),
+        IfExists::Replace => file.persist(&place.file),
+        IfExists::Refuse => file.persist_noclobber(&place.file),
     };
     renamed.map(|_| ()).map_err(|error| writing(error.error))
+}
+
+/// Where an output lies.
+struct Place<'a> {
+    /// The output's name, which errors tell.
+    path: &'a Path,
+    /// The file: that at the end of links.
+    file: PathBuf,
+    /// Those of the file that is there, for the one that replaces it.
+    permissions: Option<Permissions>,
+}
+
+impl<'a> Place<'a> {
+    /// Refuses links that lead nowhere or round.
+    fn of(path: &'a Path) -> Result<Self> {
+        let is_link = path.symlink_metadata().is_ok_and(|it| it.is_symlink());
+        let file = match is_link {
+            true => std::fs::canonicalize(path).map_err(|source| {
+                let said = format!("it is a link that leads nowhere: {source}");
+                Error::file(FileUse::Write, path, said)
+            })?,
+            false => path.into(),
+        };
+        let permissions = permissions(&file);
+        Ok(Self {
+            path,
+            file,
+            permissions,
+        })
+    }
+
+    /// A new file beside it. It is as readable as any new file is, and never more than the file that it
+    /// replaces.
+    fn temporary(&self) -> Result<tempfile::NamedTempFile> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        if let Some(permissions) = &self.permissions {
+            use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+            options.mode(permissions.mode());
+        }
+        tempfile::Builder::new()
+            .prefix(PREFIX)
+            .suffix(SUFFIX)
+            .make_in(folder_of(&self.file), |path| options.open(path))
+            .map_err(|source| Error::file(FileUse::Write, self.path, source))
+    }
+}
+
+/// Who may read and write the file at `path`, if there is one.
+#[cfg(unix)]
+fn permissions(path: &Path) -> Option<Permissions> {
+    use std::os::unix::fs::PermissionsExt;
+    let there = std::fs::metadata(path).ok()?;
+    Some(Permissions::from_mode(there.permissions().mode() & 0o777))
+}
+
+/// A file that is marked as read-only could not take another one's place.
+#[cfg(not(unix))]
+fn permissions(_: &Path) -> Option<Permissions> {
+    None
 }
 
 /// Removes the unfinished files of writers that were killed. A younger one may still be written. Folders
@@ -177,20 +246,6 @@ fn clear(folder: &Path) {
         // Another run may have been faster.
         let _ = std::fs::remove_file(path);
     }
-}
-
-fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
-    // Temporary files are private by default; the output should be readable as any new file is.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder
-        .tempfile_in(folder_of(path))
-        .map_err(|source| Error::file(FileUse::Write, path, source))
 }
 
 fn folder_of(path: &Path) -> &Path {

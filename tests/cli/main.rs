@@ -9,6 +9,8 @@ mod configuration;
 mod devices;
 mod help;
 mod maps;
+#[cfg(target_os = "linux")]
+mod memory;
 mod metadata;
 mod mistakes;
 mod networks;

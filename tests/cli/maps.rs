@@ -331,6 +331,49 @@ fn files_that_exist_are_kept_unless_told() {
     assert!(imaging::open(made.join("a_orm.png"), Limits::default()).is_ok());
 }
 
+/// A file of a set that is a link is replaced where it leads, and stays as private as it was.
+#[cfg(unix)]
+#[test]
+fn force_follows_links_of_a_set() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    save(grey(|level| 0.5 + 0.2 * level), folder, "moss_height.png");
+    for name in ["made", "far"] {
+        fs::create_dir(folder.join(name)).unwrap();
+    }
+    let far = folder.join("far/private.png");
+    fs::write(&far, "old").unwrap();
+    fs::set_permissions(&far, fs::Permissions::from_mode(0o600)).unwrap();
+    let link = folder.join("made/moss_height.png");
+    symlink("../far/private.png", &link).unwrap();
+    let line = [
+        "moss_height.png",
+        "-o",
+        "made",
+        "--force",
+        "--evaluations",
+        "1",
+    ];
+    let output = maps(&line, folder);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(image::open(&far).is_ok());
+    assert_eq!(
+        fs::metadata(&far).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(names(&folder.join("far")).len(), 1);
+    // A link that leads nowhere is found before the work, whatever the file's ending.
+    symlink("nowhere", folder.join("made/dangling")).unwrap();
+    fs::rename(folder.join("made/dangling"), folder.join("made/moss.gltf")).unwrap();
+    let said = refused(&line, folder);
+    assert!(
+        said.contains("moss.gltf") && said.contains("leads nowhere"),
+        "{said}"
+    );
+}
+
 #[cfg(feature = "exr")]
 #[test]
 fn openexr_is_read_within_its_range() {

@@ -153,6 +153,7 @@ fn a_disk_that_fills_up_costs_what_does_not_fit() {
     for word in ["cannot write `texture.png`", "too large", "is lost"] {
         assert!(said(&output).contains(word), "{}", said(&output));
     }
+    assert!(!said(&output).contains(".ranvgg-"), "{}", said(&output));
     assert!(files(folder).is_empty(), "{:?}", files(folder));
     // The picture has 12 kB, the state 300.
     let line = format!("texture {rest} --checkpoint run.safetensors --checkpoint-every 0.001");
@@ -176,8 +177,90 @@ fn a_disk_that_fills_up_costs_what_does_not_fit() {
             "{}",
             said(&output)
         );
+        assert!(!said(&output).contains(".ranvgg-"), "{}", said(&output));
         assert_eq!(files(folder), ["texture.png"]);
     }
+}
+
+/// As a shell's `>` does: the link stays, and so does who may read the file.
+#[cfg(unix)]
+#[test]
+fn force_follows_links_and_keeps_who_may_read() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mode = |path: &str| {
+        let there = fs::metadata(folder.join(path)).unwrap();
+        there.permissions().mode() & 0o777
+    };
+    let put = |path: &str, mode: u32| {
+        fs::write(folder.join(path), "old").unwrap();
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(folder.join(path), mode).unwrap();
+    };
+    fs::create_dir(folder.join("far")).unwrap();
+    put("far/private.png", 0o600);
+    put("open.png", 0o666);
+    put("far/state", 0o640);
+    symlink("far/private.png", folder.join("once.png")).unwrap();
+    symlink("once.png", folder.join("twice.png")).unwrap();
+    let line = [&["texture", "-q", "--force", "-o"], &QUICK[..]].concat();
+    for name in ["twice.png", "open.png"] {
+        let mut line = line.clone();
+        line.insert(4, name);
+        made(folder, &line);
+        assert!(image::open(folder.join(name)).is_ok(), "{name}");
+    }
+    assert!(image::open(folder.join("far/private.png")).is_ok());
+    assert_eq!(mode("far/private.png"), 0o600);
+    assert_eq!(mode("open.png"), 0o666);
+    for link in ["once.png", "twice.png"] {
+        let there = fs::symlink_metadata(folder.join(link)).unwrap();
+        assert!(there.is_symlink(), "{link}");
+    }
+    assert_eq!(files(&folder.join("far")), ["private.png", "state"]);
+    // What is no picture.
+    for command in ["recipe", "export --up-to conv1_1"] {
+        put("far/state", 0o640);
+        let _ = symlink("far/state", folder.join("net"));
+        let line = format!("network {command} -o net --force");
+        made(folder, &line.split(' ').collect::<Vec<_>>());
+        assert_ne!(fs::read(folder.join("far/state")).unwrap(), b"old");
+        assert_eq!(mode("far/state"), 0o640, "{command}");
+        assert_eq!(files(&folder.join("far")), ["private.png", "state"]);
+    }
+}
+
+/// A checkpoint at the end of a link is kept there, and nobody else may read it then.
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_stays_where_its_link_leads() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let line = |more: &'static str| {
+        let line = "texture -q -o made.png --force --checkpoint state --checkpoint-every 0.001";
+        let words = line.split(' ').chain(QUICK);
+        words.chain(more.split_whitespace()).collect::<Vec<_>>()
+    };
+    made(folder, &line(""));
+    fs::create_dir(folder.join("far")).unwrap();
+    let far = folder.join("far/state");
+    fs::rename(folder.join("state"), &far).unwrap();
+    fs::set_permissions(&far, fs::Permissions::from_mode(0o600)).unwrap();
+    let before = fs::read(&far).unwrap();
+    symlink("far/state", folder.join("state")).unwrap();
+    made(folder, &line("--seed 9"));
+    assert_ne!(fs::read(&far).unwrap(), before);
+    assert_eq!(
+        fs::metadata(&far).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(
+        fs::symlink_metadata(folder.join("state"))
+            .unwrap()
+            .is_symlink()
+    );
 }
 
 /// Whoever reads the lines leaves after the first: the other pictures are made all the same.

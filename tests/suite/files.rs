@@ -220,6 +220,50 @@ fn what_is_written_is_read_back() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
 }
 
+/// What is replaced is the file at the end of links, by one that the same people may read.
+#[cfg(unix)]
+#[test]
+fn links_are_followed_where_files_are_replaced() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let inside = |name: &str| folder.path().join(name);
+    let image = imaging::to_image8(picture(4, 4, 0.0, &flex())).unwrap();
+    fs::write(inside("far.png"), b"old").unwrap();
+    fs::set_permissions(inside("far.png"), fs::Permissions::from_mode(0o620)).unwrap();
+    symlink("far.png", inside("link.png")).unwrap();
+    symlink("nowhere.png", inside("dangling.png")).unwrap();
+    symlink("round.png", inside("round.png")).unwrap();
+    let save = |name: &str, if_exists| imaging::save(&image, inside(name), if_exists);
+    for name in ["link.png", "dangling.png", "round.png"] {
+        assert!(matches!(
+            save(name, IfExists::Refuse),
+            Err(Error::Output {
+                reason: OutputReason::Exists,
+                ..
+            })
+        ));
+    }
+    save("link.png", IfExists::Replace).unwrap();
+    assert!(
+        fs::symlink_metadata(inside("link.png"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert!(open(&inside("far.png")).is_ok());
+    let mode = fs::metadata(inside("far.png"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o620);
+    for name in ["dangling.png", "round.png"] {
+        assert!(imaging::check_output(inside(name), IfExists::Replace).is_err());
+        let error = save(name, IfExists::Replace).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+        assert!(fs::symlink_metadata(inside(name)).unwrap().is_symlink());
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+}
+
 #[test]
 fn a_format_that_cannot_hold_the_image_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -23,6 +23,13 @@ impl Item {
     }
 }
 
+/// Where all results go.
+pub(crate) fn targets(items: &[Item]) -> impl Iterator<Item = &Target> {
+    items
+        .iter()
+        .flat_map(|item| item.results.iter().map(|(_, target)| target))
+}
+
 /// Makes every item. `make` says whether it made all results of an item or was stopped before.
 pub(crate) fn run(
     items: &[Item],

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use image::DynamicImage;
 use ranvgg::run::StopReason;
-use ranvgg::{InvertOptions, Layer, RandomVgg, Size, Vgg, imaging, invert, metrics};
+use ranvgg::{InvertOptions, Layer, RandomVgg, Vgg, imaging, invert, metrics};
 
 use crate::batch::{self, Item};
 use crate::config::Config;
@@ -64,10 +64,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let items = items(arguments)?;
-    arguments.run.check_results(items.len())?;
+    arguments.run.check_results(batch::targets(&items))?;
     // A single input that cannot be read is found before a network is made.
     let only = match &items[..] {
-        [item] => Some(picture(arguments, item)?),
+        [item] => Some(opened(arguments, item)?),
         _ => None,
     };
     let vgg = arguments.network.init(3, None, biases(arguments)?)?;
@@ -84,9 +84,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     batch::run(&items, &arguments.output, &mut watch, |item, watch| {
         let picture = match &only {
             Some(picture) => picture.clone(),
-            None => picture(arguments, item)?,
+            None => opened(arguments, item)?,
         };
-        make(arguments, item, &picture, (&vgg, &options), watch)
+        make(arguments, item, picture, (&vgg, &options), watch)
     })
 }
 
@@ -94,19 +94,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
 fn make(
     arguments: &Arguments,
     item: &Item,
-    picture: &DynamicImage,
+    picture: DynamicImage,
     (vgg, options): (&Vgg, &InvertOptions),
     watch: &mut Watch,
 ) -> Result<bool> {
-    let size = Size::new(picture.width() as usize, picture.height() as usize);
+    let size = pictures::brought_size(&picture, arguments.in_size)?;
     let need = Need::NETWORK.within(options.run.memory);
     let bound = memory::check(("a result", size), need, vgg.device(), false)?;
     let mut options = options.clone();
     options.run.memory = options.run.memory.or(bound);
     let options = &options;
+    let picture = pictures::resized(picture, arguments.in_size)?;
     for (seed, target) in &item.results {
-        let outcome = invert(vgg, picture, arguments.layer, options, &mut watch.observers)?;
-        let (image, given) = (outcome.image().to_rgb32f(), imaging::flatten(picture));
+        let outcome = invert(
+            vgg,
+            &picture,
+            arguments.layer,
+            options,
+            &mut watch.observers,
+        )?;
+        let (image, given) = (outcome.image().to_rgb32f(), imaging::flatten(&picture));
         let made = Made {
             command: "invert",
             inputs: &item.inputs,
@@ -154,10 +161,12 @@ fn items(arguments: &Arguments) -> Result<Vec<Item>> {
     Ok(items.collect())
 }
 
-fn picture(arguments: &Arguments, item: &Item) -> Result<DynamicImage> {
+/// The picture of an item at its own size; one that --in-size makes too large is refused.
+fn opened(arguments: &Arguments, item: &Item) -> Result<DynamicImage> {
     let path = item.inputs.first().map(PathBuf::as_path);
     let picture = pictures::open_or(path, CAT)?;
-    pictures::resized(picture, arguments.in_size)
+    pictures::brought_size(&picture, arguments.in_size)?;
+    Ok(picture)
 }
 
 /// The biases that the layer is best inverted with, where nothing else describes the network.

@@ -132,5 +132,27 @@ fn available() -> Option<f64> {
         .cgroup_limits()
         .map(|limits| limits.total_memory.saturating_sub(limits.rss));
     let free = limit.map_or(free, |limit| limit.min(free));
-    (free > 0).then_some(free as f64)
+    match (free, below_limit()) {
+        (0, left) => left,
+        (free, left) => Some(left.map_or(free as f64, |left| left.min(free as f64))),
+    }
+}
+
+/// Bytes that the process may still take by a limit of its own, as `ulimit -v` sets one.
+#[cfg(target_os = "linux")]
+fn below_limit() -> Option<f64> {
+    let first = |file: &str, name: &str| -> Option<u64> {
+        let text = std::fs::read_to_string(file).ok()?;
+        let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+        rest.split_whitespace().next()?.parse().ok()
+    };
+    // None where it says `unlimited`.
+    let limit = first("/proc/self/limits", "Max address space")?;
+    let taken = 1024 * first("/proc/self/status", "VmSize:")?;
+    Some(limit.saturating_sub(taken) as f64)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn below_limit() -> Option<f64> {
+    None
 }

@@ -94,7 +94,8 @@ impl Output {
                 if folder.is_none() {
                     self.check(file)?;
                 }
-                if taken.contains(file) {
+                let only = identity(file);
+                if taken.contains(&only) {
                     let what = if name.maps.is_empty() {
                         "results"
                     } else {
@@ -103,7 +104,7 @@ impl Output {
                     let file = file.display();
                     return Err(format!("two {what} would be written to `{file}`").into());
                 }
-                taken.push(file.clone());
+                taken.push(only);
             }
             targets.push(Target::Files(files));
         }
@@ -196,8 +197,7 @@ pub(crate) fn if_exists(force: bool) -> IfExists {
 
 /// Refuses a file of any kind that could not be written.
 pub(crate) fn check_file(path: &Path, force: bool) -> Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let shown = path.display();
     if !folder.is_dir() {
         let folder = folder.display();
@@ -214,17 +214,62 @@ pub(crate) fn check_file(path: &Path, force: bool) -> Result<()> {
         return Err(format!("`{shown}` exists already; --force overwrites it").into());
     }
     check_name(path)?;
-    match tempfile::tempfile_in(folder) {
+    let place = place(path)?;
+    match tempfile::tempfile_in(folder_of(&place)) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("cannot write `{shown}`: {error}").into()),
     }
 }
 
+/// The folder that a path lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new("."))
+}
+
+/// The file that an output is written to: that at the end of links.
+pub(crate) fn place(path: &Path) -> Result<PathBuf> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_symlink() => fs::canonicalize(path).map_err(|error| {
+            let path = path.display();
+            format!("cannot write `{path}`: it is a link that leads nowhere: {error}").into()
+        }),
+        _ => Ok(path.to_owned()),
+    }
+}
+
+/// One name for each file, however it is spelled and whether it is there already.
+fn identity(path: &Path) -> PathBuf {
+    let there = fs::canonicalize(path);
+    let named = || {
+        let folder = fs::canonicalize(folder_of(path)).ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    there.ok().or_else(named).unwrap_or_else(|| path.to_owned())
+}
+
+/// Refuses files of which one would be lost under another. Each comes with what it is.
+pub(crate) fn check_apart<'a>(
+    files: impl IntoIterator<Item = (&'static str, &'a Path)>,
+) -> Result<()> {
+    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
+    for (what, file) in files {
+        let only = identity(file);
+        if let Some((other, _)) = taken.iter().find(|(_, there)| *there == only) {
+            let file = file.display();
+            return Err(
+                format!("{other} and {what} are one file, `{file}`; allowed: two files").into(),
+            );
+        }
+        taken.push((what, only));
+    }
+    Ok(())
+}
+
 /// Refuses a folder that could not be made.
 fn check_parent(folder: &Path) -> Result<()> {
     check_is_none(folder)?;
-    let above = folder.parent().filter(|above| *above != Path::new(""));
-    match tempfile::tempfile_in(above.unwrap_or(Path::new("."))) {
+    match tempfile::tempfile_in(folder_of(folder)) {
         Ok(_) => Ok(()),
         Err(error) => {
             let folder = folder.display();

@@ -53,12 +53,30 @@ pub(crate) fn open_or(path: Option<&Path>, bundled: Bundled) -> Result<DynamicIm
     }
 }
 
-/// Brought to the size asked for.
+/// Brought to the size asked for. Of a large one it is asked first whether memory holds what it is for.
 pub(crate) fn resized(picture: DynamicImage, wanted: Option<InSize>) -> Result<DynamicImage> {
+    let size = brought_size(&picture, wanted)?;
+    let (width, height) = (size.width as u32, size.height as u32);
+    Ok(match wanted {
+        Some(_) => picture.resize_exact(width, height, FilterType::Lanczos3),
+        None => picture,
+    })
+}
+
+/// The size of a picture in a file; none if the file does not tell.
+pub(crate) fn dimensions(path: &Path) -> Option<Size> {
+    imaging::dimensions(path, Limits::default()).ok()
+}
+
+/// The size of a picture when it is [resized], within the limits of pictures.
+pub(crate) fn brought_size(picture: &DynamicImage, wanted: Option<InSize>) -> Result<Size> {
     let Some(wanted) = wanted else {
-        return Ok(picture);
+        return Ok(Size::new(
+            picture.width() as usize,
+            picture.height() as usize,
+        ));
     };
-    let size = brought_size(&picture, wanted);
+    let size = brought(picture.width(), picture.height(), wanted);
     if size.width.max(size.height) > SIDE {
         return Err(
             format!("--in-size brings a picture to {size}; allowed: sides up to {SIDE}").into(),
@@ -73,22 +91,7 @@ pub(crate) fn resized(picture: DynamicImage, wanted: Option<InSize>) -> Result<D
         )
         .into());
     }
-    let (width, height) = (size.width as u32, size.height as u32);
-    Ok(picture.resize_exact(width, height, FilterType::Lanczos3))
-}
-
-/// The size of a picture when it is [resized]; none if the file does not tell.
-pub(crate) fn dimensions(path: &Path, wanted: Option<InSize>) -> Option<Size> {
-    let size = imaging::dimensions(path, Limits::default()).ok()?;
-    Some(match wanted {
-        Some(wanted) => brought(size.width as u32, size.height as u32, wanted),
-        None => size,
-    })
-}
-
-/// The size of a picture when it is [resized].
-pub(crate) fn brought_size(picture: &DynamicImage, wanted: InSize) -> Size {
-    brought(picture.width(), picture.height(), wanted)
+    Ok(size)
 }
 
 fn brought(width: u32, height: u32, wanted: InSize) -> Size {

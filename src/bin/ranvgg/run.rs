@@ -8,7 +8,7 @@ use ranvgg::run::Checkpoint;
 use ranvgg::{RunOptions, Scales};
 
 use crate::failure::Result;
-use crate::output::with_default;
+use crate::output::{Target, check_apart, folder_of, with_default};
 use crate::{recall, values};
 
 /// How long and through which sizes a run goes.
@@ -85,16 +85,29 @@ impl Run {
         options
     }
 
-    /// Refuses a checkpoint of several results: it holds one run.
-    pub(crate) fn check_results(&self, results: usize) -> Result<()> {
+    /// Refuses a checkpoint of several results: it holds one run. Refuses one that a result would replace.
+    pub(crate) fn check_results<'a>(
+        &self,
+        results: impl IntoIterator<Item = &'a Target>,
+    ) -> Result<()> {
         let flag = match (&self.checkpoint, &self.resume) {
             (Some(_), _) => "--checkpoint",
             (None, Some(_)) => "--resume",
             (None, None) => return Ok(()),
         };
-        match results {
-            1 => Ok(()),
-            _ => Err(format!("{flag} is of one run; allowed: commands with one result").into()),
+        let results: Vec<&Target> = results.into_iter().collect();
+        let [result] = results[..] else {
+            return Err(format!("{flag} is of one run; allowed: commands with one result").into());
+        };
+        let (Target::Files(files), Some(checkpoint)) = (result, &self.checkpoint) else {
+            return Ok(());
+        };
+        let checkpoint = ("--checkpoint", checkpoint.as_path());
+        for file in files {
+            check_apart([checkpoint, ("the output", file)])?;
+            // It may be still to be made.
+            check_apart([checkpoint, ("the folder of the output", folder_of(file))])?;
         }
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use ranvgg::{Exemplars, Statistics, Vgg};
 
 use crate::failure::Result;
 use crate::pictures::{self, Bundled};
-use crate::values::{self, InSize};
+use crate::values;
 
 /// What of a picture is matched, and how several share the result.
 #[derive(Args, Debug)]
@@ -55,13 +55,8 @@ impl Sources {
         self.guide.is_some() || !self.weights.is_empty()
     }
 
-    /// The pictures at `paths`, mixed or side by side.
-    pub(crate) fn read(
-        &self,
-        paths: &[PathBuf],
-        bundled: Bundled,
-        size: Option<InSize>,
-    ) -> Result<Exemplars> {
+    /// Opens the pictures at `paths`.
+    pub(crate) fn open(&self, paths: &[PathBuf], bundled: Bundled) -> Result<Vec<DynamicImage>> {
         let paths: Vec<Option<&Path>> = match paths {
             [] => vec![None],
             paths => paths.iter().map(|path| Some(path.as_path())).collect(),
@@ -70,15 +65,19 @@ impl Sources {
             let (found, expected) = (self.weights.len(), paths.len());
             return Err(format!("--weights has {found} numbers for {expected} pictures").into());
         }
-        let mut read = Vec::new();
-        for path in paths {
-            read.push(pictures::resized(pictures::open_or(path, bundled)?, size)?);
-        }
+        let pictures = paths.into_iter();
+        pictures
+            .map(|path| pictures::open_or(path, bundled))
+            .collect()
+    }
+
+    /// Pictures, mixed or side by side.
+    pub(crate) fn exemplars(&self, pictures: Vec<DynamicImage>) -> Result<Exemplars> {
         match &self.guide {
-            Some(guide) => Ok(guided(read, &pictures::open(guide)?.to_luma8())),
+            Some(guide) => Ok(guided(pictures, &pictures::open(guide)?.to_luma8())),
             None => {
                 let weights = self.weights.iter().copied().chain(std::iter::repeat(1.0));
-                Ok(Exemplars::mixture(read.into_iter().zip(weights)))
+                Ok(Exemplars::mixture(pictures.into_iter().zip(weights)))
             }
         }
     }

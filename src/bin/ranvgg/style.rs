@@ -103,8 +103,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         maps: &[],
     };
     let targets = arguments.output.targets("styled.png", &[name])?;
+    arguments.run.check_results(&targets)?;
     let content = pictures::open_or(content, LAUNCH)?;
-    let style = arguments.sources.read(&arguments.styles, STROKES, None)?;
+    let style = arguments.sources.open(&arguments.styles, STROKES)?;
+    let style = arguments.sources.exemplars(style)?;
     let vgg = arguments.network.init(3, None, None)?;
     network::say(&vgg, arguments.output.quiet);
     let mut options = options(arguments, &vgg)?;
@@ -115,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let need = Need::style(options.statistics).within(options.run.memory);
     options.run.memory = options.run.memory.or(fits(("a result", size), need)?);
     let styles = arguments.styles.iter();
-    for given in styles.filter_map(|path| pictures::dimensions(path, None)) {
+    for given in styles.filter_map(|path| pictures::dimensions(path)) {
         let used = options.style_size(given, size);
         fits(("a style", used), Need::exemplar(options.statistics, 3))?;
     }

@@ -7,6 +7,88 @@ use crate::picture;
 use super::bytes::write;
 use super::{Case, bad, bad_words, check};
 
+/// Two outputs of a command are one file, however they are named.
+#[test]
+fn outputs_that_are_one_file_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    picture(folder, "a_height.png");
+    fs::create_dir(folder.join("below")).unwrap();
+    write(folder, "net.json", "{}");
+    write(folder, "below/there.png", "precious");
+    let absolute = folder.join("made.png");
+    let absolute = absolute.to_str().unwrap();
+    let mut pairs = vec![
+        ("made.png", "made.png", ""),
+        ("made.png", "./made.png", ""),
+        ("below/../made.png", "made.png", ""),
+        (absolute, "made.png", ""),
+        ("below//made.png", "./below/made.png", ""),
+        ("new/", "new", ""),
+        ("below", "below/a_height.png", ""),
+    ];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("below/there.png", folder.join("link.png")).unwrap();
+        std::os::unix::fs::symlink("below", folder.join("other")).unwrap();
+        pairs.push(("link.png", "below/there.png", "--force"));
+        pairs.push(("below/there.png", "link.png", "--force"));
+        pairs.push(("other/made.png", "below/made.png", ""));
+    }
+    let rest = "--device flex --evaluations 1";
+    let mut cases = Vec::new();
+    for (output, other, more) in &pairs {
+        let whole = format!("-o {output} --checkpoint {other} {rest} {more}");
+        let says: &[&str] = &["--checkpoint", "output are one file"];
+        for command in ["texture", "invert", "style a_height.png"] {
+            cases.push(bad(&format!("{command} a_height.png {whole}"), says));
+        }
+        if !["new/", "below"].contains(output) {
+            let line = format!("network choose -o {output} --report {other} {rest} {more}");
+            cases.push(bad(&line, &["--report and the output are one file"]));
+        }
+    }
+    // The names that results have by default.
+    for (line, name) in [
+        ("texture", "texture.png"),
+        ("invert", "inverted.png"),
+        ("style", "styled.png"),
+        ("maps a_height.png -o below", "below/a_height.png"),
+        ("maps a_height.png -o below", "below/a.gltf"),
+        ("maps a_height.png", "a-made"),
+    ] {
+        let line = format!("{line} --checkpoint {name} {rest}");
+        cases.push(bad(&line, &["--checkpoint and the", "are one file"]));
+    }
+    cases.extend([
+        bad(
+            "network export --recipe net.json -o ./net.json --force",
+            &["--recipe and the output are one file"],
+        ),
+        bad(
+            &format!("network choose a_height.png -o a_height.png --force {rest}"),
+            &["the picture and the output are one file"],
+        ),
+    ]);
+    #[cfg(unix)]
+    {
+        // Two results of one folder, of which one leads to the other.
+        picture(folder, "b.png");
+        picture(folder, "c.png");
+        std::os::unix::fs::symlink("c.png", folder.join("below/b.png")).unwrap();
+        picture(folder, "below/c.png");
+        cases.push(bad(
+            &format!("texture b.png c.png -o below --force {rest}"),
+            &["two results would be written to `below/c.png`"],
+        ));
+    }
+    check("outputs that are one file", folder, &cases);
+    assert_eq!(
+        fs::read(folder.join("below/there.png")).unwrap(),
+        b"precious"
+    );
+}
+
 /// Every command that writes a file, without its name.
 const WRITERS: [&str; 6] = [
     "texture a.png --device flex --evaluations 1 -o OUT.png",
@@ -49,6 +131,8 @@ fn outputs_that_cannot_be_written_are_refused() {
         kinds.push(("pipe", "--force", "allowed: regular files"));
         kinds.push(("dangling", "", "`dangling.png` exists already"));
         kinds.push(("round", "", "`round.png` exists already"));
+        kinds.push(("dangling", "--force", "a link that leads nowhere"));
+        kinds.push(("round", "--force", "cannot write `round.png`"));
     }
     for writer in WRITERS {
         for (name, more, says) in &kinds {

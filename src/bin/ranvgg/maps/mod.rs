@@ -26,6 +26,7 @@ use self::set::Set;
 use crate::failure::{Result, Status, chain};
 use crate::memory::{self, Need};
 use crate::observers::Watch;
+use crate::output::Target;
 use crate::{results, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
@@ -36,6 +37,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let given = found.green.or(arguments.normals).unwrap_or(Green::Gl);
     let output = output(arguments, &found, arguments.normals.unwrap_or(given))?;
     output.check(&found)?;
+    arguments
+        .run
+        .check_results(&[Target::Files(output.files(&found))])?;
     let set = Set::read(&found)?;
     let stack = set.stack();
     if stack.channels() == 0 {

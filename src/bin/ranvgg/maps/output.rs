@@ -14,7 +14,8 @@ use super::gltf::{self, Material};
 use super::kind::{Green, Kind, PACKED};
 use super::normals;
 use super::set::Set;
-use crate::output::check_is_none;
+use crate::failure::chain;
+use crate::output::{check_is_none, folder_of, place};
 
 /// Where a set goes, and what its files are called.
 pub(super) struct Output {
@@ -92,7 +93,7 @@ impl Output {
         if !self.folder.is_dir() {
             // The folder will be made: its own place is what counts.
             check_is_none(&self.folder)?;
-            let parent = parent_of(&self.folder);
+            let parent = folder_of(&self.folder);
             if !parent.is_dir() {
                 let (parent, folder) = (parent.display(), self.folder.display());
                 return Err(format!(
@@ -115,17 +116,32 @@ impl Output {
                 let path = path.display();
                 return Err(format!("`{path}` exists already; --force overwrites it").into());
             }
+            let file = place(&path)?;
+            if file != path && !on_one_disk(&self.folder, &file) {
+                let (path, file) = (path.display(), file.display());
+                return Err(format!(
+                    "cannot write `{path}`: it leads to `{file}`; allowed: links to files on the disk of the folder"
+                )
+                .into());
+            }
         }
         Ok(())
+    }
+
+    /// The files of a set, as the maps found make it.
+    pub(super) fn files(&self, found: &Found) -> Vec<PathBuf> {
+        let names = self.names(found).into_iter();
+        names.map(|name| self.folder.join(name)).collect()
     }
 
     /// Writes the set: first into a folder beside the output, then under its names.
     pub(super) fn write(&self, set: &Set, provenance: Option<&Provenance>) -> Result<()> {
         let parent = match self.folder.is_dir() {
             true => self.folder.as_path(),
-            false => parent_of(&self.folder),
+            false => folder_of(&self.folder),
         };
-        let writing = |source| format!("cannot write into `{}`: {source}", parent.display());
+        let writing =
+            |source: std::io::Error| format!("cannot write into `{}`: {source}", parent.display());
         let mut builder = tempfile::Builder::new();
         builder.prefix(".ranvgg-").suffix(".tmp");
         // Temporary folders are private by default; the output should be readable as any new one is.
@@ -134,8 +150,15 @@ impl Output {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(fs::Permissions::from_mode(0o777));
         }
-        let temporary = builder.tempdir_in(parent).map_err(writing)?;
-        let names = self.write_into(temporary.path(), set, provenance)?;
+        // Without the folder's name, which nobody knows.
+        let failed = |error: std::io::Error| writing(error.kind().into());
+        let temporary = builder.tempdir_in(parent).map_err(failed)?;
+        let names = self.write_into(temporary.path(), set, provenance);
+        let names = names.map_err(|error| {
+            let temporary = temporary.path().display().to_string();
+            let folder = self.folder.display().to_string();
+            chain(&*error).replace(&temporary, &folder)
+        })?;
         if self.folder.is_dir() {
             let moved = self.moved(temporary.path(), &names);
             if names
@@ -173,12 +196,14 @@ impl Output {
     }
 
     fn move_one(&self, from: &Path, name: &str) -> std::io::Result<()> {
-        let place = self.folder.join(name);
+        let path = self.folder.join(name);
+        let place = place(&path).unwrap_or(path);
         let there = place.exists();
         if there && self.if_exists == IfExists::Refuse {
             return Err(std::io::ErrorKind::AlreadyExists.into());
         }
         if there {
+            as_readable(&from.join(name), &place)?;
             fs::rename(&place, replaced(from, name))?;
         }
         let moved = fs::rename(from.join(name), &place);
@@ -190,7 +215,8 @@ impl Output {
 
     /// Undoes [`move_one`](Self::move_one).
     fn take_back(&self, from: &Path, name: &str) -> std::io::Result<()> {
-        let place = self.folder.join(name);
+        let path = self.folder.join(name);
+        let place = place(&path).unwrap_or(path);
         let old = replaced(from, name);
         match old.exists() {
             true => fs::rename(old, place),
@@ -291,11 +317,32 @@ fn replaced(from: &Path, name: &str) -> PathBuf {
     from.join(format!("{name}.replaced"))
 }
 
-fn parent_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
+/// Whether a file can be moved into the folder's disk and out of it.
+#[cfg(unix)]
+fn on_one_disk(folder: &Path, file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let disk = |path: &Path| fs::metadata(path).ok().map(|it| it.dev());
+    disk(folder) == disk(file)
+}
+
+/// Not known; a set that cannot be moved is kept elsewhere.
+#[cfg(not(unix))]
+fn on_one_disk(_: &Path, _: &Path) -> bool {
+    true
+}
+
+/// Gives a file the permissions of the one that it replaces.
+#[cfg(unix)]
+fn as_readable(new: &Path, old: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(old)?.permissions().mode() & 0o777;
+    fs::set_permissions(new, fs::Permissions::from_mode(mode))
+}
+
+/// A file that is marked as read-only could not take another one's place.
+#[cfg(not(unix))]
+fn as_readable(_: &Path, _: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::open_device;
 use crate::config::Config;
 use crate::failure::{Result, Status};
 use crate::memory::{self, Need};
-use crate::output::{check_file, if_exists};
+use crate::output::{check_apart, check_file, if_exists};
 use crate::pictures::{self, CAT};
 use crate::progress::Lines;
 use crate::signals::Interrupts;
@@ -81,6 +81,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     if let Some(report) = &arguments.report {
         check_file(report, true)?;
     }
+    let given = arguments.reference.as_deref().map(|it| ("the picture", it));
+    let report = arguments.report.as_deref().map(|it| ("--report", it));
+    let written = ("the output", arguments.output.as_path());
+    check_apart(given.into_iter().chain(report).chain([written]))?;
     let picture = pictures::open_or(arguments.reference.as_deref(), CAT)?;
     let mut devices = Vec::new();
     for name in &arguments.device {
@@ -89,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     if devices.is_empty() {
         devices.push(open_device(None)?);
     }
-    let size = pictures::brought_size(&picture, arguments.in_size);
+    let size = pictures::brought_size(&picture, Some(arguments.in_size))?;
     for device in &devices {
         memory::check(("a picture", size), Need::NETWORK.whole(), device, false)?;
     }

@@ -8,7 +8,7 @@ use ranvgg::{Architecture, Layer};
 use super::open_device;
 use super::recipe::Described;
 use crate::failure::{Result, Status};
-use crate::output::{check_file, if_exists};
+use crate::output::{check_apart, check_file, if_exists};
 use crate::terminal;
 
 /// Write the weights of a random network as safetensors, for PyTorch and others
@@ -32,6 +32,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     check_file(&arguments.output, arguments.force)?;
+    if let Some(recipe) = &arguments.described.recipe {
+        check_apart([
+            ("--recipe", recipe.as_path()),
+            ("the output", &arguments.output),
+        ])?;
+    }
     let vgg = arguments.described.network()?.init(&open_device(None)?)?;
     let architecture = vgg.architecture();
     let deepest = arguments.up_to.or_else(|| last_convolution(architecture));

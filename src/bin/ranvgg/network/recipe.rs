@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 pub(super) struct Described {
     /// Recipe to start from, in place of --network and --network-seed [default: none]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["network", "network_seed"])]
-    recipe: Option<PathBuf>,
+    pub(super) recipe: Option<PathBuf>,
 
     /// Architecture of the network
     #[arg(long, default_value = "vgg19", value_name = "NAME", value_parser = values::name::<Architecture>())]

@@ -5,6 +5,7 @@ mod plan;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use image::DynamicImage;
 use ranvgg::run::StopReason;
 use ranvgg::{
     Exemplars, Inpainting, Padding, Picture, Size, Statistics, TextureOptions, Vgg,
@@ -129,28 +130,27 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let items = plan::items(arguments)?;
-    arguments
-        .run
-        .check_results(items.iter().map(|item| item.results.len()).sum())?;
+    arguments.run.check_results(batch::targets(&items))?;
     // A single input that cannot be read is found before a network is made.
     let only = match &items[..] {
-        [item] => Some(exemplars(arguments, &item.inputs)?),
+        [item] => Some(opened(arguments, item)?),
         _ => None,
     };
-    let channels = only.as_ref().map_or(3, |(_, channels)| *channels);
+    let channels = only.as_ref().map_or(3, Opened::channels);
     let padding = arguments.tile.then_some(Padding::Circular);
     let vgg = arguments.network.init(channels, padding, None)?;
     network::say(&vgg, arguments.output.quiet);
     let options = options(arguments, &vgg)?;
     let mut watch = Watch::start(arguments.output.quiet, &arguments.run)?;
     batch::run(&items, &arguments.output, &mut watch, |item, watch| {
-        let (exemplars, _) = match &only {
+        let opened = match &only {
             Some(only) => only.clone(),
-            None => exemplars(arguments, &item.inputs)?,
+            None => opened(arguments, item)?,
         };
-        let bound = check_sizes(arguments, item, &options, &vgg, watch)?;
+        let bound = check_sizes(arguments, (item, &opened), &options, &vgg, watch)?;
         let mut options = options.clone();
         options.run.memory = options.run.memory.or(bound);
+        let exemplars = exemplars(arguments, opened)?;
         make(arguments, item, &exemplars, (&vgg, &options), watch)
     })
 }
@@ -188,32 +188,28 @@ fn make(
 /// result that memory does not hold, and returns a bound for one that would take most of it.
 fn check_sizes(
     arguments: &Arguments,
-    item: &Item,
+    (item, opened): (&Item, &Opened),
     options: &TextureOptions,
     vgg: &Vgg,
     watch: &Watch,
 ) -> Result<Option<u64>> {
-    let sizes = item.inputs.iter().filter_map(|path| {
-        let size = pictures::dimensions(path, arguments.in_size)?;
-        Some((path, size))
-    });
-    let sizes: Vec<(&PathBuf, Size)> = sizes.collect();
+    let sizes = opened.sizes(arguments.in_size)?;
     let filled = options.inpainting.as_ref().map(Inpainting::size);
-    let first = sizes.first().map(|(_, size)| *size);
-    let Some(result) = options.size.or(filled).or(first) else {
+    let Some(result) = options.size.or(filled).or(sizes.first().copied()) else {
         return Ok(None);
     };
     let resampled = options.statistics == Statistics::Resampled;
     let fits = |what, need| memory::check(what, need, vgg.device(), resampled);
     let need = Need::texture(options.statistics, vgg.channels()).within(options.run.memory);
     let bound = fits(("a result", result), need)?;
-    for (path, given) in sizes {
+    for (place, given) in sizes.into_iter().enumerate() {
         let used = options.exemplar_size(given, result);
         fits(
             ("an exemplar", used),
             Need::exemplar(options.statistics, vgg.channels()),
         )?;
-        if used != given && !arguments.output.quiet {
+        let path = item.inputs.get(place).filter(|_| !arguments.output.quiet);
+        if let Some(path) = path.filter(|_| used != given) {
             let path = path.display();
             watch.meter.say(&format!(
                 "{path}: {given} brought to {used}; --exemplar-scale 1 keeps its size"
@@ -223,22 +219,63 @@ fn check_sizes(
     Ok(bound)
 }
 
-/// What the texture is made of, and its channels.
-fn exemplars(arguments: &Arguments, inputs: &[PathBuf]) -> Result<(Exemplars, usize)> {
+/// What is read of an item, at its own size.
+#[derive(Clone)]
+enum Opened {
+    Pictures(Vec<DynamicImage>),
+    /// Maps of one surface.
+    Maps(Picture, Size),
+}
+
+impl Opened {
+    fn channels(&self) -> usize {
+        match self {
+            Self::Pictures(_) => 3,
+            Self::Maps(stack, _) => stack.channels(),
+        }
+    }
+
+    /// The sizes that its pictures are brought to.
+    fn sizes(&self, wanted: Option<InSize>) -> Result<Vec<Size>> {
+        match self {
+            Self::Pictures(pictures) => pictures
+                .iter()
+                .map(|picture| pictures::brought_size(picture, wanted))
+                .collect(),
+            Self::Maps(_, size) => Ok(vec![*size]),
+        }
+    }
+}
+
+/// Reads what a texture is made of; what --in-size makes too large is refused.
+fn opened(arguments: &Arguments, item: &Item) -> Result<Opened> {
     if arguments.maps.is_empty() {
-        let read = arguments.sources.read(inputs, GRAVEL, arguments.in_size)?;
-        return Ok((read, 3));
+        let opened = arguments.sources.open(&item.inputs, GRAVEL)?;
+        let opened = Opened::Pictures(opened);
+        opened.sizes(arguments.in_size)?;
+        return Ok(opened);
     }
     let mut maps = Vec::new();
-    for path in inputs {
+    for path in &item.inputs {
         maps.push(pictures::open(path)?);
     }
+    let size = pictures::brought_size(&maps[0], None)?;
     for path in &arguments.maps {
         maps.push(pictures::open_data(path)?);
     }
-    let stack = Picture::maps(maps);
-    let channels = stack.channels();
-    Ok((stack.into(), channels))
+    Ok(Opened::Maps(Picture::maps(maps), size))
+}
+
+/// What a texture is made of.
+fn exemplars(arguments: &Arguments, opened: Opened) -> Result<Exemplars> {
+    match opened {
+        Opened::Pictures(pictures) => {
+            let brought = pictures.into_iter();
+            let brought = brought.map(|picture| pictures::resized(picture, arguments.in_size));
+            arguments.sources.exemplars(brought.collect::<Result<_>>()?)
+        }
+        Opened::Maps(stack, _) => Ok(stack.into()),
+    }
 }
 
 fn options(arguments: &Arguments, vgg: &Vgg) -> Result<TextureOptions> {

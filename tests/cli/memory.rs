@@ -1,0 +1,113 @@
+//! What memory does not hold is refused before the work.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::picture;
+use crate::programs::{files, said};
+
+/// The program, with at most so many kilobytes of memory.
+fn within(folder: &Path, kilobytes: u32, line: &str) -> Output {
+    let program = env!("CARGO_BIN_EXE_ranvgg");
+    let script = format!("ulimit -v {kilobytes}; exec \"{program}\" {line} --device flex");
+    Command::new("sh")
+        .current_dir(folder)
+        .args(["-c", &script])
+        // Stacks and arenas of threads count, however little is used of them.
+        .env("RAYON_NUM_THREADS", "2")
+        .env("MALLOC_ARENA_MAX", "1")
+        .output()
+        .unwrap()
+}
+
+/// A limit of the process, which no machine's memory can hide.
+#[test]
+fn a_run_that_does_not_fit_is_refused_with_what_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    picture(folder, "a.png");
+    picture(folder, "b.png");
+    picture(folder, "a_height.png");
+    let there = files(folder);
+    for (line, what, least) in [
+        // 57 bytes for each pixel, and what is kept.
+        ("texture --size 8192", "a result of 8192x8192", 3.8),
+        ("texture a.png --size 8192", "a result of 8192x8192", 3.8),
+        ("texture a.png --in-size 8192", "a result of 8192x8192", 3.8),
+        ("texture a.png --map b.png --size 8192", "a result", 7.3),
+        ("texture --size 2048 --statistics gram", "a result", 3.9),
+        (
+            "texture a.png --size 64 --in-size 8192 --exemplar-scale 1",
+            "an exemplar",
+            3.4,
+        ),
+        ("maps a_height.png --size 16384", "a result", 5.0),
+        (
+            "style a.png b.png --size 4096",
+            "a result of 4096x4096",
+            4.2,
+        ),
+        (
+            "style a.png b.png --size 2048 --statistics gram",
+            "a result",
+            3.9,
+        ),
+        ("invert --in-size 2048", "a result of", 3.9),
+        ("invert a.png --in-size 2048", "a result of 2048x2048", 3.9),
+        (
+            "network choose a.png --in-size 2048",
+            "a picture of 2048x2048",
+            3.9,
+        ),
+    ] {
+        let output = within(folder, 3_000_000, line);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+        let error = said.lines().last().unwrap();
+        assert!(
+            error.starts_with(&format!("error: {what}")),
+            "{line}: {said}"
+        );
+        let number = |after: &str| -> f64 {
+            let (_, rest) = error.split_once(after).expect("what is said");
+            rest.split(' ').next().unwrap().parse().unwrap()
+        };
+        assert!(number("needs about ") >= least, "{line}: {said}");
+        assert!(number("GiB of memory, and ") < 2.9, "{line}: {said}");
+        assert!(number("allowed: about ") > 1e5, "{line}: {said}");
+        assert_eq!(files(folder), there, "{line}");
+    }
+    // What fits is made.
+    let output = within(folder, 3_000_000, "texture a.png --evaluations 1");
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+/// A picture is brought to a size after it is asked whether a result of that size fits: at 9400x9400 this one
+/// takes 530 MB alone.
+#[test]
+fn a_picture_is_not_enlarged_in_vain() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for name in ["a.png", "b.png"] {
+        let deep = image::ImageBuffer::from_fn(64, 64, |x, y| {
+            image::Rgb([(x * 1000) as u16, (y * 1000) as u16, 9000])
+        });
+        deep.save(folder.join(name)).unwrap();
+    }
+    std::fs::create_dir(folder.join("out")).unwrap();
+    for command in [
+        "texture a.png",
+        "invert a.png",
+        "texture a.png b.png -o out",
+        "invert a.png b.png -o out",
+    ] {
+        let output = within(folder, 500_000, &format!("{command} --in-size 9400"));
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{command}: {said}");
+        assert!(
+            said.contains("error: a result of 9400x9400 needs about"),
+            "{command}: {said}"
+        );
+        assert!(!said.contains("memory allocation"), "{command}: {said}");
+    }
+}
