@@ -163,13 +163,16 @@ fn sizes_from_one_pixel_up_with_every_padding() {
 }
 
 /// Small, for slow tools that check every access: Winograd with and without pooling, patches read in
-/// place, more than one tile and more than one thread.
+/// place, more than one tile and more than one thread. Under Miri, where this takes minutes, one padding
+/// goes through Winograd.
 #[test]
 fn each_kernel_at_a_small_size() {
     for mode in Padding::ALL {
-        check(&Case::with_relu((16, 16), mode, (3, 6)));
+        if !cfg!(miri) || mode == Padding::Reflect {
+            check(&Case::with_relu((16, 16), mode, (2, 5)));
+        }
+        check(&Case::with_relu((2, 3), mode, (2, 3)));
     }
-    check(&Case::with_relu((3, 5), Padding::Reflect, (3, 2)));
 }
 
 #[test]
