@@ -111,3 +111,22 @@ impl WithSimd for PanelWidth {
         2 * S::F32_LANES
     }
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    /// Compiles only if kernels for both AVX2 and AVX-512 are switched on in `pulp`. Without either, processors that
+    /// have no more would get kernels without vectors.
+    #[test]
+    fn kernels_are_those_of_the_processor() {
+        let lanes = match Arch::new() {
+            Arch::V4(_) => 16,
+            Arch::V3(_) => 8,
+            _ => 1,
+        };
+        let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        assert_eq!(lanes > 1, has_avx2);
+        assert_eq!(panel_width(), 2 * lanes);
+    }
+}
