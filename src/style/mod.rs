@@ -256,6 +256,14 @@ pub fn transfer_style(
             .style_size(own, size)
             .check("the style at its scale")?;
     }
+    if options.statistics == Statistics::Resampled {
+        // Before anything is made as large as the result.
+        let styles: Vec<Size> = style
+            .sizes()
+            .map(|own| options.style_size(own, size))
+            .collect();
+        resampled::memory(vgg, size, &styles, options)?;
+    }
     let style = style.resized_by(|own| options.style_size(own, size));
     let coloured = content.resized(size);
     drop(content);

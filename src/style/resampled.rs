@@ -10,9 +10,10 @@ use crate::exemplars::Sources;
 use crate::imaging::{Raster, Size, luminance};
 use crate::network::Vgg;
 use crate::resampled::{Canvas, Content, Guide, Painting, Resampled};
-use crate::run::host_memory::{HostNeed, Kind};
+use crate::run::host_memory::{HostMemory, HostNeed, Kind};
 use crate::run::{
-    Estimate, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
+    Estimate, KeptPixels, Level, MARGIN, Observer, Outcome, Schedule, StochasticPlan,
+    run_stochastic,
 };
 use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
@@ -51,8 +52,7 @@ pub(super) fn paint(
         formats,
     } = content;
     let size = picture.size();
-    let sides = style.sizes().chain([size]).map(Size::shorter);
-    let levels = SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run);
+    let levels = levels(size, &style.sizes().collect::<Vec<_>>(), options);
     let first = levels[0];
     let run = &options.run;
     let start = match (&options.start_picture, options.start) {
@@ -65,14 +65,7 @@ pub(super) fn paint(
         }
     };
     let wraps = vgg.padding() == Padding::Circular;
-    let need = HostNeed {
-        kind: Kind::Painting,
-        channels: vgg.channels(),
-        levels: &levels,
-        exemplars: style.sizes().map(Size::pixels).sum(),
-        windows: false,
-    };
-    let memory = need.plan(run.memory)?;
+    let memory = memory(vgg, size, &style.sizes().collect::<Vec<_>>(), options)?;
     // Beyond all regions of styles the picture stays as it is.
     let kept = style
         .regions(size)
@@ -123,6 +116,28 @@ pub(super) fn paint(
         };
         Box::new(painting)
     })
+}
+
+/// What a painting does for its memory; an error if that is not enough. `styles` are the sizes of the style at its scale.
+pub(super) fn memory(
+    vgg: &Vgg,
+    size: Size,
+    styles: &[Size],
+    options: &StyleOptions,
+) -> Result<HostMemory> {
+    let need = HostNeed {
+        kind: Kind::Painting,
+        channels: vgg.channels(),
+        levels: &levels(size, styles, options),
+        exemplars: styles.iter().map(|size| size.pixels()).sum(),
+        windows: false,
+    };
+    need.plan(options.run.memory)
+}
+
+fn levels(size: Size, styles: &[Size], options: &StyleOptions) -> Vec<Level> {
+    let sides = styles.iter().chain([&size]).map(|size| size.shorter());
+    SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run)
 }
 
 impl Estimate for Painting {

@@ -105,8 +105,11 @@ impl Run {
         let checkpoint = ("--checkpoint", checkpoint.as_path());
         for file in files {
             check_apart([checkpoint, ("the output", file)])?;
-            // It may be still to be made.
-            check_apart([checkpoint, ("the folder of the output", folder_of(file))])?;
+            let folder = folder_of(file);
+            // One that is still to be made; a checkpoint that is a folder is refused as such.
+            if !folder.is_dir() {
+                check_apart([checkpoint, ("the folder of the output", folder)])?;
+            }
         }
         Ok(())
     }
