@@ -11,6 +11,9 @@ use crate::resampled::Canvas;
 /// Pixels times steps of the shortest run that is forecast: about ten seconds on two cores.
 const SHORTEST: usize = 40_000_000;
 
+/// The shortest time limit of a run that is forecast: trying takes up to a second.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(30);
+
 /// The pixels of the two sizes that are tried.
 const TRIED: [f64; 2] = [128.0 * 128.0, 600.0 * 600.0];
 
@@ -23,11 +26,12 @@ const TRIED: [f64; 2] = [128.0 * 128.0, 600.0 * 600.0];
 /// Both come from evaluations at two small sizes.
 pub(super) fn forecast(
     plan: &StochasticPlan,
+    limit: Option<Duration>,
     objective: &mut dyn FnMut(Level, &Raster) -> Box<dyn Estimate>,
 ) -> Result<Option<Forecast>> {
     let costs: Vec<_> = plan.levels.iter().map(|level| plan.cost(level)).collect();
     let work = costs.iter().map(|cost| cost.pixels * cost.evaluations);
-    if work.sum::<usize>() < SHORTEST {
+    if work.sum::<usize>() < SHORTEST || limit.is_some_and(|limit| limit < SHORTEST_LIMIT) {
         return Ok(None);
     }
     let Some(last) = plan.levels.last() else {
@@ -56,8 +60,9 @@ pub(super) fn forecast(
         // Preparing a size takes about as long as an evaluation.
         (cost.evaluations + 1) as f64 * (constant + slope * cost.pixels as f64)
     });
+    let time = Duration::try_from_secs_f64(seconds.sum()).unwrap_or(Duration::MAX);
     Ok(Some(Forecast {
-        time: Duration::try_from_secs_f64(seconds.sum()).unwrap_or(Duration::MAX),
+        time: limit.map_or(time, |limit| limit.min(time)),
         memory: plan.memory.estimate,
     }))
 }

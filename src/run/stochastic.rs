@@ -142,7 +142,9 @@ pub(crate) fn run_stochastic(
         forecast: None,
     };
     if resumed.is_none() {
-        run.forecast = forecast(&plan, &mut objective)?;
+        let started = Instant::now();
+        run.forecast = forecast(&plan, options.time_limit, &mut objective)?;
+        run.counts.preparing += started.elapsed();
     }
     if let Some(saved) = &mut resumed {
         run.go_on(saved)
