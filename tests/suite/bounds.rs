@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use image::DynamicImage;
-use ranvgg::run::{Preparation, Saving, StopReason};
+use ranvgg::run::{Forecast, Preparation, Saving, StopReason};
 use ranvgg::{
     Control, Observer, Outcome, Progress, RandomVgg, Scales, Size, StyleOptions, TextureOptions,
     Vgg, synthesize_texture, transfer_style,
@@ -15,7 +15,7 @@ use crate::common::{bundled, flex};
 #[derive(Default)]
 struct Told {
     saving: Saving,
-    forecasts: usize,
+    forecasts: Vec<Forecast>,
     observed: usize,
     evaluations: usize,
     stop_at: Option<usize>,
@@ -24,7 +24,7 @@ struct Told {
 impl Observer for Told {
     fn prepare(&mut self, preparation: &Preparation) {
         self.saving = preparation.saving;
-        self.forecasts += usize::from(preparation.forecast.is_some());
+        self.forecasts.extend(preparation.forecast);
     }
 
     fn observe(&mut self, progress: &Progress<'_>) -> Control {
@@ -152,6 +152,34 @@ fn windows_tile_stop_and_keep_to_their_time() {
 }
 
 #[test]
+fn a_long_run_says_what_it_should_take() {
+    let told = |limit: Option<Duration>| {
+        let mut told = Told {
+            stop_at: Some(1),
+            ..Told::default()
+        };
+        let mut options = TextureOptions::default().with_size(Size::square(600));
+        options.run.time_limit = limit;
+        let exemplar: DynamicImage = bundled("gravel.png", 64);
+        synthesize_texture(&network(false), exemplar, &options, &mut told).unwrap();
+        told.forecasts
+    };
+    let [forecast] = told(None)[..] else {
+        panic!("one forecast is told");
+    };
+    // 600^2, and as much again for the sizes before it, 120 times: seconds to minutes on any machine.
+    assert!((1..3600).contains(&forecast.time.as_secs()), "{forecast:?}");
+    // 57 bytes for each pixel, the responses kept, and the program.
+    assert!(
+        (50e6..400e6).contains(&(forecast.memory as f64)),
+        "{forecast:?}"
+    );
+    let half_a_minute = Duration::from_secs(30);
+    assert!(told(Some(half_a_minute))[0].time <= half_a_minute);
+    assert!(told(Some(Duration::from_secs(5))).is_empty());
+}
+
+#[test]
 fn a_style_within_a_bound_is_nearly_the_same() {
     let (content, style) = (bundled("coffee.png", 200), bundled("strokes.png", 128));
     let vgg = network(false);
@@ -164,7 +192,8 @@ fn a_style_within_a_bound_is_nearly_the_same() {
     };
     let mut told = Told::default();
     let free = paint(None, &mut told).unwrap();
-    assert_eq!((told.saving, told.forecasts), (Saving::default(), 0));
+    assert_eq!(told.saving, Saving::default());
+    assert!(told.forecasts.is_empty());
     // 48 MB, 68 bytes for each of 200^2 pixels and 25 for each of the style: 51.7 million. With 16 bits 12 bytes less.
     let bounded = paint(Some(51_500_000), &mut told).unwrap();
     assert!(told.saving.compact_means, "{}", told.saving);
