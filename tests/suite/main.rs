@@ -22,6 +22,8 @@ mod gradients;
 mod greedy;
 mod lbfgs;
 mod losses;
+#[cfg(feature = "wgpu")]
+mod lost;
 mod metrics;
 mod names;
 mod networks;
