@@ -6,7 +6,8 @@
 //! A name is a backend with an optional index: `flex`, `ndarray`, `wgpu`, `wgpu:1`, `vulkan:0`,
 //! `metal`, `webgpu`, `opengl`, `cuda:0`, `rocm`, `cpu`. Without an index it means the backend's
 //! best adapter. `wgpu` is Vulkan, Metal, DirectX 12 or the browser's WebGPU, whichever the platform has.
-//! OpenGL is opened only by its own name.
+//! OpenGL is opened only by its own name. `remote:ws://HOST:PORT` is a device that another process or machine
+//! serves.
 
 mod check;
 #[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]
@@ -14,12 +15,16 @@ mod compiled;
 #[cfg(feature = "wgpu")]
 mod graphics;
 mod known;
+#[cfg(feature = "remote")]
+mod remote;
+mod spread;
 
 use burn::tensor::Device;
 
 pub use self::check::check;
 pub(crate) use self::check::check_half;
 use self::check::check_once;
+pub use self::spread::{Attempt, spread};
 use crate::backend::is_in_host_memory;
 #[cfg(feature = "ndarray")]
 use crate::backend::ndarray;
@@ -90,7 +95,7 @@ struct Backend {
     compiled: bool,
 }
 
-const BACKENDS: [Backend; 10] = [
+const BACKENDS: [Backend; 11] = [
     backend("flex", cfg!(feature = "flex")),
     backend("ndarray", cfg!(feature = "ndarray")),
     backend("wgpu", cfg!(feature = "wgpu")),
@@ -105,6 +110,7 @@ const BACKENDS: [Backend; 10] = [
     backend("cuda", cfg!(feature = "cuda")),
     backend("rocm", cfg!(feature = "rocm")),
     backend("cpu", cfg!(feature = "cpu")),
+    backend("remote", cfg!(feature = "remote")),
 ];
 
 const fn backend(name: &'static str, compiled: bool) -> Backend {
@@ -139,6 +145,36 @@ pub fn best() -> Result<Device> {
     Err(Error::no_adapter("best", reasons.join("; ")))
 }
 
+/// Opens all GPUs that compute correctly, of the backend that has the [best] one; without a GPU the best device
+/// alone.
+///
+/// A GPU that several backends offer is opened once. Software GPUs, OpenGL and remote devices are not among them.
+///
+/// # Errors
+///
+/// As [`best`].
+pub fn all() -> Result<Vec<Device>> {
+    let best = best()?;
+    let Some(info) = info_of(&best) else {
+        return Ok(vec![best]);
+    };
+    let backend = |info: &DeviceInfo| info.name.split(':').next().map(str::to_owned);
+    if info.class >= DeviceClass::Cpu {
+        return Ok(vec![best]);
+    }
+    let mut devices = vec![best];
+    for other in list() {
+        if backend(&other) == backend(&info)
+            && other.class < DeviceClass::Cpu
+            && other.name != info.name
+            && let Ok(device) = by_name(&other.name)
+        {
+            devices.push(device);
+        }
+    }
+    Ok(devices)
+}
+
 /// Whether networks on a device can store their feature maps in f16
 /// ([`Precision::Half`](crate::Precision::Half)).
 #[must_use]
@@ -146,7 +182,7 @@ pub fn has_half(device: &Device) -> bool {
     crate::engine::has_half(device)
 }
 
-/// Lists all devices, grouped by backend, without opening any.
+/// Lists all devices of this machine, grouped by backend, without opening any.
 #[must_use]
 pub fn list() -> Vec<DeviceInfo> {
     BACKENDS
@@ -156,7 +192,11 @@ pub fn list() -> Vec<DeviceInfo> {
         .collect()
 }
 
-/// Opens the device of this name. The first time, it [checks](check) that a GPU computes correctly.
+/// Opens the device of this name. The first time, it [checks](check) that a GPU or a remote device computes
+/// correctly.
+///
+/// With the feature `remote`, `remote:ws://HOST:PORT` is the first device that the server at this address hosts, and
+/// `remote:ws://HOST:PORT/1` the second one.
 ///
 /// # Errors
 ///
@@ -164,6 +204,12 @@ pub fn list() -> Vec<DeviceInfo> {
 /// nothing answers, and for a device that does not compute what it should.
 pub fn by_name(name: &str) -> Result<Device> {
     let name = name.trim().to_lowercase();
+    #[cfg(feature = "remote")]
+    if let Some(address) = name.strip_prefix("remote:") {
+        let device = remote::open(address, &name)?;
+        check_once(&device)?;
+        return Ok(device);
+    }
     let (base, index) = match name.split_once(':') {
         Some((base, index)) => (base, Some(index)),
         None => (name.as_str(), None),
@@ -177,6 +223,8 @@ pub fn by_name(name: &str) -> Result<Device> {
         .find(|backend| backend.name == base)
         .ok_or_else(unknown)?;
     let index = match index {
+        // Not an index but an address.
+        Some(_) if backend.name == "remote" => None,
         Some(index) => Some(index.parse::<usize>().map_err(|_| unknown())?),
         None => None,
     };
@@ -198,6 +246,10 @@ pub fn by_name(name: &str) -> Result<Device> {
 #[must_use]
 pub fn name_of(device: &Device) -> String {
     let inner = device.clone().inner();
+    #[cfg(feature = "remote")]
+    if let Some(name) = remote::name_of(&inner) {
+        return name;
+    }
     #[cfg(feature = "flex")]
     if inner == Device::flex() {
         return "flex".into();
@@ -275,6 +327,10 @@ fn open(backend: &'static str, index: usize, name: &str) -> Result<Device> {
         "wgpu" | "vulkan" | "metal" | "webgpu" | "opengl" => graphics::open(backend, index, name),
         #[cfg(any(feature = "cuda", feature = "rocm", feature = "cpu"))]
         "cuda" | "rocm" | "cpu" => compiled::open(backend, index, name),
+        "remote" if cfg!(feature = "remote") => Err(Error::no_adapter(
+            name,
+            "a remote device has an address: remote:ws://HOST:PORT",
+        )),
         _ => {
             let feature = backend.into();
             Err(Error::unavailable(

@@ -4,7 +4,6 @@
 mod report;
 mod scoring;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use burn::tensor::Device;
@@ -182,7 +181,7 @@ impl GreedyStackBuilder {
         let mut network = self.network.clone();
         for layer in layers {
             let missing = self.seeds().filter(|seed| !report.knows(layer, *seed));
-            let missing: VecDeque<u64> = missing.collect();
+            let missing: Vec<u64> = missing.collect();
             let stopped = self.score_all(
                 (&network, layer, missing),
                 &devices,

@@ -1,13 +1,11 @@
 //! Scores of candidates, computed on several devices at once.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::thread;
+use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 
 use super::{Candidate, GreedyStackBuilder};
+use crate::device::{Attempt, spread};
 use crate::error::Result;
 use crate::imaging::Raster;
 use crate::invert::{InvertOptions, invert, reconstruction_error};
@@ -19,45 +17,28 @@ impl GreedyStackBuilder {
     /// Scores draws of a layer, on all devices side by side; whether `take` asked to stop.
     pub(super) fn score_all(
         &self,
-        (network, layer, seeds): (&RandomVgg, Layer, VecDeque<u64>),
+        (network, layer, seeds): (&RandomVgg, Layer, Vec<u64>),
         devices: &[Device],
         reference: &Raster,
         take: &mut dyn FnMut(Candidate) -> Result<Control>,
     ) -> Result<bool> {
-        let queue = Mutex::new(seeds);
-        let over = AtomicBool::new(false);
-        let next = || {
-            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-            (!over.load(Ordering::Relaxed))
-                .then(|| queue.pop_front())
-                .flatten()
-        };
-        let (sender, receiver) = mpsc::channel();
-        thread::scope(|scope| {
-            for device in devices {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || {
-                    while let Some(seed) = next() {
-                        let scored = self.score(network, (layer, seed), device, reference);
-                        if sender.send(scored).is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            let mut result = Ok(false);
-            for scored in receiver {
+        let mut result = Ok(false);
+        spread(
+            devices,
+            seeds,
+            |device, seed| Attempt::Done(self.score(network, (layer, *seed), device, reference)),
+            |_, attempt| {
+                let (Attempt::Done(scored) | Attempt::Failed(scored)) = attempt;
                 match scored.and_then(&mut *take) {
-                    Ok(Control::Continue) => continue,
+                    Ok(Control::Continue) => return ControlFlow::Continue(()),
                     Ok(Control::Stop) if result.is_ok() => result = Ok(true),
                     Err(error) if result.is_ok() => result = Err(error),
                     _ => {}
                 }
-                over.store(true, Ordering::Relaxed);
-            }
-            result
-        })
+                ControlFlow::Break(())
+            },
+        );
+        result
     }
 
     /// Inverts the reference from one draw.

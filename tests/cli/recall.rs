@@ -198,5 +198,14 @@ fn a_file_cannot_make_the_program_do_anything_else() {
             &["`odd.png`", "not written by this program"],
         );
     }
+    // Its inputs would go to a machine that the file names.
+    let away = ["texture", "--device=remote:ws://127.0.0.1:9", "moss.png"];
+    let made = Provenance::of("texture").with_arguments(away);
+    imaging::save_with(&image, folder.join("odd.png"), IfExists::Replace, &made).unwrap();
+    refused(
+        folder,
+        &["again", "odd.png"],
+        &["another machine", "remote:ws://127.0.0.1:9"],
+    );
     assert_eq!(files(folder), ["moss.png", "odd.png"]);
 }

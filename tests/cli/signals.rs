@@ -74,6 +74,21 @@ fn an_interrupted_batch_keeps_what_it_has() {
     assert_eq!(files(&inputs.path().join("out")), ["a.png"]);
 }
 
+/// Runs side by side all end, each with its picture; what was not begun is not there.
+#[test]
+fn interrupted_runs_side_by_side_all_keep_what_they_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let spread = ["--variations", "3", "--device", "flex,flex"];
+    let mut child = ranvgg(folder.path())
+        .args(["texture", "--size", "64", "--evaluations", "100000"])
+        .args(spread)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(ended(&mut child, "-INT").code(), Some(130));
+    assert_eq!(files(folder.path()), ["texture-0.png", "texture-1.png"]);
+}
+
 /// Waits until a run has written a file.
 fn wait_for(folder: &Path, name: &str, child: &mut Child) {
     let begin = Instant::now();

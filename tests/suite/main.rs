@@ -35,6 +35,8 @@ mod precision;
 mod properties;
 mod reads;
 mod recipes;
+#[cfg(feature = "remote-server")]
+mod remote;
 mod reproduce;
 mod resampled;
 mod surface;

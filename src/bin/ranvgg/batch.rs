@@ -1,12 +1,18 @@
-//! Several inputs, one after another: one that fails does not keep the others from being made.
+//! Several results, of several inputs or seeds: one that fails does not keep the others from being made. They
+//! are spread over the devices that were asked for.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use ranvgg::Outcome;
+use ranvgg::device::{Attempt, spread};
 use serde_json::json;
 
-use crate::failure::{self, Result, Status, chain};
+use crate::failure::{Failure, Result, Status, chain};
 use crate::observers::Watch;
 use crate::output::{Output, Target};
+use crate::stations::Station;
 use crate::terminal;
 
 /// What is made of one input, or of one mixture.
@@ -30,53 +36,168 @@ pub(crate) fn targets(items: &[Item]) -> impl Iterator<Item = &Target> {
         .flat_map(|item| item.results.iter().map(|(_, target)| target))
 }
 
-/// Makes every item. `make` says whether it made all results of an item or was stopped before.
+/// One result to make.
+pub(crate) struct Job<'a> {
+    pub(crate) item: &'a Item,
+    pub(crate) seed: u64,
+    pub(crate) target: &'a Target,
+    /// Whether it is the item's first.
+    pub(crate) first: bool,
+    /// Whether there are other devices to make it on.
+    movable: bool,
+    /// Which item it is of.
+    number: usize,
+}
+
+impl Job<'_> {
+    /// Refuses the last picture of a run whose device failed on the way, if another one makes the result.
+    pub(crate) fn check_device(&self, outcome: &Outcome) -> Result<()> {
+        match outcome.failure() {
+            Some(error @ ranvgg::Error::Device(_)) if self.movable => {
+                Err(Box::new(DeviceFailed(chain(error))))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// That a device failed during a run.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct DeviceFailed(String);
+
+/// Makes all results, each on the next station that is free.
+///
+/// An error ends what is made of its item. If a device failed, another one makes the result.
 pub(crate) fn run(
     items: &[Item],
     output: &Output,
-    watch: &mut Watch,
-    mut make: impl FnMut(&Item, &mut Watch) -> Result<bool>,
+    stations: Vec<(Station, Watch)>,
+    make: impl Fn(&Job<'_>, &Station, &mut Watch) -> Result<()> + Sync,
 ) -> Result<Status> {
-    if let [item] = items {
-        return Ok(match make(item, watch)? {
+    let (several, spread_out) = (items.len() > 1, stations.len() > 1);
+    let Some((_, watch)) = stations.first() else {
+        return Err("there is no device to make results on".into());
+    };
+    let (meter, interrupts) = (watch.meter.clone(), watch.interrupts.clone());
+    let ended: Vec<AtomicBool> = items.iter().map(|_| AtomicBool::new(false)).collect();
+    let label = |job: &Job<'_>, station: &Station| {
+        let mut label = job.item.name();
+        if several {
+            label = format!("{}/{} {label}", job.number + 1, items.len());
+        }
+        if spread_out && job.item.results.len() > 1 {
+            label = format!("{label} seed {}", job.seed);
+        }
+        if spread_out {
+            label = format!("{label} on {}", station.name);
+        }
+        label.trim_start().to_owned()
+    };
+    let work = |(station, watch): &mut (Station, Watch), job: &Job<'_>| {
+        if ended[job.number].load(Ordering::SeqCst) {
+            return Attempt::Done(Ok(()));
+        }
+        let label = label(job, station);
+        if !label.is_empty() && (several || spread_out) {
+            watch.meter.item(&label);
+        }
+        let error = match make(job, station, watch) {
+            Ok(()) => return Attempt::Done(Ok(())),
+            Err(error) => error,
+        };
+        watch.meter.ended();
+        if !is_of_the_device(&error) {
+            ended[job.number].store(true, Ordering::SeqCst);
+            return Attempt::Done(Err(error));
+        }
+        match spread_out {
+            true => Attempt::Failed(Err(on(&station.name, &error))),
+            false => Attempt::Failed(Err(error)),
+        }
+    };
+    let mut failures: Vec<(usize, Failure)> = Vec::new();
+    let left = spread(stations, jobs(items, spread_out), work, |job, attempt| {
+        match attempt {
+            Attempt::Done(Ok(())) => {}
+            Attempt::Done(Err(error)) => {
+                ended[job.number].store(true, Ordering::SeqCst);
+                let known = failures.iter().any(|(number, other)| {
+                    *number == job.number && chain(&**other) == chain(&*error)
+                });
+                if several && !known {
+                    let said = chain(&*error);
+                    meter.say(&format!("error: {said}"));
+                    if output.json {
+                        let name = job.item.name();
+                        terminal::note(&json!({ "inputs": [name], "error": said }).to_string());
+                    }
+                }
+                if !known {
+                    failures.push((job.number, error));
+                }
+            }
+            Attempt::Failed(Err(error)) => {
+                let said = chain(&*error);
+                meter.say(&format!("{said}; the device is left out from here on"));
+            }
+            _ => {}
+        }
+        match interrupts.asked() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    if failures.is_empty() {
+        return Ok(match left.is_empty() {
             true => Status::Complete,
             false => Status::Stopped,
         });
     }
-    let mut failures = Vec::new();
-    let mut stopped = false;
-    for (number, item) in items.iter().enumerate() {
-        stopped |= watch.interrupts.asked();
-        if stopped {
-            break;
+    if !several {
+        // The command ends with one of them.
+        let mut failures = failures.into_iter().map(|(_, error)| error);
+        let error = failures.next();
+        for other in failures {
+            crate::failure::report(&*other);
         }
-        let name = item.name();
-        watch
-            .meter
-            .item(&format!("{}/{} {name}", number + 1, items.len()));
-        match make(item, watch) {
-            Ok(complete) => stopped |= !complete,
-            Err(error) => {
-                watch.meter.ended();
-                failure::report(&*error);
-                if output.json {
-                    let error = chain(&*error);
-                    terminal::note(&json!({ "inputs": [&name], "error": error }).to_string());
-                }
-                failures.push(name);
-            }
-        }
+        return error.map_or(Ok(Status::Failed), Err);
     }
-    if !failures.is_empty() {
-        let (count, all) = (failures.len(), items.len());
-        terminal::say(&format!("{count} of {all} inputs failed:"));
-        for name in failures {
-            terminal::say(&format!("  {name}"));
-        }
-        return Ok(Status::Failed);
+    failures.sort_by_key(|(number, _)| *number);
+    failures.dedup_by_key(|(number, _)| *number);
+    let (count, all) = (failures.len(), items.len());
+    terminal::say(&format!("{count} of {all} inputs failed:"));
+    for (number, _) in failures {
+        terminal::say(&format!("  {}", items[number].name()));
     }
-    Ok(match stopped {
-        true => Status::Stopped,
-        false => Status::Complete,
+    Ok(Status::Failed)
+}
+
+/// All results, item by item.
+fn jobs(items: &[Item], movable: bool) -> impl Iterator<Item = Job<'_>> {
+    items.iter().enumerate().flat_map(move |(number, item)| {
+        let results = item.results.iter().enumerate();
+        results.map(move |(place, (seed, target))| Job {
+            item,
+            seed: *seed,
+            target,
+            first: place == 0,
+            movable,
+            number,
+        })
     })
+}
+
+/// Whether it is the device that failed, not what was to be made on it.
+fn is_of_the_device(error: &Failure) -> bool {
+    let failed = matches!(
+        error.downcast_ref::<ranvgg::Error>(),
+        Some(ranvgg::Error::Device(_))
+    );
+    failed || error.is::<DeviceFailed>()
+}
+
+/// An error with the name of its device.
+fn on(device: &str, error: &Failure) -> Failure {
+    format!("{device}: {}", chain(&**error)).into()
 }

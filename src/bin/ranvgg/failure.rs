@@ -7,7 +7,10 @@ use ranvgg::error::OutputReason;
 
 use crate::terminal;
 
-pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+/// Errors that a thread can hand to another one.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 /// How a command ended that was not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

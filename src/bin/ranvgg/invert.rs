@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 use image::DynamicImage;
-use ranvgg::run::StopReason;
-use ranvgg::{InvertOptions, Layer, RandomVgg, Vgg, imaging, invert, metrics};
+use ranvgg::{InvertOptions, Layer, RandomVgg, imaging, invert, metrics};
 
-use crate::batch::{self, Item};
+use crate::batch::{self, Item, Job};
 use crate::config::Config;
 use crate::failure::{Result, Status};
-use crate::memory::{self, Need};
+use crate::memory::Need;
 use crate::network::{self, Network};
 use crate::observers::Watch;
 use crate::output::{Name, Output, stem};
 use crate::pictures::{self, CAT};
 use crate::results::{self, Made};
 use crate::run::Run;
+use crate::stations::{self, Station};
 use crate::values::{self, InSize};
 
 /// Reconstruct pictures from their features at one layer
@@ -70,65 +70,65 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         [item] => Some(opened(arguments, item)?),
         _ => None,
     };
-    let vgg = arguments.network.init(3, None, biases(arguments)?)?;
-    network::say(&vgg, arguments.output.quiet);
-    // Says which layers there are.
-    vgg.layer(&arguments.layer.to_string())?;
+    let network = &arguments.network;
+    let mut stations = network.stations(items.len(), 3, None, biases(arguments)?)?;
+    network::say_all(&stations, arguments.output.quiet);
+    if let Some(station) = stations.first() {
+        // Says which layers there are.
+        station.vgg.layer(&arguments.layer.to_string())?;
+    }
     let mut options = InvertOptions::default();
     options.total_variation_weight = arguments.tv_weight;
     if arguments.paper {
         options = InvertOptions::paper();
     }
     options.run = arguments.run.options(options.run);
-    let mut watch = Watch::start(arguments.output.quiet, &arguments.run)?;
-    batch::run(&items, &arguments.output, &mut watch, |item, watch| {
-        let picture = match &only {
-            Some(picture) => picture.clone(),
-            None => opened(arguments, item)?,
-        };
-        make(arguments, item, picture, (&vgg, &options), watch)
-    })
+    stations::share_memory(&mut stations, options.run.memory, false);
+    let watches = Watch::side_by_side(arguments.output.quiet, &arguments.run, stations.len())?;
+    let stations = stations.into_iter().zip(watches).collect();
+    batch::run(
+        &items,
+        &arguments.output,
+        stations,
+        |job, station, watch| {
+            let picture = match &only {
+                Some(picture) => picture.clone(),
+                None => opened(arguments, job.item)?,
+            };
+            make(arguments, job, picture, &options, (station, watch))
+        },
+    )
 }
 
-/// Results of one input; whether none was left out.
+/// The result of one input.
 fn make(
     arguments: &Arguments,
-    item: &Item,
+    job: &Job<'_>,
     picture: DynamicImage,
-    (vgg, options): (&Vgg, &InvertOptions),
-    watch: &mut Watch,
-) -> Result<bool> {
+    options: &InvertOptions,
+    (station, watch): (&Station, &mut Watch),
+) -> Result<()> {
     let size = pictures::brought_size(&picture, arguments.in_size)?;
-    let need = Need::NETWORK.within(options.run.memory);
-    let bound = memory::check(("a result", size), need, vgg.device(), false)?;
+    let need = Need::NETWORK.within(station.memory);
+    let bound = station.check(("a result", size), need, false)?;
     let mut options = options.clone();
-    options.run.memory = options.run.memory.or(bound);
-    let options = &options;
+    options.run.memory = station.memory.or(bound);
     let picture = pictures::resized(picture, arguments.in_size)?;
-    for (seed, target) in &item.results {
-        let outcome = invert(
-            vgg,
-            &picture,
-            arguments.layer,
-            options,
-            &mut watch.observers,
-        )?;
-        let (image, given) = (outcome.image().to_rgb32f(), imaging::flatten(&picture));
-        let made = Made {
-            command: "invert",
-            inputs: &item.inputs,
-            vgg,
-            seed: *seed,
-            outcome: &outcome,
-            options: serde_json::to_value(options)?,
-            psnr: metrics::psnr(&image, &given).ok(),
-        };
-        results::write(&arguments.output, target, &made, &watch.meter)?;
-        if outcome.stop_reason() == StopReason::Stopped {
-            break;
-        }
-    }
-    Ok(true)
+    let (vgg, layer) = (&station.vgg, arguments.layer);
+    let outcome = invert(vgg, &picture, layer, &options, &mut watch.observers)?;
+    job.check_device(&outcome)?;
+    let (image, given) = (outcome.image().to_rgb32f(), imaging::flatten(&picture));
+    let made = Made {
+        command: "invert",
+        inputs: &job.item.inputs,
+        vgg,
+        own: station.own.clone(),
+        seed: job.seed,
+        outcome: &outcome,
+        options: serde_json::to_value(&options)?,
+        psnr: metrics::psnr(&image, &given).ok(),
+    };
+    results::write(&arguments.output, job.target, &made, &watch.meter)
 }
 
 /// What is to be made, and where it goes.

@@ -19,6 +19,7 @@ mod results;
 mod run;
 mod signals;
 mod sources;
+mod stations;
 mod style;
 mod terminal;
 mod texture;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
 fn program() -> clap::Command {
     Arguments::command()
         .mut_subcommand("texture", |command| {
+            let command = network::spread(command);
             let command = network::described(output::described(command, "texture.png"), "0");
             run::described(
                 command,
@@ -85,6 +87,7 @@ fn program() -> clap::Command {
             )
         })
         .mut_subcommand("invert", |command| {
+            let command = network::spread(command);
             let command = network::described(
                 command,
                 "1 for layers from pool3 on, else 0; with --paper 0",

@@ -95,15 +95,28 @@ const GIB: f64 = (1u64 << 30) as f64;
 /// Refuses a picture that needs more memory than the machine has to give, however little is kept. Where it needs more
 /// than three quarters of that, returns these as a bound. A GPU has memory of its own, which drivers do not tell.
 pub(crate) fn check(
-    (what, size): (&str, Size),
+    what: (&str, Size),
     need: Need,
     device: &Device,
     resampled: bool,
 ) -> Result<Option<u64>> {
-    let on_host = ["flex", "ndarray"].contains(&&*device::name_of(device));
-    let Some(free) = available().filter(|_| on_host || resampled) else {
-        return Ok(None);
-    };
+    match available().filter(|_| on_host(device, resampled)) {
+        Some(free) => check_within(what, need, free),
+        None => Ok(None),
+    }
+}
+
+/// Whether a run on `device` works in the host's memory.
+pub(crate) fn on_host(device: &Device, resampled: bool) -> bool {
+    resampled || ["flex", "ndarray"].contains(&&*device::name_of(device))
+}
+
+/// [`check`], where `free` bytes can be had.
+pub(crate) fn check_within(
+    (what, size): (&str, Size),
+    need: Need,
+    free: f64,
+) -> Result<Option<u64>> {
     let pixels = size.pixels() as f64;
     let (needed, least) = (need.bytes(pixels), pixels * need.least);
     let (most, bounded) = match need.bound {
@@ -123,7 +136,7 @@ pub(crate) fn check(
 }
 
 /// Bytes of memory that the system or the container can give; none where it does not tell.
-fn available() -> Option<f64> {
+pub(crate) fn available() -> Option<f64> {
     let mut system = System::new();
     system.refresh_memory();
     let free = system.available_memory();

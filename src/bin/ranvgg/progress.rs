@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ranvgg::run::{Forecast, Preparation};
 use ranvgg::{Control, Observer, Progress};
 
@@ -34,6 +34,14 @@ impl Lines {
     }
 }
 
+/// Where bars are drawn.
+fn target(quiet: bool) -> ProgressDrawTarget {
+    match !quiet && stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    }
+}
+
 /// Shows how far a run is. Clones show the same run.
 #[derive(Clone)]
 pub(crate) struct Meter {
@@ -44,17 +52,14 @@ pub(crate) struct Meter {
     quiet: bool,
     /// What was said of savings of memory.
     saving: String,
+    /// All bars, where there are several below one another.
+    bars: Option<MultiProgress>,
 }
 
 impl Meter {
     pub(crate) fn new(quiet: bool) -> Result<Self> {
-        let drawn = !quiet && stderr().is_terminal();
-        let target = match drawn {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
         Ok(Self {
-            bar: ProgressBar::with_draw_target(None, target),
+            bar: ProgressBar::with_draw_target(None, target(quiet)),
             preparing: ProgressStyle::with_template("{prefix}{spinner} {msg}, {elapsed}")?,
             running: ProgressStyle::with_template(
                 "{prefix}{bar:32} {pos}/{len} evaluations, {msg}, {eta} left",
@@ -62,6 +67,7 @@ impl Meter {
             lines: Lines::new(quiet),
             quiet,
             saving: String::new(),
+            bars: None,
         })
     }
 
@@ -81,6 +87,20 @@ impl Meter {
         self.saving = saving;
     }
 
+    /// As many meters of runs side by side, whose bars are below one another.
+    pub(crate) fn side_by_side(quiet: bool, count: usize) -> Result<Vec<Self>> {
+        let meters: Result<Vec<Self>> = (0..count).map(|_| Self::new(quiet)).collect();
+        let mut meters = meters?;
+        if count > 1 {
+            let bars = MultiProgress::with_draw_target(target(quiet));
+            for meter in &mut meters {
+                meter.bar = bars.add(meter.bar.clone());
+                meter.bars = Some(bars.clone());
+            }
+        }
+        Ok(meters)
+    }
+
     /// What is being made, of several.
     pub(crate) fn item(&self, name: &str) {
         self.bar.set_prefix(format!("{name} "));
@@ -88,9 +108,10 @@ impl Meter {
 
     /// A line above the bar of a run, or below that of one that has ended.
     pub(crate) fn say(&self, line: &str) {
-        match self.bar.is_finished() {
-            true => terminal::say(line),
-            false => self.bar.suspend(|| terminal::say(line)),
+        match &self.bars {
+            Some(bars) => bars.suspend(|| terminal::say(line)),
+            None if self.bar.is_finished() => terminal::say(line),
+            None => self.bar.suspend(|| terminal::say(line)),
         }
     }
 

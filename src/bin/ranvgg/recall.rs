@@ -95,6 +95,7 @@ const READ: [&str; 7] = [
 ];
 
 /// The command line in effect: its flags without those of the output, and the whole.
+#[derive(Clone)]
 struct Line {
     flags: Vec<String>,
     whole: Vec<String>,
@@ -128,9 +129,35 @@ pub(crate) fn remember(program: &Command, matches: &ArgMatches) {
     *line() = Line { flags, whole, read };
 }
 
-/// The line that makes one result, of these inputs and this seed.
-pub(crate) fn line_of(inputs: &[PathBuf], seed: u64) -> Vec<OsString> {
-    let mut all: Vec<OsString> = line().flags.iter().map(OsString::from).collect();
+/// A flag and its value.
+pub(crate) type Flag = (&'static str, String);
+
+impl Line {
+    /// Sets flags to other values than the command line has.
+    fn set(&mut self, flags: &[Flag]) {
+        for (key, value) in flags {
+            let own = format!("--{key}=");
+            for words in [&mut self.flags, &mut self.whole] {
+                if let Some(place) = words.iter().position(|word| word.starts_with(&own)) {
+                    words.retain(|word| !word.starts_with(&own));
+                    words.insert(place, format!("{own}{value}"));
+                }
+            }
+        }
+    }
+}
+
+/// Has all that is stored from now on say what flags of several values were in effect.
+pub(crate) fn settle(flags: &[Flag]) {
+    line().set(flags);
+}
+
+/// The line that makes one result, of these inputs and this seed; `own` are flags that are other ones for
+/// this result than for the whole command.
+pub(crate) fn line_of(inputs: &[PathBuf], seed: u64, own: &[Flag]) -> Vec<OsString> {
+    let mut line = line().clone();
+    line.set(own);
+    let mut all: Vec<OsString> = line.flags.iter().map(OsString::from).collect();
     all.extend(["--seed".into(), seed.to_string().into()]);
     all.extend(
         inputs
@@ -180,6 +207,14 @@ fn check_stored(words: &[String], file: &Path, outputs: bool) -> Result<()> {
         if flag.is_empty() || of_the_output || FORBIDDEN.contains(&flag) || of_the_run {
             // As a text of a file, which could hold a terminal's control characters.
             return refused(&format!("has {word:?}"));
+        }
+        if flag == "device" && word.contains("remote:") {
+            // Whoever wrote the file would get the inputs.
+            let shown = file.display();
+            return Err(format!(
+                "`{shown}` names another machine, {word:?}; allowed: the command typed, with that device"
+            )
+            .into());
         }
     }
     Ok(())

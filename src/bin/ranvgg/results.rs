@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::failure::{Result, chain};
 use crate::output::{Output, Target, if_exists, suffixed};
 use crate::progress::Meter;
+use crate::recall::Flag;
 use crate::{recall, terminal};
 
 /// A result, and what there is to tell of it.
@@ -18,6 +19,8 @@ pub(crate) struct Made<'a> {
     pub(crate) command: &'static str,
     pub(crate) inputs: &'a [PathBuf],
     pub(crate) vgg: &'a Vgg,
+    /// Flags that are other ones for this result than for the whole command.
+    pub(crate) own: Vec<Flag>,
     pub(crate) seed: u64,
     pub(crate) outcome: &'a Outcome,
     /// The task's options.
@@ -60,7 +63,7 @@ pub(crate) fn write(
                     made.command,
                     (inputs, files),
                     made.vgg,
-                    (made.seed, options),
+                    (made.seed, options, &made.own),
                 )
             });
             let images = match files.len() {
@@ -102,10 +105,10 @@ pub(crate) fn provenance<'a>(
     command: &str,
     (inputs, files): (&[PathBuf], impl IntoIterator<Item = &'a PathBuf>),
     vgg: &Vgg,
-    (seed, options): (u64, &Value),
+    (seed, options, own): (u64, &Value, &[Flag]),
 ) -> Provenance {
     let mut all = Provenance::of(command)
-        .with_arguments(recall::line_of(inputs, seed))
+        .with_arguments(recall::line_of(inputs, seed, own))
         .with_options(options.clone())
         .with_seed("start", seed);
     if let Some(recipe) = vgg.recipe() {

@@ -33,7 +33,8 @@ pub(crate) struct Run {
     pub(crate) seconds: Option<Duration>,
 
     /// Most memory that the run should take, such as 500M or 2GiB: what is larger is worked on in blocks or in windows, and
-    /// less is kept [default: no bound, or three quarters of what is free if the run would take more]
+    /// less is kept. Runs side by side in one memory share it [default: no bound, or three quarters of what is free if
+    /// the run would take more]
     #[arg(long, value_name = "BYTES", value_parser = values::bytes)]
     pub(crate) memory: Option<u64>,
 
@@ -51,8 +52,7 @@ pub(crate) struct Run {
     pub(crate) resume: Option<PathBuf>,
 
     /// Show the run on a page of this machine, at PORT or at one that the system chooses; other users of
-    /// the machine can see it too
-    /// [default: no page]
+    /// the machine can see it too. Of several devices it shows the first [default: no page]
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub(crate) watch: Option<u16>,
 }

@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let content = pictures::open_or(content, LAUNCH)?;
     let style = arguments.sources.open(&arguments.styles, STROKES)?;
     let style = arguments.sources.exemplars(style)?;
-    let vgg = arguments.network.init(3, None, None)?;
+    let vgg = arguments.network.init()?;
     network::say(&vgg, arguments.output.quiet);
     let mut options = options(arguments, &vgg)?;
     let own = Size::new(content.width() as usize, content.height() as usize);
@@ -128,6 +128,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         command: "style",
         inputs: &inputs.cloned().collect::<Vec<_>>(),
         vgg: &vgg,
+        own: Vec::new(),
         seed: options.run.seed,
         outcome: &outcome,
         options: serde_json::to_value(&options)?,

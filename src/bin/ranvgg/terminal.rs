@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// A line for whoever watches. Where nobody can, it is lost.
 pub(crate) fn say(line: &str) {
@@ -34,6 +34,6 @@ fn write(bytes: &[u8]) -> io::Result<()> {
     output.flush()
 }
 
-fn unwritable(error: &io::Error) -> Box<dyn std::error::Error> {
+fn unwritable(error: &io::Error) -> Failure {
     format!("cannot write to standard output: {error}").into()
 }

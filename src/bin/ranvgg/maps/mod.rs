@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let need = Need::exemplar(Statistics::Resampled, stack.channels());
     memory::check(("an exemplar", used), need, vgg.device(), true)?;
     let files: BTreeSet<&PathBuf> = found.places.values().map(|place| &place.file).collect();
-    let settings = (options.run.seed, &serde_json::to_value(&options)?);
+    let settings = (options.run.seed, &serde_json::to_value(&options)?, &[][..]);
     let provenance = results::provenance("maps", (&arguments.inputs, files), &vgg, settings);
     let kinds: Vec<&str> = set.maps.keys().map(|kind| kind.suffix()).collect();
     arguments.say(&format!("maps of {}: {}", set.size(), kinds.join(", ")));

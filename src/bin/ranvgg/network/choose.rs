@@ -6,7 +6,6 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ranvgg::{Architecture, Candidate, Control, GreedyStackBuilder, Layer, RandomVgg};
 
-use super::open_device;
 use crate::config::Config;
 use crate::failure::{Result, Status};
 use crate::memory::{self, Need};
@@ -14,6 +13,7 @@ use crate::output::{check_apart, check_file, if_exists};
 use crate::pictures::{self, CAT};
 use crate::progress::Lines;
 use crate::signals::Interrupts;
+use crate::stations::open_devices;
 use crate::terminal;
 use crate::values::{self, InSize};
 
@@ -64,7 +64,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// Devices to compute on, separated by commas; several share the work [default: the best]
+    /// Devices to compute on, separated by commas; several share the work; all is every GPU, or the best
+    /// device where there is none [default: the best]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     device: Vec<String>,
 
@@ -86,13 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let written = ("the output", arguments.output.as_path());
     check_apart(given.into_iter().chain(report).chain([written]))?;
     let picture = pictures::open_or(arguments.reference.as_deref(), CAT)?;
-    let mut devices = Vec::new();
-    for name in &arguments.device {
-        devices.push(open_device(Some(name))?);
-    }
-    if devices.is_empty() {
-        devices.push(open_device(None)?);
-    }
+    let devices = open_devices(&arguments.device)?;
     let size = pictures::brought_size(&picture, Some(arguments.in_size))?;
     for device in &devices {
         memory::check(("a picture", size), Need::NETWORK.whole(), device, false)?;

@@ -12,6 +12,7 @@ use ranvgg::{Architecture, Padding, Pooling, Precision, RandomVgg, Vgg, WeightFi
 
 use crate::failure::{Result, Status};
 use crate::output::with_default;
+use crate::stations::{self, Station};
 use crate::{terminal, values};
 
 /// Choose, describe or export a network
@@ -86,8 +87,8 @@ pub(crate) struct Network {
 
     /// Device to compute on: flex, wgpu, wgpu:1, vulkan:0, ...; `ranvgg devices` lists them [default:
     /// the best]
-    #[arg(long, value_name = "NAME")]
-    device: Option<String>,
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    device: Vec<String>,
 
     /// On a GPU, choose kernels by rule instead of trying out which are the fastest: starts sooner,
     /// runs slower
@@ -96,21 +97,45 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// The network, for pictures of so many channels; with a padding that the task needs.
-    pub(crate) fn init(
+    /// The network on the one device of a command that makes one picture.
+    pub(crate) fn init(&self) -> Result<Vgg> {
+        self.tune()?;
+        self.on(&stations::open_device(&self.device)?, 3, None, None)
+    }
+
+    /// The network on each device that `results` are spread over, for pictures of so many channels; with a
+    /// padding and biases that the task needs.
+    pub(crate) fn stations(
         &self,
+        results: usize,
+        channels: usize,
+        padding: Option<Padding>,
+        bias_sigma: Option<f64>,
+    ) -> Result<Vec<Station>> {
+        self.tune()?;
+        stations::open(&self.device, results, |device| {
+            self.on(device, channels, padding, bias_sigma)
+        })
+    }
+
+    fn tune(&self) -> Result<()> {
+        if self.no_tuning {
+            device::without_tuning()?;
+        }
+        Ok(())
+    }
+
+    fn on(
+        &self,
+        device: &Device,
         channels: usize,
         padding: Option<Padding>,
         bias_sigma: Option<f64>,
     ) -> Result<Vgg> {
-        if self.no_tuning {
-            device::without_tuning()?;
-        }
-        let device = open_device(self.device.as_deref())?;
         let padding = padding.or(self.padding);
         let vgg = match &self.weights_file {
-            Some(path) => self.trained(path, padding, &device)?,
-            None => self.random(channels, padding, bias_sigma)?.init(&device)?,
+            Some(path) => self.trained(path, padding, device)?,
+            None => self.random(channels, padding, bias_sigma)?.init(device)?,
         };
         Ok(vgg.with_precision(self.precision)?)
     }
@@ -154,15 +179,37 @@ impl Network {
     }
 }
 
+/// Tells what several devices do.
+pub(crate) fn spread(command: clap::Command) -> clap::Command {
+    command.mut_arg("device", |arg| {
+        let help = "Devices to compute on, separated by commas: flex, wgpu, wgpu:1, vulkan:0, ...; `ranvgg \
+            devices` lists them. Several share the results, each makes one at a time; all is every GPU, or \
+            the best device where there is none [default: the best]";
+        arg.help(help).long_help(help).value_name("A,B,C")
+    })
+}
+
 /// Says which network is used, and where.
 pub(crate) fn say(vgg: &Vgg, quiet: bool) {
+    say_on(vgg, &[device::name_of(vgg.device())], quiet);
+}
+
+/// Says which network the stations have.
+pub(crate) fn say_all(stations: &[Station], quiet: bool) {
+    let names: Vec<String> = stations.iter().map(|it| it.name.clone()).collect();
+    if let Some(first) = stations.first() {
+        say_on(&first.vgg, &names, quiet);
+    }
+}
+
+fn say_on(vgg: &Vgg, devices: &[String], quiet: bool) {
     let source = match vgg.recipe() {
         Some(recipe) => format!("seed {}", recipe.seed()),
         None => "trained".into(),
     };
-    let (architecture, device) = (vgg.architecture(), device::name_of(vgg.device()));
+    let (architecture, devices) = (vgg.architecture(), devices.join(", "));
     if !quiet {
-        terminal::say(&format!("{architecture}, {source}, on {device}"));
+        terminal::say(&format!("{architecture}, {source}, on {devices}"));
     }
 }
 

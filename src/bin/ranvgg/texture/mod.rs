@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use image::DynamicImage;
-use ranvgg::run::StopReason;
 use ranvgg::{
     Exemplars, Inpainting, Padding, Picture, Size, Statistics, TextureOptions, Vgg,
     synthesize_texture,
 };
 
-use crate::batch::{self, Item};
+use crate::batch::{self, Item, Job};
 use crate::config::Config;
 use crate::failure::{Result, Status};
-use crate::memory::{self, Need};
+use crate::memory::Need;
 use crate::network::{self, Network};
 use crate::observers::Watch;
 use crate::output::Output;
@@ -23,6 +22,7 @@ use crate::pictures::{self, GRAVEL};
 use crate::results::{self, Made};
 use crate::run::Run;
 use crate::sources::Sources;
+use crate::stations::{self, Station};
 use crate::values::{self, InSize};
 
 /// Make textures like given pictures, at any size
@@ -138,59 +138,66 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     };
     let channels = only.as_ref().map_or(3, Opened::channels);
     let padding = arguments.tile.then_some(Padding::Circular);
-    let vgg = arguments.network.init(channels, padding, None)?;
-    network::say(&vgg, arguments.output.quiet);
-    let options = options(arguments, &vgg)?;
-    let mut watch = Watch::start(arguments.output.quiet, &arguments.run)?;
-    batch::run(&items, &arguments.output, &mut watch, |item, watch| {
-        let opened = match &only {
-            Some(only) => only.clone(),
-            None => opened(arguments, item)?,
-        };
-        let bound = check_sizes(arguments, (item, &opened), &options, &vgg, watch)?;
-        let mut options = options.clone();
-        options.run.memory = options.run.memory.or(bound);
-        let exemplars = exemplars(arguments, opened)?;
-        make(arguments, item, &exemplars, (&vgg, &options), watch)
-    })
+    let network = &arguments.network;
+    let results = batch::targets(&items).count();
+    let mut stations = network.stations(results, channels, padding, None)?;
+    network::say_all(&stations, arguments.output.quiet);
+    let first = stations.first().ok_or("there is no device")?;
+    let options = options(arguments, &first.vgg)?;
+    let resampled = options.statistics == Statistics::Resampled;
+    stations::share_memory(&mut stations, options.run.memory, resampled);
+    let watches = Watch::side_by_side(arguments.output.quiet, &arguments.run, stations.len())?;
+    let stations = stations.into_iter().zip(watches).collect();
+    batch::run(
+        &items,
+        &arguments.output,
+        stations,
+        |job, station, watch| {
+            let opened = match &only {
+                Some(only) => only.clone(),
+                None => opened(arguments, job.item)?,
+            };
+            let mut options = options.clone();
+            options.run.seed = job.seed;
+            options.run.memory = station.memory;
+            let bound = check_sizes(arguments, (job, &opened), &options, station, watch)?;
+            options.run.memory = options.run.memory.or(bound);
+            let exemplars = exemplars(arguments, opened)?;
+            make(arguments, job, exemplars, &options, (station, watch))
+        },
+    )
 }
 
-/// All results of one input; whether none was left out.
+/// One result of an input.
 fn make(
     arguments: &Arguments,
-    item: &Item,
-    exemplars: &Exemplars,
-    (vgg, options): (&Vgg, &TextureOptions),
-    watch: &mut Watch,
-) -> Result<bool> {
-    let mut options = options.clone();
-    for (number, (seed, target)) in item.results.iter().enumerate() {
-        options.run.seed = *seed;
-        let outcome = synthesize_texture(vgg, exemplars.clone(), &options, &mut watch.observers)?;
-        let made = Made {
-            command: "texture",
-            inputs: &item.inputs,
-            vgg,
-            seed: *seed,
-            outcome: &outcome,
-            options: serde_json::to_value(&options)?,
-            psnr: None,
-        };
-        results::write(&arguments.output, target, &made, &watch.meter)?;
-        if outcome.stop_reason() == StopReason::Stopped {
-            return Ok(number + 1 == item.results.len());
-        }
-    }
-    Ok(true)
+    job: &Job<'_>,
+    exemplars: Exemplars,
+    options: &TextureOptions,
+    (station, watch): (&Station, &mut Watch),
+) -> Result<()> {
+    let outcome = synthesize_texture(&station.vgg, exemplars, options, &mut watch.observers)?;
+    job.check_device(&outcome)?;
+    let made = Made {
+        command: "texture",
+        inputs: &job.item.inputs,
+        vgg: &station.vgg,
+        own: station.own.clone(),
+        seed: job.seed,
+        outcome: &outcome,
+        options: serde_json::to_value(options)?,
+        psnr: None,
+    };
+    results::write(&arguments.output, job.target, &made, &watch.meter)
 }
 
 /// Says which inputs are brought to another size, since that decides what a result shows; refuses a
 /// result that memory does not hold, and returns a bound for one that would take most of it.
 fn check_sizes(
     arguments: &Arguments,
-    (item, opened): (&Item, &Opened),
+    (job, opened): (&Job<'_>, &Opened),
     options: &TextureOptions,
-    vgg: &Vgg,
+    station: &Station,
     watch: &Watch,
 ) -> Result<Option<u64>> {
     let sizes = opened.sizes(arguments.in_size)?;
@@ -199,17 +206,18 @@ fn check_sizes(
         return Ok(None);
     };
     let resampled = options.statistics == Statistics::Resampled;
-    let fits = |what, need| memory::check(what, need, vgg.device(), resampled);
-    let need = Need::texture(options.statistics, vgg.channels()).within(options.run.memory);
+    let fits = |what, need| station.check(what, need, resampled);
+    let channels = station.vgg.channels();
+    let need = Need::texture(options.statistics, channels).within(options.run.memory);
     let bound = fits(("a result", result), need)?;
     for (place, given) in sizes.into_iter().enumerate() {
         let used = options.exemplar_size(given, result);
         fits(
             ("an exemplar", used),
-            Need::exemplar(options.statistics, vgg.channels()),
+            Need::exemplar(options.statistics, channels),
         )?;
-        let path = item.inputs.get(place).filter(|_| !arguments.output.quiet);
-        if let Some(path) = path.filter(|_| used != given) {
+        let told = used != given && job.first && !arguments.output.quiet;
+        if let Some(path) = job.item.inputs.get(place).filter(|_| told) {
             let path = path.display();
             watch.meter.say(&format!(
                 "{path}: {given} brought to {used}; --exemplar-scale 1 keeps its size"
