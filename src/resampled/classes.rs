@@ -3,6 +3,8 @@
 //! Each step is a loop of its own over a row, without branches, that the compiler turns into vector instructions.
 //! Numbers of a class are chosen by comparing the label with each class: looking them up value by value takes longer.
 
+#![allow(clippy::float_cmp)] // labels are whole numbers
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::labels::CLASSES;
