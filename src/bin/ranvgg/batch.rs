@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ranvgg::Outcome;
 use ranvgg::device::{Attempt, spread};
@@ -43,8 +43,8 @@ pub(crate) struct Job<'a> {
     pub(crate) target: &'a Target,
     /// Whether it is the item's first.
     pub(crate) first: bool,
-    /// Whether there are other devices to make it on.
-    movable: bool,
+    /// Devices that have not failed.
+    devices: &'a AtomicUsize,
     /// Which item it is of.
     number: usize,
 }
@@ -53,7 +53,7 @@ impl Job<'_> {
     /// Refuses the last picture of a run whose device failed on the way, if another one makes the result.
     pub(crate) fn check_device(&self, outcome: &Outcome) -> Result<()> {
         match outcome.failure() {
-            Some(error @ ranvgg::Error::Device(_)) if self.movable => {
+            Some(error @ ranvgg::Error::Device(_)) if leave_out(self.devices) => {
                 Err(Box::new(DeviceFailed(chain(error))))
             }
             _ => Ok(()),
@@ -61,7 +61,14 @@ impl Job<'_> {
     }
 }
 
-/// That a device failed during a run.
+/// Leaves out a device, unless it is the last one.
+fn leave_out(devices: &AtomicUsize) -> bool {
+    let less = |count: usize| (count > 1).then(|| count - 1);
+    let order = Ordering::SeqCst;
+    devices.fetch_update(order, order, less).is_ok()
+}
+
+/// That a device failed during a run, and was left out.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct DeviceFailed(String);
@@ -80,6 +87,7 @@ pub(crate) fn run(
         return Err("there is no device to make results on".into());
     };
     let (meter, interrupts) = (watch.meter.clone(), watch.interrupts.clone());
+    let devices = AtomicUsize::new(stations.len());
     let ended: Vec<AtomicBool> = items.iter().map(|_| AtomicBool::new(false)).collect();
     let label = |job: &Job<'_>, station: &Station| {
         let mut label = job.item.name();
@@ -107,17 +115,16 @@ pub(crate) fn run(
             Err(error) => error,
         };
         watch.meter.ended();
-        if !is_of_the_device(&error) {
+        let left_out =
+            error.is::<DeviceFailed>() || is_of_the_device(&error) && leave_out(&devices);
+        if !left_out {
             ended[job.number].store(true, Ordering::SeqCst);
             return Attempt::Done(Err(error));
         }
-        match spread_out {
-            true => Attempt::Failed(Err(on(&station.name, &error))),
-            false => Attempt::Failed(Err(error)),
-        }
+        Attempt::Failed(Err(on(&station.name, &error)))
     };
     let mut failures: Vec<(usize, Failure)> = Vec::new();
-    let left = spread(stations, jobs(items, spread_out), work, |job, attempt| {
+    let left = spread(stations, jobs(items, &devices), work, |job, attempt| {
         match attempt {
             Attempt::Done(Ok(())) => {}
             Attempt::Done(Err(error)) => {
@@ -174,7 +181,7 @@ pub(crate) fn run(
 }
 
 /// All results, item by item.
-fn jobs(items: &[Item], movable: bool) -> impl Iterator<Item = Job<'_>> {
+fn jobs<'a>(items: &'a [Item], devices: &'a AtomicUsize) -> impl Iterator<Item = Job<'a>> {
     items.iter().enumerate().flat_map(move |(number, item)| {
         let results = item.results.iter().enumerate();
         results.map(move |(place, (seed, target))| Job {
@@ -182,7 +189,7 @@ fn jobs(items: &[Item], movable: bool) -> impl Iterator<Item = Job<'_>> {
             seed: *seed,
             target,
             first: place == 0,
-            movable,
+            devices,
             number,
         })
     })
@@ -190,11 +197,8 @@ fn jobs(items: &[Item], movable: bool) -> impl Iterator<Item = Job<'_>> {
 
 /// Whether it is the device that failed, not what was to be made on it.
 fn is_of_the_device(error: &Failure) -> bool {
-    let failed = matches!(
-        error.downcast_ref::<ranvgg::Error>(),
-        Some(ranvgg::Error::Device(_))
-    );
-    failed || error.is::<DeviceFailed>()
+    let error = error.downcast_ref::<ranvgg::Error>();
+    matches!(error, Some(ranvgg::Error::Device(_)))
 }
 
 /// An error with the name of its device.
