@@ -52,13 +52,16 @@ pub(crate) fn stream(seed: u64, purpose: Purpose, index: u32) -> ChaCha8Rng {
 
 /// `count` draws from N(0, 1).
 pub(crate) fn normal(seed: u64, purpose: Purpose, index: u32, count: usize) -> Vec<f32> {
+    normals(seed, purpose, index).take(count).collect()
+}
+
+/// The same draws one after the other, for those who need not keep them.
+pub(crate) fn normals(seed: u64, purpose: Purpose, index: u32) -> impl Iterator<Item = f32> {
     let mut generator = stream(seed, purpose, index);
-    (0..count)
-        .map(|_| {
-            let value: f64 = StandardNormal.sample(&mut generator);
-            value as f32
-        })
-        .collect()
+    std::iter::repeat_with(move || {
+        let value: f64 = StandardNormal.sample(&mut generator);
+        value as f32
+    })
 }
 
 /// `count` draws from the uniform distribution on -1..1. Each is one 32-bit word of the generator, scaled,

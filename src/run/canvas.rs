@@ -26,13 +26,10 @@ pub(super) fn add_noise(
     deviation: f64,
     (seed, purpose, index): (u64, Purpose, u32),
 ) {
-    let channels = picture.channels();
-    let numbers = random::normal(seed, purpose, index, picture.size().pixels() * channels);
-    let pixels = picture.pixels_mut().zip(numbers.chunks_exact(channels));
-    for (pixel, numbers) in pixels {
-        for (value, number) in pixel.iter_mut().zip(numbers) {
-            *value += deviation as f32 * number;
-        }
+    // As many numbers as values would take the memory of another picture.
+    let numbers = random::normals(seed, purpose, index);
+    for (value, number) in picture.values_mut().iter_mut().zip(numbers) {
+        *value += deviation as f32 * number;
     }
 }
 
