@@ -104,7 +104,7 @@ impl Stochastic<'_> {
                 None
             }
         };
-        if let Some(grid) = self.grid(size) {
+        if let Some(grid) = self.plan.grid(size) {
             return self.level_by_windows(scale, (&grid, deadline), objective, observer);
         }
         let free = self.restore_kept();

@@ -21,7 +21,7 @@ use crate::resampled::Canvas;
 
 /// Width of the margin that is made around the picture and cut off at the end. Fewer patches cover a
 /// pixel at the border than inside; the outermost belongs to one patch and stays noise.
-pub(crate) const MARGIN: usize = 5;
+const MARGIN: usize = 5;
 
 /// How many steps take as long as preparing a size.
 const PREPARING: f64 = 1.0;
@@ -61,7 +61,8 @@ pub(crate) struct StochasticPlan {
 }
 
 impl StochasticPlan {
-    pub(super) fn margin(&self) -> usize {
+    /// The margin around the picture.
+    pub(crate) fn margin(&self) -> usize {
         if self.wraps { 0 } else { MARGIN }
     }
 

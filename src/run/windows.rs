@@ -133,11 +133,6 @@ impl Grid {
 }
 
 impl Stochastic<'_> {
-    /// The windows of a size, if it is made in windows.
-    pub(super) fn grid(&self, size: Size) -> Option<Grid> {
-        self.plan.grid(size)
-    }
-
     /// One level, window by window, and why it ended. A window that is over at its share of the time leaves the
     /// others theirs.
     pub(super) fn level_by_windows(

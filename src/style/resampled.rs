@@ -12,8 +12,7 @@ use crate::network::Vgg;
 use crate::resampled::{Canvas, Content, Guide, Painting, Resampled};
 use crate::run::host_memory::{HostMemory, HostNeed, Kind};
 use crate::run::{
-    Estimate, KeptPixels, Level, MARGIN, Observer, Outcome, Schedule, StochasticPlan,
-    run_stochastic,
+    Estimate, KeptPixels, Level, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
 };
 use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
@@ -52,7 +51,9 @@ pub(super) fn paint(
         formats,
     } = content;
     let size = picture.size();
-    let levels = levels(size, &style.sizes().collect::<Vec<_>>(), options);
+    let styles: Vec<Size> = style.sizes().collect();
+    let memory = memory(vgg, size, &styles, options)?;
+    let levels = levels(size, &styles, options);
     let first = levels[0];
     let run = &options.run;
     let start = match (&options.start_picture, options.start) {
@@ -65,7 +66,6 @@ pub(super) fn paint(
         }
     };
     let wraps = vgg.padding() == Padding::Circular;
-    let memory = memory(vgg, size, &style.sizes().collect::<Vec<_>>(), options)?;
     // Beyond all regions of styles the picture stays as it is.
     let kept = style
         .regions(size)
@@ -85,7 +85,7 @@ pub(super) fn paint(
     // Contours in the contrast that the style's colours give them. Of the content only its luminance is compared.
     let content = tinted(&picture, style, 0.0, run.seed);
     drop(picture);
-    let margin = if wraps { 0 } else { MARGIN };
+    let margin = plan.margin();
     let luminances = plan.levels.iter().map(|level| {
         let content = content.resized(level.size).with_margin(margin);
         (level.size, luminance(&content))

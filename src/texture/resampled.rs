@@ -12,8 +12,7 @@ use crate::random::{self, Purpose};
 use crate::resampled::{Canvas, Lattice, Resampled};
 use crate::run::host_memory::{HostNeed, Kind};
 use crate::run::{
-    Estimate, Identity, KeptPixels, MARGIN, Observer, Outcome, Schedule, StochasticPlan,
-    run_stochastic,
+    Estimate, Identity, KeptPixels, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
 };
 use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
@@ -98,8 +97,8 @@ pub(super) fn synthesize(
     };
     #[cfg(feature = "cube")]
     crate::resampled::check_device(vgg.device())?;
+    let margin = plan.margin();
     run_stochastic(vgg.device(), plan, &options.run, observer, |level, _| {
-        let margin = if wraps { 0 } else { MARGIN };
         let size = (level.size, margin);
         let mut target = Resampled::new(exemplars, level.factor, size, wraps, seed)
             .with_kept_bytes(memory.kept_bytes);

@@ -12,7 +12,8 @@ use serde_json::json;
 use crate::failure::{Failure, Result, Status, chain};
 use crate::observers::Watch;
 use crate::output::{Output, Target};
-use crate::stations::Station;
+use crate::run::Run;
+use crate::stations::{self, Station};
 use crate::terminal;
 
 /// What is made of one input, or of one mixture.
@@ -75,13 +76,17 @@ struct DeviceFailed(String);
 
 /// Makes all results, each on the next station that is free.
 ///
-/// An error ends what is made of its item. If a device failed, another one makes the result.
+/// An error ends what is made of its item. If a device failed, another one makes the result. Runs of `resampled`
+/// filters work in the host's memory.
 pub(crate) fn run(
     items: &[Item],
-    output: &Output,
-    stations: Vec<(Station, Watch)>,
+    (output, run): (&Output, &Run),
+    (mut stations, resampled): (Vec<Station>, bool),
     make: impl Fn(&Job<'_>, &Station, &mut Watch) -> Result<()> + Sync,
 ) -> Result<Status> {
+    stations::share_memory(&mut stations, run.memory, resampled);
+    let watches = Watch::side_by_side(output.quiet, run, stations.len())?;
+    let stations: Vec<(Station, Watch)> = stations.into_iter().zip(watches).collect();
     let (several, spread_out) = (items.len() > 1, stations.len() > 1);
     let Some((_, watch)) = stations.first() else {
         return Err("there is no device to make results on".into());

@@ -16,7 +16,7 @@ use crate::output::{Name, Output, stem};
 use crate::pictures::{self, CAT};
 use crate::results::{self, Made};
 use crate::run::Run;
-use crate::stations::{self, Station};
+use crate::stations::Station;
 use crate::values::{self, InSize};
 
 /// Reconstruct pictures from their features at one layer
@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         _ => None,
     };
     let network = &arguments.network;
-    let mut stations = network.stations(items.len(), 3, None, biases(arguments)?)?;
+    let stations = network.stations(items.len(), 3, None, biases(arguments)?)?;
     network::say_all(&stations, arguments.output.quiet);
     if let Some(station) = stations.first() {
         // Says which layers there are.
@@ -83,13 +83,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         options = InvertOptions::paper();
     }
     options.run = arguments.run.options(options.run);
-    stations::share_memory(&mut stations, options.run.memory, false);
-    let watches = Watch::side_by_side(arguments.output.quiet, &arguments.run, stations.len())?;
-    let stations = stations.into_iter().zip(watches).collect();
     batch::run(
         &items,
-        &arguments.output,
-        stations,
+        (&arguments.output, &arguments.run),
+        (stations, false),
         |job, station, watch| {
             let picture = match &only {
                 Some(picture) => picture.clone(),

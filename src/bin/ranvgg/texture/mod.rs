@@ -22,7 +22,7 @@ use crate::pictures::{self, GRAVEL};
 use crate::results::{self, Made};
 use crate::run::Run;
 use crate::sources::Sources;
-use crate::stations::{self, Station};
+use crate::stations::Station;
 use crate::values::{self, InSize};
 
 /// Make textures like given pictures, at any size
@@ -140,18 +140,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let padding = arguments.tile.then_some(Padding::Circular);
     let network = &arguments.network;
     let results = batch::targets(&items).count();
-    let mut stations = network.stations(results, channels, padding, None)?;
+    let stations = network.stations(results, channels, padding, None)?;
     network::say_all(&stations, arguments.output.quiet);
     let first = stations.first().ok_or("there is no device")?;
     let options = options(arguments, &first.vgg)?;
     let resampled = options.statistics == Statistics::Resampled;
-    stations::share_memory(&mut stations, options.run.memory, resampled);
-    let watches = Watch::side_by_side(arguments.output.quiet, &arguments.run, stations.len())?;
-    let stations = stations.into_iter().zip(watches).collect();
     batch::run(
         &items,
-        &arguments.output,
-        stations,
+        (&arguments.output, &arguments.run),
+        (stations, resampled),
         |job, station, watch| {
             let opened = match &only {
                 Some(only) => only.clone(),
