@@ -22,9 +22,9 @@ use crate::error::{Error, unknown_name};
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase", parse_err_ty = Error, parse_err_fn = unknown)]
 pub enum Precision {
-    /// f32. 3x3 layers with many channels use the Winograd transform. It takes a quarter of the
-    /// multiplications and rounds a little more (figures in `docs/ACCURACY.md`). On GPUs it uses
-    /// Burn's matrix products, which round their operands to TF32 on CUDA devices.
+    /// f32. 3x3 layers with many channels use the Winograd transform. It takes a quarter or a fifth of the
+    /// multiplications and rounds more (figures in `docs/ACCURACY.md`). On GPUs, layers whose channels are
+    /// no multiples of 64 use Burn's matrix products, which round their operands to TF32 on CUDA devices.
     #[default]
     Single,
     /// f32 without the Winograd transform: direct convolution. Several times slower.

@@ -16,9 +16,11 @@
 pub(super) const WINDOW: usize = 6;
 
 /// Side of an output tile.
+#[cfg(any(feature = "cube", test))]
 pub(super) const TILE: usize = 4;
 
 /// Elements of a transformed tile.
+#[cfg(any(feature = "cube", test))]
 pub(super) const ELEMENTS: usize = WINDOW * WINDOW;
 
 /// `8 B'`. The CPU engine has its sums written out.
@@ -41,29 +43,36 @@ pub(super) const OUTPUT: [[i32; WINDOW]; TILE] = [
     [0, 8, -8, 1, -64, 8],
 ];
 
-/// `G g G'` for a filter, row by row.
-pub(super) fn transform_filter(filter: &[f32; 9]) -> [f32; ELEMENTS] {
-    // In f64: this runs once for each network, and its rounding would affect every result.
-    let column = |g: [f64; 3]| {
-        [
-            g[0],
-            (g[0] + g[1] + g[2]) / 3.0,
-            (g[1] - g[0] - g[2]) / 3.0,
-            -(16.0 * g[0] + 8.0 * g[1] + 4.0 * g[2]) / 15.0,
-            (g[0] - 2.0 * g[1] + 4.0 * g[2]) / 15.0,
-            g[2],
-        ]
-    };
+/// `G`.
+pub(super) const FILTER: [[f64; 3]; WINDOW] = [
+    [1.0, 0.0, 0.0],
+    [1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0],
+    [-1.0 / 3.0, 1.0 / 3.0, -1.0 / 3.0],
+    [-16.0 / 15.0, -8.0 / 15.0, -4.0 / 15.0],
+    [1.0 / 15.0, -2.0 / 15.0, 4.0 / 15.0],
+    [0.0, 0.0, 1.0],
+];
+
+/// `G g G'` for a filter `g`, both row by row.
+///
+/// In f64: this runs once for each network, and its rounding would affect every result.
+pub(super) fn transform_filter<const WINDOW: usize, const ELEMENTS: usize>(
+    matrix: &[[f64; 3]; WINDOW],
+    filter: &[f32; 9],
+) -> [f32; ELEMENTS] {
+    let transform =
+        |taps: [f64; 3]| matrix.map(|row| row[0] * taps[0] + row[1] * taps[1] + row[2] * taps[2]);
     let g = filter.map(f64::from);
-    let columns: [[f64; WINDOW]; 3] = std::array::from_fn(|x| column([g[x], g[3 + x], g[6 + x]]));
-    let mut out = [0.0; ELEMENTS];
-    for y in 0..WINDOW {
-        let row = column([columns[0][y], columns[1][y], columns[2][y]]);
-        for x in 0..WINDOW {
-            out[y * WINDOW + x] = row[x] as f32;
+    let columns: [[f64; WINDOW]; 3] =
+        std::array::from_fn(|x| transform([g[x], g[3 + x], g[6 + x]]));
+    let mut elements = [0.0; ELEMENTS];
+    for (y, elements) in elements.chunks_exact_mut(WINDOW).enumerate() {
+        let row = transform([columns[0][y], columns[1][y], columns[2][y]]);
+        for (element, value) in elements.iter_mut().zip(row) {
+            *element = value as f32;
         }
     }
-    out
+    elements
 }
 
 #[cfg(test)]
@@ -78,7 +87,7 @@ mod tests {
         let input = [2.0, -3.0, 5.0, 11.0, -13.0, 4.0];
         let mut nine = [0.0; 9];
         nine[..3].copy_from_slice(&filter.map(|tap| tap as f32));
-        let transformed = transform_filter(&nine);
+        let transformed: [f32; ELEMENTS] = transform_filter(&FILTER, &nine);
         for output in 0..TILE {
             let sum: f64 = (0..WINDOW)
                 .map(|element| {
@@ -103,6 +112,7 @@ mod tests {
     fn one_dimension(tap: usize, element: usize) -> f32 {
         let mut filter = [0.0; 9];
         filter[tap * 3] = 1.0;
-        transform_filter(&filter)[element * WINDOW]
+        let transformed: [f32; ELEMENTS] = transform_filter(&FILTER, &filter);
+        transformed[element * WINDOW]
     }
 }

@@ -284,10 +284,13 @@ impl Resampled {
     }
 }
 
+/// Bytes of the responses of one position to all banks.
+pub(crate) const RESPONSE_BYTES: usize = BANKS * BANK * size_of::<f32>();
+
 /// The memory of the responses to all banks.
 fn response_bytes(tiles: &Tiles) -> usize {
     let [rows, columns] = tiles.positions();
-    rows * columns * BANKS * BANK * size_of::<f32>()
+    rows * columns * RESPONSE_BYTES
 }
 
 /// The comparison of each bank, region and filter with the exemplars of the region.

@@ -35,6 +35,7 @@ mod transport;
 use self::buffers::Buffers;
 pub(crate) use self::canvas::Canvas;
 pub(crate) use self::content::Content;
+pub(crate) use self::distance::RESPONSE_BYTES;
 pub(crate) use self::guide::{Guide, HALVED_FROM};
 use self::labels::Mask;
 pub(crate) use self::lattice::Lattice;

@@ -6,14 +6,13 @@ use super::stochastic::Level;
 use super::windows::RING;
 use crate::error::Result;
 use crate::imaging::Size;
-use crate::resampled::{HALVED_FROM, KEPT_BYTES};
+use crate::resampled::{HALVED_FROM, KEPT_BYTES, RESPONSE_BYTES};
 
 /// What the program takes before it begins.
 const BASE: f64 = 30e6;
 
-/// Bytes of the responses of one position to 64 filters: with those around tiles, and what the system's allocator does
-/// not give back.
-const RESPONSES: f64 = 420.0;
+/// What a byte of responses takes: with those around tiles, and what the system's allocator does not give back.
+const OF_RESPONSES: f64 = 1.64;
 
 /// Vectors of a picture that is made in windows, at its peak: when it is enlarged.
 const WINDOWED: f64 = 1.6;
@@ -101,8 +100,8 @@ impl HostNeed<'_> {
         if least > bound as f64 {
             return self.in_windows(bound, least);
         }
-        let left = (bound as f64 - least) as usize;
-        Ok(plan(left.min(KEPT_BYTES), compact))
+        let left = (bound as f64 - least) / OF_RESPONSES;
+        Ok(plan((left as usize).min(KEPT_BYTES), compact))
     }
 
     /// Windows as large as a bound allows that is below `least`, what the whole picture needs.
@@ -138,12 +137,12 @@ impl HostNeed<'_> {
         let levels = self.levels.iter().map(|level| {
             let pixels = level.size.pixels() as f64;
             let exemplars = self.exemplars as f64 * level.factor * level.factor;
-            let responses = [exemplars + pixels, exemplars].map(|positions| positions * RESPONSES);
-            let kept = responses
+            let kept = [exemplars + pixels, exemplars]
+                .map(|positions| positions * RESPONSE_BYTES as f64)
                 .into_iter()
                 .find(|bytes| *bytes <= kept)
                 .unwrap_or(0.0);
-            pixels * self.bytes_of_a_pixel(pixels, compact) + kept
+            pixels * self.bytes_of_a_pixel(pixels, compact) + OF_RESPONSES * kept
         });
         let last = self
             .levels
@@ -217,19 +216,21 @@ mod tests {
         };
         let levels = [level(1024), level(4096)];
         let texture = need(Kind::Texture, &levels);
-        // 4096^2 = 2^24 pixels: 2^24 (4 + 0.75) 12 bytes, 2^20 exemplars of 12.6 bytes. Their responses take 420 MiB and
-        // are not kept.
+        // 4096^2 = 2^24 pixels: 2^24 (4 + 0.75) 12 bytes, 2^20 exemplars of 12.6 bytes. Their responses, 256 bytes for
+        // each, are just kept, those of the picture are not.
         let state = |vectors: f64| (1u64 << 24) as f64 * vectors * 12.0;
         let exemplars = (1 << 20) as f64 * SHARED * 12.0;
         let whole = texture.plan(None).unwrap();
         assert_eq!(whole.kept_bytes, KEPT_BYTES);
         assert!(!whole.compact);
-        assert_eq!(whole.estimate, (30e6 + state(4.75) + exemplars) as u64);
+        let responses = OF_RESPONSES * (1 << 28) as f64;
+        let expected = 30e6 + state(4.75) + responses + exemplars;
+        assert_eq!(whole.estimate, expected as u64);
         // Half a gigabyte is enough with means in 16 bits: 3.75 vectors.
         let some = texture.plan(Some(900_000_000)).unwrap();
         assert!(some.compact);
         let left = 900e6 - (30e6 + state(3.75) + exemplars);
-        assert_eq!(some.kept_bytes, left as usize);
+        assert_eq!(some.kept_bytes, (left / OF_RESPONSES) as usize);
         let error = texture.plan(Some(700_000_000)).unwrap_err().to_string();
         assert!(
             error.starts_with("memory is 700000000; allowed: at least"),
@@ -247,7 +248,8 @@ mod tests {
         // One that is smaller keeps the responses of both.
         let small = [level(256)];
         let texture = need(Kind::Texture, &small);
-        let expected = 30e6 + 65536.0 * (57.0 + 420.0) + 4096.0 * 420.0 + exemplars;
+        let responses = OF_RESPONSES * 256.0 * (65536.0 + 4096.0);
+        let expected = 30e6 + 65536.0 * 57.0 + responses + exemplars;
         assert_eq!(texture.plan(None).unwrap().estimate, expected as u64);
     }
 }

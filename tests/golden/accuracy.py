@@ -18,6 +18,8 @@ from safetensors.torch import load_file, save_file
 import parity
 
 SIDE = 128
+# The formula's is smaller: with a quarter of the ReLUs there are phases at which all inputs stay away from zero.
+FORMULA_SIDE = 64
 SAMPLES = 2048
 
 
@@ -49,9 +51,10 @@ def main(path):
     here = pathlib.Path(__file__)
     cat = Image.open(here.parents[2] / "examples/images/cat.png").convert("RGB").crop((40, 40, 40 + SIDE, 40 + SIDE))
     pixels = torch.from_numpy(np.array(cat)).permute(2, 0, 1).contiguous()
-    phase = parity.clear_phase(weights, "reflect", "average", SIDE, SIDE)
-    images = {"photograph": pixels.float()[None] / 255, "formula": parity.picture(SIDE, SIDE, phase)}
-    out = {"photograph.pixels": pixels, "formula.phase": torch.tensor([phase])}
+    phase = parity.clear_phase(weights, "reflect", "average", FORMULA_SIDE, FORMULA_SIDE)
+    images = {"photograph": pixels.float()[None] / 255, "formula": parity.picture(FORMULA_SIDE, FORMULA_SIDE, phase)}
+    out = {"photograph.pixels": pixels, "formula.phase": torch.tensor([phase]),
+           "formula.side": torch.tensor([FORMULA_SIDE])}
     for name, image in images.items():
         top, gradient = forward_and_gradient(weights, image, torch.float64)
         out[f"{name}.features"], out[f"{name}.gradient"] = samples(top), samples(gradient)

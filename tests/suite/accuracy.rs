@@ -44,6 +44,7 @@ fn rounding_stays_near_that_of_plain_sums() {
     let pixels = file.tensor("photograph.pixels").unwrap();
     let side = pixels.shape()[1];
     let phase = f64::from(golden(&file, "formula.phase")[0]);
+    let formula_side = file.tensor("formula.side").unwrap().data()[0].into();
     for (on, device) in cpu_devices() {
         let photograph: Vec<f32> = pixels
             .data()
@@ -53,7 +54,10 @@ fn rounding_stays_near_that_of_plain_sums() {
         let photograph = TensorData::new(photograph, [1, 3, side, side]);
         let images = [
             ("photograph", Tensor::from_data(photograph, &device)),
-            ("formula", picture(side, side, phase, &device)),
+            (
+                "formula",
+                picture(formula_side, formula_side, phase, &device),
+            ),
         ];
         let fast = network(&device);
         let precise = fast.with_precision(Precision::Plain).unwrap();

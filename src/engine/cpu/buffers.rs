@@ -21,6 +21,14 @@ const TOO_LARGE: usize = 8;
 impl Buffers {
     /// A buffer of `length` floats with unspecified content.
     pub(crate) fn acquire(&self, length: usize) -> Vec<f32> {
+        let mut buffer = self.acquire_at_least(length);
+        buffer.truncate(length);
+        buffer
+    }
+
+    /// A buffer of at least `length` floats with unspecified content. It keeps the values that it has
+    /// beyond, so that a longer request for it needs not write them again.
+    pub(crate) fn acquire_at_least(&self, length: usize) -> Vec<f32> {
         let mut idle = self.lock();
         if length > MOST_KEPT {
             idle.clear();
@@ -37,9 +45,10 @@ impl Buffers {
             // The system provides zeroed pages, so nothing is written here.
             return vec![0.0; length];
         }
-        // `resize` writes only the values beyond the old length: none if a buffer of this length is
-        // reused.
-        buffer.resize(length, 0.0);
+        // Values up to the old length are not written.
+        if buffer.len() < length {
+            buffer.resize(length, 0.0);
+        }
         buffer
     }
 

@@ -55,17 +55,23 @@ pub(in crate::engine) fn moments(map: &Map) -> (Vec<f32>, Vec<f32>) {
     let width = panel_width();
     let padded = channels.div_ceil(width) * width;
     let mut second = vec![0.0; channels * channels];
-    for row in 0..channels {
-        for column in 0..channels {
-            // The matrix is symmetric, and blocks below the diagonal are not computed.
-            let (upper, right) = if row / width <= column / width {
-                (row, column)
-            } else {
-                (column, row)
-            };
-            second[row * channels + column] = products[upper * padded + right] * share;
+    let rows = second.par_chunks_mut(width * channels).enumerate();
+    rows.for_each(|(block, rows)| {
+        let first = block * width;
+        for (row, values) in rows.chunks_exact_mut(channels).enumerate() {
+            let products = &products[(first + row) * padded..][..channels];
+            for (value, product) in values[first..].iter_mut().zip(&products[first..]) {
+                *value = product * share;
+            }
         }
-    }
+        // The matrix is symmetric, and blocks below the diagonal are not computed.
+        for column in 0..first {
+            let products = &products[column * padded + first..];
+            for (values, product) in rows.chunks_exact_mut(channels).zip(products) {
+                values[column] = product * share;
+            }
+        }
+    });
     (mean, second)
 }
 
@@ -79,11 +85,10 @@ fn sums(part: &[f32], channels: usize) -> Sums {
     };
     let mut block = vec![0.0; panels.width() * panels.width()];
     for chunk in part.chunks(CHUNK * channels) {
-        panels.assign(chunk, channels);
         Arch::new().dispatch(Chunk {
             chunk,
             channels,
-            panels: &panels,
+            panels: &mut panels,
             block: &mut block,
             sums: &mut sums,
         });
@@ -94,8 +99,8 @@ fn sums(part: &[f32], channels: usize) -> Sums {
 struct Chunk<'a> {
     chunk: &'a [f32],
     channels: usize,
-    /// The chunk in packed panels.
-    panels: &'a Panels,
+    /// Memory for the chunk in packed panels.
+    panels: &'a mut Panels,
     block: &'a mut [f32],
     sums: &'a mut Sums,
 }
@@ -112,6 +117,7 @@ impl WithSimd for Chunk<'_> {
             block,
             sums,
         } = self;
+        panels.assign(simd, chunk, channels);
         let mut values = vec![0.0; channels];
         for row in chunk.chunks(channels) {
             for (sum, value) in values.iter_mut().zip(row) {

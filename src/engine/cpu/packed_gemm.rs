@@ -290,7 +290,7 @@ impl<S: Simd> Microkernel<'_, S> {
 
 /// Prefetches the cache line at an address, which need not be valid.
 #[inline(always)]
-fn prefetch(address: *const f32) {
+pub(super) fn prefetch(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every x86-64 processor has the instruction, and it faults on no address.
     #[allow(unsafe_code)]

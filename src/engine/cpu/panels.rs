@@ -61,16 +61,22 @@ impl Panels {
     }
 
     /// Replaces the matrix by the rows `[..][columns]`.
-    pub(super) fn assign(&mut self, values: &[f32], columns: usize) {
+    #[inline(always)]
+    pub(super) fn assign<S: Simd>(&mut self, _: S, values: &[f32], columns: usize) {
         self.rows = values.len() / columns;
         self.data.resize(self.count * self.rows * self.width, 0.0);
-        let panels = self.data.chunks_mut(self.rows * self.width).enumerate();
-        for (panel, data) in panels {
-            let first = panel * self.width;
-            let width = self.width.min(columns - first);
-            for (packed, row) in data.chunks_mut(self.width).zip(values.chunks(columns)) {
-                packed[..width].copy_from_slice(&row[first..][..width]);
-                packed[width..].fill(0.0);
+        let stride = self.rows * self.width;
+        for (number, row) in values.chunks_exact(columns).enumerate() {
+            for (panel, row) in row.chunks(self.width).enumerate() {
+                let packed = &mut self.data[panel * stride + number * self.width..][..self.width];
+                if row.len() == 2 * S::F32_LANES {
+                    // A copy of a length that is known here, not a call for each row.
+                    let (packed, row) = (S::as_mut_simd_f32s(packed).0, S::as_simd_f32s(row).0);
+                    (packed[0], packed[1]) = (row[0], row[1]);
+                } else {
+                    packed[..row.len()].copy_from_slice(row);
+                    packed[row.len()..].fill(0.0);
+                }
             }
         }
     }

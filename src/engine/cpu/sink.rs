@@ -4,19 +4,26 @@ use pulp::Simd;
 
 use super::disjoint_slice::DisjointSlice;
 use super::epilogue::{Epilogue, WORD, words};
-use crate::engine::winograd::TILE;
+use super::winograd::Filtering;
 
-/// 16 channels of the 4x4 pixels of a tile, row by row.
-pub(super) type Block = [[f32; WORD]; TILE * TILE];
+/// 16 channels of the pixels of a tile, row by row.
+pub(super) type Block = [[f32; WORD]];
 
 /// Stores output tiles. Each tile is stored once, from any thread.
 pub(super) trait Sink: Sync {
     /// Height, width and channels of the output of the kernel.
     fn size(&self) -> (usize, usize, usize);
 
-    /// Stores 16 channels from channel `WORD * word` on, for the tile whose first pixel is `(y, x)`.
+    /// Stores 16 channels from channel `WORD * word` on, for the tile of `F` whose pixel `first`, row and column,
+    /// is its uppermost and leftmost one.
     /// Ignores pixels beyond the size.
-    fn store<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block);
+    fn store<S: Simd, F: Filtering>(
+        &self,
+        simd: S,
+        first: (usize, usize),
+        word: usize,
+        block: &mut Block,
+    );
 }
 
 /// A map `[height, width, channels]`, with an epilogue.
@@ -38,8 +45,9 @@ impl WholeMap<'_> {
         #[allow(unsafe_code)]
         let target = unsafe { self.output.part(start, WORD) };
         if self.accumulates {
-            for (value, held) in values.iter_mut().zip(&*target) {
-                *value += held;
+            let held = S::as_simd_f32s(target).0;
+            for (value, held) in S::as_mut_simd_f32s(values).0.iter_mut().zip(held) {
+                *value = simd.add_f32s(*value, *held);
             }
         }
         let number = pixel * words(self.channels) + word;
@@ -54,11 +62,17 @@ impl Sink for WholeMap<'_> {
     }
 
     #[inline(always)]
-    fn store<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
-        for dy in 0..TILE.min(self.height - y) {
-            for dx in 0..TILE.min(self.width - x) {
+    fn store<S: Simd, F: Filtering>(
+        &self,
+        simd: S,
+        (y, x): (usize, usize),
+        word: usize,
+        block: &mut Block,
+    ) {
+        for dy in 0..F::TILE.min(self.height - y) {
+            for dx in 0..F::TILE.min(self.width - x) {
                 let pixel = (y + dy) * self.width + x + dx;
-                self.store_word(simd, pixel, word, &mut block[dy * TILE + dx]);
+                self.store_word(simd, pixel, word, &mut block[dy * F::TILE + dx]);
             }
         }
     }
@@ -80,31 +94,39 @@ impl Sink for PooledMap<'_> {
     }
 
     #[inline(always)]
-    fn store<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
+    fn store<S: Simd, F: Filtering>(
+        &self,
+        simd: S,
+        (y, x): (usize, usize),
+        word: usize,
+        block: &mut Block,
+    ) {
         let words = words(self.channels);
-        for dy in 0..TILE.min(self.height - y) {
-            for dx in 0..TILE.min(self.width - x) {
+        for dy in 0..F::TILE.min(self.height - y) {
+            for dx in 0..F::TILE.min(self.width - x) {
                 let number = ((y + dy) * self.width + x + dx) * words + word;
-                let values = &mut block[dy * TILE + dx];
+                let values = &mut block[dy * F::TILE + dx];
                 self.epilogue.apply_word(simd, number, word * WORD, values);
             }
         }
         // The last row or column of an odd side belongs to no window.
         let (height, width) = (self.height / 2, self.width / 2);
-        for (dy, dx) in [(0, 0), (0, 2), (2, 0), (2, 2)] {
-            let (row, column) = ((y + dy) / 2, (x + dx) / 2);
-            if row >= height || column >= width {
-                continue;
-            }
-            let start = (row * width + column) * self.channels + word * WORD;
-            // SAFETY: each window lies in one tile, whose words are stored once.
-            #[allow(unsafe_code)]
-            let target = unsafe { self.output.part(start, WORD) };
-            let first = dy * TILE + dx;
-            for (i, target) in target.iter_mut().enumerate() {
-                let upper = block[first][i] + block[first + 1][i];
-                let lower = block[first + TILE][i] + block[first + TILE + 1][i];
-                *target = 0.25 * (upper + lower);
+        for dy in (0..F::TILE).step_by(2) {
+            for dx in (0..F::TILE).step_by(2) {
+                let (row, column) = ((y + dy) / 2, (x + dx) / 2);
+                if row >= height || column >= width {
+                    continue;
+                }
+                let start = (row * width + column) * self.channels + word * WORD;
+                // SAFETY: each window lies in one tile, whose words are stored once.
+                #[allow(unsafe_code)]
+                let target = unsafe { self.output.part(start, WORD) };
+                let first = dy * F::TILE + dx;
+                for (i, target) in target.iter_mut().enumerate() {
+                    let upper = block[first][i] + block[first + 1][i];
+                    let lower = block[first + F::TILE][i] + block[first + F::TILE + 1][i];
+                    *target = 0.25 * (upper + lower);
+                }
             }
         }
     }
@@ -155,7 +177,13 @@ impl Sink for PaddedMap<'_> {
     }
 
     #[inline(always)]
-    fn store<S: Simd>(&self, simd: S, y: usize, x: usize, word: usize, block: &mut Block) {
+    fn store<S: Simd, F: Filtering>(
+        &self,
+        simd: S,
+        (y, x): (usize, usize),
+        word: usize,
+        block: &mut Block,
+    ) {
         let WholeMap {
             height,
             width,
@@ -163,10 +191,10 @@ impl Sink for PaddedMap<'_> {
             ..
         } = self.inner;
         let (padded_height, padded_width, _) = self.size();
-        for dy in 0..TILE.min(padded_height - y) {
-            for dx in 0..TILE.min(padded_width - x) {
+        for dy in 0..F::TILE.min(padded_height - y) {
+            for dx in 0..F::TILE.min(padded_width - x) {
                 let (y, x) = (y + dy, x + dx);
-                let values = &mut block[dy * TILE + dx];
+                let values = &mut block[dy * F::TILE + dx];
                 match margin_index((y, x), (height, width), self.padding) {
                     None => {
                         let pixel = (y - self.padding) * width + x - self.padding;

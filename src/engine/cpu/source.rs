@@ -5,6 +5,7 @@ use pulp::Simd;
 
 use super::epilogue::{WORD, lanes_of};
 use super::map::Map;
+use super::packed_gemm::prefetch;
 use crate::engine::padding::ZERO;
 
 /// A padded view of a map `[height, width, channels]`.
@@ -57,6 +58,9 @@ pub(super) trait Source: Sync {
     /// The pixel is one of this source, and the channels of all lanes exist.
     #[allow(unsafe_code)]
     unsafe fn load<S: Simd>(&self, simd: S, pixel: Self::Pixel, channel: usize) -> S::f32s;
+
+    /// Prefetches a channel of the pixel that lies `distance` pixels to the right, where there is one.
+    fn prefetch(&self, pixel: Self::Pixel, distance: usize, channel: usize);
 }
 
 /// The address of a pixel's channels, and a bit mask for the channel index. The mask is 0 for a
@@ -140,6 +144,11 @@ impl Source for PaddedView<'_> {
                 .read_unaligned()
         }
     }
+
+    #[inline(always)]
+    fn prefetch(&self, (start, _): Channels, distance: usize, channel: usize) {
+        prefetch(start.wrapping_add(distance * self.channels + channel));
+    }
 }
 
 impl Source for UnpooledGradient<'_> {
@@ -210,6 +219,11 @@ impl Source for UnpooledGradient<'_> {
         let share = simd.mul_f32s(value, simd.splat_f32s(0.25));
         let active = lanes_of(simd, word >> (channel % WORD));
         simd.select_f32s(active, share, simd.splat_f32s(0.0))
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, (window, _): Self::Pixel, distance: usize, channel: usize) {
+        self.view.prefetch(window, distance / 2, channel);
     }
 }
 

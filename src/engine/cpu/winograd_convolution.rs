@@ -1,6 +1,6 @@
 //! Convolutions by the Winograd transform, with fused ReLU and average pooling.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::buffers::Buffers;
 use super::disjoint_slice::DisjointSlice;
@@ -9,7 +9,7 @@ use super::map::Map;
 use super::overlap_add::add_margin;
 use super::sink::{PaddedMap, PooledMap, Sink, WholeMap, margin_length};
 use super::source::{PaddedView, UnpooledGradient};
-use super::winograd::Winograd;
+use super::winograd::Filters;
 use super::{Accumulation, ReluMask};
 use crate::engine::operation::{ConvolutionShape, LazyParameters};
 use crate::engine::padding::{Padding, zero_sources};
@@ -41,8 +41,9 @@ pub(super) enum OutputGradient<'a> {
 /// Transformed filters, each made at its first use. They do not depend on padding.
 struct Weights {
     parameters: Arc<LazyParameters>,
-    forward: OnceLock<Winograd>,
-    backward: OnceLock<Winograd>,
+    forward: Filters,
+    /// Rotated by 180 degrees, with transposed channels.
+    backward: Filters,
 }
 
 impl WinogradConvolution {
@@ -51,14 +52,14 @@ impl WinogradConvolution {
         shape.kernel == 3
             && shape.stride == 1
             && shape.padding <= REACH
-            && Winograd::supports(shape.channels_in, shape.channels_out)
+            && Filters::supports(shape.channels_in, shape.channels_out)
     }
 
     pub(super) fn new(shape: ConvolutionShape, parameters: Arc<LazyParameters>) -> Self {
         let weights = Weights {
             parameters,
-            forward: OnceLock::new(),
-            backward: OnceLock::new(),
+            forward: Filters::default(),
+            backward: Filters::default(),
         };
         Self {
             shape,
@@ -77,29 +78,6 @@ impl WinogradConvolution {
             shape: ConvolutionShape { mode, ..self.shape },
             weights: Arc::clone(&self.weights),
         }
-    }
-
-    fn forward_weights(&self) -> &Winograd {
-        self.weights.forward.get_or_init(|| {
-            let parameters = self.weights.parameters.get();
-            let channels_in = self.shape.channels_in;
-            Winograd::new(channels_in, self.shape.channels_out, |input, output| {
-                parameters.filter(channels_in, output, input)
-            })
-        })
-    }
-
-    /// The weights of the input gradient: filters rotated by 180 degrees, with transposed channels.
-    fn backward_weights(&self) -> &Winograd {
-        self.weights.backward.get_or_init(|| {
-            let parameters = self.weights.parameters.get();
-            let channels_in = self.shape.channels_in;
-            Winograd::new(self.shape.channels_out, channels_in, |output, input| {
-                let mut filter = parameters.filter(channels_in, output, input);
-                filter.reverse();
-                filter
-            })
-        })
     }
 
     /// The features, and the ReLU mask if a ReLU follows.
@@ -151,7 +129,12 @@ impl WinogradConvolution {
         let rows = shape.mode.sources(input.height, shape.padding);
         let columns = shape.mode.sources(input.width, shape.padding);
         let view = PaddedView::new(input, &rows, &columns);
-        self.forward_weights().correlate(&view, sink, buffers);
+        let filter = |input, output| {
+            let parameters = self.weights.parameters.get();
+            parameters.filter(shape.channels_in, output, input)
+        };
+        let filters = &self.weights.forward;
+        filters.correlate(filter, &view, sink, buffers);
     }
 
     /// The input gradient, `(height, width)`, from the gradient at the output.
@@ -207,13 +190,19 @@ impl WinogradConvolution {
         sink: &impl Sink,
         buffers: &Buffers,
     ) {
-        let kernel = self.backward_weights();
+        let filter = |output, input| {
+            let parameters = self.weights.parameters.get();
+            let mut filter = parameters.filter(self.shape.channels_in, output, input);
+            filter.reverse();
+            filter
+        };
+        let filters = &self.weights.backward;
         match gradient {
             OutputGradient::Full(gradient) => {
                 let rows = zero_sources(gradient.height, amount);
                 let columns = zero_sources(gradient.width, amount);
                 let view = PaddedView::new(gradient, &rows, &columns);
-                kernel.correlate(&view, sink, buffers);
+                filters.correlate(filter, &view, sink, buffers);
             }
             OutputGradient::Pooled {
                 gradient,
@@ -231,7 +220,7 @@ impl WinogradConvolution {
                     pooled: (gradient.height, gradient.width),
                     mask: mask.map(Vec::as_slice),
                 };
-                kernel.correlate(&source, sink, buffers);
+                filters.correlate(filter, &source, sink, buffers);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::engine::layout::{channels_last, channels_second};
 use crate::engine::operation::{ConvolutionShape, LazyParameters};
 use crate::engine::padding::Padding;
 use crate::engine::precision::Precision;
-use crate::engine::winograd::{ELEMENTS, transform_filter};
+use crate::engine::winograd::{ELEMENTS, FILTER, transform_filter};
 
 /// The largest transformed map in bytes. Larger ones are computed in blocks of tile rows.
 ///
@@ -173,7 +173,9 @@ impl KernelConvolution {
                     }
                 };
                 match self.algorithm {
-                    Algorithm::Winograd => store(&transform_filter(&filter)),
+                    Algorithm::Winograd => {
+                        store(&transform_filter::<_, ELEMENTS>(&FILTER, &filter))
+                    }
                     Algorithm::FirstLayer => store(&filter),
                 }
             }

@@ -1,20 +1,25 @@
-//! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3).
+//! 3x3 convolution with stride 1 by Winograd's minimal filtering, F(4x4, 3x3) or F(6x6, 3x3).
 //!
-//! An output tile of 4x4 pixels needs an input tile of 6x6. The transform matrices are in
-//! `engine/winograd.rs`. Each of the 36 elements of a transformed tile takes one matrix product
-//! over the channels, `[tiles, channels in] * [channels in, channels out]`. That is 36
-//! multiplications instead of the 144 of direct convolution, a quarter.
+//! An output tile of 4x4 pixels needs an input tile of 6x6, one of 6x6 needs 8x8. Each of the 36 or 64
+//! elements of a transformed tile takes one matrix product over the channels, `[tiles, channels in] *
+//! [channels in, channels out]`. Of the nine multiplications that direct convolution takes for an output,
+//! 2.25 or 1.78 are left.
 //!
 //! The input gradient uses the same kernel with the filters rotated by 180 degrees and the channels
 //! transposed.
 
+mod filtering;
+mod filters;
 mod transform;
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+pub(super) use self::filtering::Filtering;
+pub(super) use self::filters::Filters;
 use self::transform::{TransformInput, TransformOutput};
 use super::buffers::Buffers;
 use super::disjoint_slice::DisjointSlice;
@@ -23,68 +28,58 @@ use super::packed_gemm::{LeftOperand, microkernel_rows, multiply};
 use super::panels::Panels;
 use super::sink::Sink;
 use super::source::Source;
-use crate::engine::winograd::{ELEMENTS, TILE, transform_filter};
 
 /// Output channels that a thread computes at once in a private block.
 const GROUP: usize = 64;
-/// The most weights, before the transform, for which threads work on private blocks.
-const FEW_WEIGHTS: usize = 9 * 128 * 256;
+/// The most filters whose weights threads read for private blocks.
+const FEW_FILTERS: usize = 128 * 256;
 /// Floats in a private block that fit into a core's cache beside the weights.
 const PRIVATE_BUDGET: usize = 320 * 1024;
 /// The cost of reading the weights for a block, in tiles whose products take as long.
 const WEIGHTS_IN_TILES: usize = 14;
-/// Floats in a block that all threads share.
-const SHARED_BUDGET: usize = 2560 * 1024;
+/// Floats in a block that all threads share, at most. Much larger blocks lose the cache that they share.
+const SHARED_BUDGET: usize = 3072 * 1024;
 /// Padding floats after each row of transformed tiles, and after the products of each element and
-/// panel. Without it the 36 elements of a tile, which are read together, would lie powers of two
+/// panel. Without it the elements of a tile, which are read together, would lie powers of two
 /// apart and compete for the same cache sets.
 const PAD: usize = 16;
 
 /// Transformed 3x3 filters.
-pub(super) struct Winograd {
+struct Winograd<F> {
+    filtering: PhantomData<F>,
     channels_in: usize,
     channels_out: usize,
-    /// One matrix `[channel in][channel out]` for each of the 36 elements.
+    /// One matrix `[channel in][channel out]` for each element.
     weights: Panels,
 }
 
-impl Winograd {
-    /// Whether the kernel supports these channels: they fill whole mask words.
-    pub(super) fn supports(channels_in: usize, channels_out: usize) -> bool {
-        channels_in.is_multiple_of(WORD) && channels_out.is_multiple_of(WORD)
-    }
-
+impl<F: Filtering> Winograd<F> {
     /// Transforms filters. `filter(input, output)` returns the filter of these channels, row by row.
-    pub(super) fn new(
+    fn new(
         channels_in: usize,
         channels_out: usize,
         filter: impl Fn(usize, usize) -> [f32; 9] + Sync,
     ) -> Self {
-        let weights = Panels::pack(channels_in, channels_out, |input, output| {
-            transform_filter(&filter(input, output))
-        });
         Self {
+            filtering: PhantomData,
             channels_in,
             channels_out,
-            weights,
+            weights: F::pack(channels_in, channels_out, filter),
         }
     }
 
     /// Correlates `source` with the filters and stores the result in `sink`.
-    pub(super) fn correlate(&self, source: &impl Source, sink: &impl Sink, buffers: &Buffers) {
+    fn correlate(&self, source: &impl Source, sink: &impl Sink, buffers: &Buffers) {
         let (height, width, channels) = sink.size();
         source.check();
         assert_eq!(source.view().channels, self.channels_in);
         assert_eq!(channels, self.channels_out);
-        let grid = Grid {
-            across: width.div_ceil(TILE),
-            tiles: height.div_ceil(TILE) * width.div_ceil(TILE),
-        };
+        let grid = Grid::new::<F>(height, width);
         let threads = rayon::current_num_threads();
         // Few weights stay in the shared cache, so each thread keeps a private block of tiles in
         // its own cache. Many weights are read once for a large block whose products all threads
         // share.
-        let few = 9 * self.channels_in * self.channels_out <= FEW_WEIGHTS;
+        let few = self.channels_in * self.channels_out <= FEW_FILTERS;
         if few && grid.tiles >= threads * microkernel_rows() {
             self.correlate_private_blocks(source, sink, &grid, threads, buffers);
         } else {
@@ -112,7 +107,7 @@ impl Winograd {
         buffers: &Buffers,
     ) {
         let group = GROUP.min(self.channels_out).div_ceil(self.weights.width());
-        let per_tile = ELEMENTS * (self.tile_stride() + group * self.weights.width());
+        let per_tile = F::ELEMENTS * (self.tile_stride() + group * self.weights.width());
         let most = (PRIVATE_BUDGET / per_tile / microkernel_rows()).max(1);
         // The block size with the shortest estimated time: rounds of blocks, times the tiles of a
         // block plus the cost of reading the weights.
@@ -129,10 +124,11 @@ impl Winograd {
             .for_each(|number| {
                 let first = number * block;
                 let tiles = first..grid.tiles.min(first + block);
-                let transformed = ELEMENTS * tiles.len() * self.tile_stride();
-                let products = ELEMENTS * group * self.product_stride(tiles.len());
-                let mut scratch = buffers.acquire(transformed + products);
-                let (transformed, products) = scratch.split_at_mut(transformed);
+                let transformed = F::ELEMENTS * tiles.len() * self.tile_stride();
+                let products = F::ELEMENTS * group * self.product_stride(tiles.len());
+                let mut scratch = buffers.acquire_at_least(transformed + products);
+                let (transformed, rest) = scratch.split_at_mut(transformed);
+                let products = &mut rest[..products];
                 self.transform(
                     source,
                     grid,
@@ -146,7 +142,7 @@ impl Winograd {
                         winograd: self,
                         transformed,
                         tiles: tiles.len(),
-                        elements: 0..ELEMENTS,
+                        elements: 0..F::ELEMENTS,
                         panels: panels.clone(),
                         products,
                     });
@@ -167,14 +163,21 @@ impl Winograd {
     ) {
         let panels = self.weights.count();
         let width = self.weights.width();
-        let per_tile = ELEMENTS * (self.tile_stride() + panels * width);
-        let most = (SHARED_BUDGET / per_tile / microkernel_rows()).max(1) * microkernel_rows();
-        for first in (0..grid.tiles).step_by(most) {
-            let block = first..grid.tiles.min(first + most);
-            let transformed = ELEMENTS * block.len() * self.tile_stride();
-            let products = ELEMENTS * panels * self.product_stride(block.len());
-            let mut scratch = buffers.acquire(transformed + products);
-            let (transformed, products) = scratch.split_at_mut(transformed);
+        let per_tile = F::ELEMENTS * (self.tile_stride() + panels * width);
+        let calls = (SHARED_BUDGET / per_tile / microkernel_rows()).max(1);
+        // Blocks of about the same size: each reads all weights, for a small one as for a large one.
+        let blocks = grid.tiles.div_ceil(calls * microkernel_rows());
+        let size = grid
+            .tiles
+            .div_ceil(blocks)
+            .next_multiple_of(microkernel_rows());
+        for first in (0..grid.tiles).step_by(size) {
+            let block = first..grid.tiles.min(first + size);
+            let transformed = F::ELEMENTS * block.len() * self.tile_stride();
+            let products = F::ELEMENTS * panels * self.product_stride(block.len());
+            let mut scratch = buffers.acquire_at_least(transformed + products);
+            let (transformed, rest) = scratch.split_at_mut(transformed);
+            let products = &mut rest[..products];
             // Small shares, so that a slow thread does not delay the others for long.
             let share = block.len().div_ceil(4 * threads).max(2);
             let shares = block.len().div_ceil(share);
@@ -217,6 +220,7 @@ impl Winograd {
         transformed: &DisjointSlice<'_, f32>,
     ) {
         Arch::new().dispatch(TransformInput {
+            filtering: PhantomData::<F>,
             source,
             grid,
             first: tiles.start,
@@ -240,6 +244,7 @@ impl Winograd {
         let width = self.weights.width();
         let channels = panels.start * width..self.channels_out.min(panels.end * width);
         Arch::new().dispatch(TransformOutput {
+            filtering: PhantomData::<F>,
             sink,
             grid,
             first: tiles.start,
@@ -263,9 +268,19 @@ struct Grid {
     tiles: usize,
 }
 
+impl Grid {
+    fn new<F: Filtering>(height: usize, width: usize) -> Self {
+        let across = width.div_ceil(F::TILE);
+        Self {
+            across,
+            tiles: across * height.div_ceil(F::TILE),
+        }
+    }
+}
+
 /// The products of transformed tiles and weights, for ranges of elements and panels.
-struct Products<'a> {
-    winograd: &'a Winograd,
+struct Products<'a, F> {
+    winograd: &'a Winograd<F>,
     /// `[element][tile][tile stride]`, all elements.
     transformed: &'a [f32],
     tiles: usize,
@@ -275,7 +290,7 @@ struct Products<'a> {
     products: &'a mut [f32],
 }
 
-impl WithSimd for Products<'_> {
+impl<F: Filtering> WithSimd for Products<'_, F> {
     type Output = ();
 
     #[inline(always)]

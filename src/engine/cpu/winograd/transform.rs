@@ -1,16 +1,19 @@
 //! The input transform and the output transform.
 
+use std::marker::PhantomData;
+
 use pulp::{Simd, WithSimd};
 
 use super::Grid;
+use super::filtering::{Filtering, LARGEST_TILE, LARGEST_WINDOW};
 use crate::engine::cpu::disjoint_slice::DisjointSlice;
 use crate::engine::cpu::epilogue::WORD;
-use crate::engine::cpu::sink::{Block, Sink};
+use crate::engine::cpu::sink::Sink;
 use crate::engine::cpu::source::{PaddedView, Source, vector};
-use crate::engine::winograd::{ELEMENTS, TILE, WINDOW};
 
 /// Transforms the input tiles `first .. first + tiles`: `B' d B`.
-pub(super) struct TransformInput<'a, T> {
+pub(super) struct TransformInput<'a, F, T> {
+    pub(super) filtering: PhantomData<F>,
     /// [`check`](Source::check) has passed.
     pub(super) source: &'a T,
     pub(super) grid: &'a Grid,
@@ -23,11 +26,11 @@ pub(super) struct TransformInput<'a, T> {
     pub(super) block: (usize, usize),
 }
 
-/// Channels that are transformed along rows and then along columns. Their 36 elements stay in the
+/// Channels that are transformed along rows and then along columns. All elements of these stay in the
 /// L1 cache.
-const CHANNEL_BLOCK: usize = 8 * WORD;
+const CHANNEL_BLOCK: usize = 4 * WORD;
 
-impl<T: Source> WithSimd for TransformInput<'_, T> {
+impl<F: Filtering, T: Source> WithSimd for TransformInput<'_, F, T> {
     type Output = ();
 
     // Loops instead of closures: a closure that is not inlined would be compiled without the SIMD
@@ -36,20 +39,25 @@ impl<T: Source> WithSimd for TransformInput<'_, T> {
     fn with_simd<S: Simd>(self, simd: S) {
         let view = self.source.view();
         let (in_block, block_first) = self.block;
-        let mut half = [[0.0f32; CHANNEL_BLOCK]; ELEMENTS];
+        // Outside of the loops, because every value is written before it is read.
+        let mut half = [[0.0_f32; CHANNEL_BLOCK]; LARGEST_WINDOW * LARGEST_WINDOW];
+        // SAFETY: the source was checked, and zeros are always valid.
+        #[allow(unsafe_code)]
+        let mut pixels =
+            unsafe { [self.source.pixel(None, None); LARGEST_WINDOW * LARGEST_WINDOW] };
+        let mut columns = [None; LARGEST_WINDOW];
         for tile in self.first..self.first + self.tiles {
             let (down, across) = (tile / self.grid.across, tile % self.grid.across);
-            // SAFETY: the source was checked, and zeros are always valid.
-            #[allow(unsafe_code)]
-            let mut pixels = unsafe { [self.source.pixel(None, None); ELEMENTS] };
-            for y in 0..WINDOW {
-                for x in 0..WINDOW {
-                    let row = PaddedView::source(view.rows, down * TILE + y);
-                    let column = PaddedView::source(view.columns, across * TILE + x);
+            for (x, column) in columns.iter_mut().take(F::WINDOW).enumerate() {
+                *column = PaddedView::source(view.columns, across * F::TILE + x);
+            }
+            for y in 0..F::WINDOW {
+                let row = PaddedView::source(view.rows, down * F::TILE + y);
+                for x in 0..F::WINDOW {
                     // SAFETY: the source was checked, and both indices come from its axes.
                     #[allow(unsafe_code)]
                     unsafe {
-                        pixels[y * WINDOW + x] = self.source.pixel(row, column);
+                        pixels[y * F::WINDOW + x] = self.source.pixel(row, columns[x]);
                     }
                 }
             }
@@ -57,29 +65,33 @@ impl<T: Source> WithSimd for TransformInput<'_, T> {
             for channel in (0..view.channels).step_by(CHANNEL_BLOCK) {
                 let length = CHANNEL_BLOCK.min(view.channels - channel);
                 for lane in (0..length).step_by(S::F32_LANES) {
-                    for y in 0..WINDOW {
-                        let mut row = [simd.splat_f32s(0.0); WINDOW];
-                        for x in 0..WINDOW {
+                    for y in 0..F::WINDOW {
+                        let mut row = [simd.splat_f32s(0.0); LARGEST_WINDOW];
+                        for x in 0..F::WINDOW {
                             // SAFETY: the number of channels is a multiple of the SIMD lanes.
                             #[allow(unsafe_code)]
                             unsafe {
-                                let pixel = pixels[y * WINDOW + x];
+                                let pixel = pixels[y * F::WINDOW + x];
                                 row[x] = self.source.load(simd, pixel, channel + lane);
+                                // The next tile shares all but these columns.
+                                if x >= F::WINDOW - F::TILE {
+                                    self.source.prefetch(pixel, F::TILE, channel + lane);
+                                }
                             }
                         }
-                        let row = transform_six(simd, row);
-                        for x in 0..WINDOW {
-                            store::<S>(&mut half[y * WINDOW + x], lane, row[x]);
+                        let row = F::input(simd, row);
+                        for x in 0..F::WINDOW {
+                            store::<S>(&mut half[y * F::WINDOW + x], lane, row[x]);
                         }
                     }
                 }
-                // Column by column, with all channels of a column before the next one. Each of the
-                // 36 elements lies in its own memory page, and storing to all of them at once would
+                // Column by column, with all channels of a column before the next one. Each element
+                // of a tile lies in its own memory page, and storing to all of them at once would
                 // miss the TLB.
-                for x in 0..WINDOW {
-                    let mut targets: [&mut [f32]; WINDOW] = Default::default();
-                    for (y, target) in targets.iter_mut().enumerate() {
-                        let element = y * WINDOW + x;
+                for x in 0..F::WINDOW {
+                    let mut targets: [&mut [f32]; LARGEST_WINDOW] = Default::default();
+                    for (y, target) in targets.iter_mut().take(F::WINDOW).enumerate() {
+                        let element = y * F::WINDOW + x;
                         let first = element * in_block * self.stride + start + channel;
                         // SAFETY: each tile has its own part of `transformed`.
                         #[allow(unsafe_code)]
@@ -88,12 +100,12 @@ impl<T: Source> WithSimd for TransformInput<'_, T> {
                         }
                     }
                     for lane in (0..length).step_by(S::F32_LANES) {
-                        let mut column = [simd.splat_f32s(0.0); WINDOW];
-                        for y in 0..WINDOW {
-                            column[y] = load::<S>(&half[y * WINDOW + x], lane);
+                        let mut column = [simd.splat_f32s(0.0); LARGEST_WINDOW];
+                        for y in 0..F::WINDOW {
+                            column[y] = load::<S>(&half[y * F::WINDOW + x], lane);
                         }
-                        let column = transform_six(simd, column);
-                        for y in 0..WINDOW {
+                        let column = F::input(simd, column);
+                        for y in 0..F::WINDOW {
                             store::<S>(targets[y], lane, column[y]);
                         }
                     }
@@ -113,25 +125,9 @@ fn store<S: Simd>(values: &mut [f32], lane: usize, value: S::f32s) {
     S::as_mut_simd_f32s(&mut values[lane..][..S::F32_LANES]).0[0] = value;
 }
 
-/// `B' d` for six values. The coefficients are those of `INPUT` in `engine/winograd.rs`.
-#[inline(always)]
-fn transform_six<S: Simd>(simd: S, d: [S::f32s; WINDOW]) -> [S::f32s; WINDOW] {
-    let add = |a, b| simd.add_f32s(a, b);
-    let sub = |a, b| simd.sub_f32s(a, b);
-    let fma = |a: f32, b, c| simd.mul_add_e_f32s(simd.splat_f32s(a), b, c);
-    let (far, near) = (sub(d[3], d[1]), sub(d[4], d[2]));
-    [
-        add(d[0], fma(1.5, far, fma(-2.0, d[2], d[4]))),
-        fma(2.5, d[3], fma(0.5, d[2], sub(d[4], d[1]))),
-        fma(-2.5, d[2], fma(0.5, d[3], add(d[4], d[1]))),
-        fma(2.0, far, near),
-        fma(-0.5, far, near),
-        add(d[1], fma(1.5, near, fma(-2.0, d[3], d[5]))),
-    ]
-}
-
 /// Transforms the products of the tiles `first .. first + tiles` to outputs, `A' m A`, and stores them.
-pub(super) struct TransformOutput<'a, T> {
+pub(super) struct TransformOutput<'a, F, T> {
+    pub(super) filtering: PhantomData<F>,
     pub(super) sink: &'a T,
     pub(super) grid: &'a Grid,
     pub(super) first: usize,
@@ -148,7 +144,7 @@ pub(super) struct TransformOutput<'a, T> {
     pub(super) block: (usize, usize),
 }
 
-impl<T: Sink> WithSimd for TransformOutput<'_, T> {
+impl<F: Filtering, T: Sink> WithSimd for TransformOutput<'_, F, T> {
     type Output = ();
 
     #[inline(always)]
@@ -156,7 +152,8 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
         let (_, block_first) = self.block;
         let per_element = self.panels * self.product_stride;
         // Outside of the loops, because every value is written before it is read.
-        let mut block: Block = [[0.0; WORD]; TILE * TILE];
+        let mut half = [simd.splat_f32s(0.0); LARGEST_TILE * LARGEST_WINDOW];
+        let mut block = [[0.0; WORD]; LARGEST_TILE * LARGEST_TILE];
         for tile in self.first..self.first + self.tiles {
             let (down, across) = (tile / self.grid.across, tile % self.grid.across);
             let start = (tile - block_first) * self.width;
@@ -165,13 +162,12 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
                     let channel = index * WORD + lane;
                     let first =
                         channel / self.width * self.product_stride + start + channel % self.width;
-                    let last = first + (ELEMENTS - 1) * per_element + S::F32_LANES;
+                    let last = first + (F::ELEMENTS - 1) * per_element + S::F32_LANES;
                     assert!(last <= self.products.len());
-                    let mut half = [simd.splat_f32s(0.0); TILE * WINDOW];
-                    for x in 0..WINDOW {
-                        let mut column = [simd.splat_f32s(0.0); WINDOW];
-                        for (y, value) in column.iter_mut().enumerate() {
-                            let offset = first + (y * WINDOW + x) * per_element;
+                    for x in 0..F::WINDOW {
+                        let mut column = [simd.splat_f32s(0.0); LARGEST_WINDOW];
+                        for (y, value) in column.iter_mut().take(F::WINDOW).enumerate() {
+                            let offset = first + (y * F::WINDOW + x) * per_element;
                             // SAFETY: the last of these vectors lies inside, as asserted.
                             #[allow(unsafe_code)]
                             unsafe {
@@ -179,58 +175,24 @@ impl<T: Sink> WithSimd for TransformOutput<'_, T> {
                                 *value = products.cast::<S::f32s>().read_unaligned();
                             }
                         }
-                        let column = transform_four(simd, column);
-                        for y in 0..TILE {
-                            half[y * WINDOW + x] = column[y];
+                        let column = F::output(simd, column);
+                        for y in 0..F::TILE {
+                            half[y * F::WINDOW + x] = column[y];
                         }
                     }
-                    for y in 0..TILE {
-                        let mut row = [half[y * WINDOW]; WINDOW];
-                        row.copy_from_slice(&half[y * WINDOW..][..WINDOW]);
-                        let row = transform_four(simd, row);
-                        for x in 0..TILE {
-                            store::<S>(&mut block[y * TILE + x], lane, row[x]);
+                    for y in 0..F::TILE {
+                        let mut row = [simd.splat_f32s(0.0); LARGEST_WINDOW];
+                        row[..F::WINDOW].copy_from_slice(&half[y * F::WINDOW..][..F::WINDOW]);
+                        let row = F::output(simd, row);
+                        for x in 0..F::TILE {
+                            store::<S>(&mut block[y * F::TILE + x], lane, row[x]);
                         }
                     }
                 }
+                let block = &mut block[..F::TILE * F::TILE];
                 self.sink
-                    .store(simd, down * TILE, across * TILE, word, &mut block);
+                    .store::<S, F>(simd, (down * F::TILE, across * F::TILE), word, block);
             }
-        }
-    }
-}
-
-/// `A' m` for six values. The coefficients are those of `OUTPUT` in `engine/winograd.rs`.
-#[inline(always)]
-fn transform_four<S: Simd>(simd: S, m: [S::f32s; WINDOW]) -> [S::f32s; TILE] {
-    let add = |a, b| simd.add_f32s(a, b);
-    let sub = |a, b| simd.sub_f32s(a, b);
-    let fma = |a: f32, b, c| simd.mul_add_e_f32s(simd.splat_f32s(a), b, c);
-    let (even, odd) = (add(m[1], m[2]), sub(m[1], m[2]));
-    [
-        add(add(m[0], even), add(m[3], m[4])),
-        fma(-2.0, m[4], fma(0.5, m[3], odd)),
-        fma(4.0, m[4], fma(0.25, m[3], even)),
-        add(m[5], fma(-8.0, m[4], fma(0.125, m[3], odd))),
-    ]
-}
-
-#[cfg(test)]
-mod tests {
-    use pulp::Scalar;
-
-    use super::*;
-    use crate::engine::winograd::{INPUT, OUTPUT};
-
-    #[test]
-    fn transforms_equal_the_matrices() {
-        for column in 0..WINDOW {
-            let mut unit = [0.0; WINDOW];
-            unit[column] = 8.0;
-            let expected = INPUT.map(|row| row[column] as f32);
-            assert_eq!(transform_six(Scalar::new(), unit), expected);
-            let expected = OUTPUT.map(|row| row[column] as f32);
-            assert_eq!(transform_four(Scalar::new(), unit), expected);
         }
     }
 }
