@@ -37,6 +37,9 @@ pub struct Block {
 /// A [`Loss`] of a map that is given block by block, in two passes: each block is
 /// [observed](Self::observe), [`finish`](Self::finish) gives the value, and then each block has its
 /// [`gradient`](Self::gradient). Value and gradient equal those of the whole map up to rounding.
+///
+/// A loss that keeps values of the map's size between the passes may be evaluated in several rounds of two
+/// passes, each for a part of the loss. Values and gradients of all rounds add up.
 pub trait ByBlocks {
     /// Takes a block into account.
     ///
@@ -58,6 +61,16 @@ pub trait ByBlocks {
     ///
     /// Those of [`Loss::measure`].
     fn gradient(&self, block: &Block, observation: &mut Observation) -> Result<Gradient>;
+
+    /// Bounds the number of `values` that are kept for the whole map. `false` if the loss keeps none.
+    fn keep_at_most(&mut self, _values: usize) -> bool {
+        false
+    }
+
+    /// Ends a round. Whether another one follows, which begins.
+    fn goes_on(&mut self) -> bool {
+        false
+    }
 }
 
 /// A loss that depends on the moments of a map alone. Its gradient is an affine function of the features,

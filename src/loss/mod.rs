@@ -12,6 +12,7 @@ mod quantiles;
 mod region;
 mod total_variation;
 mod wasserstein;
+mod wasserstein_by_blocks;
 mod whitening;
 
 use burn::tensor::Tensor;

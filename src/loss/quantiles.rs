@@ -1,10 +1,14 @@
 //! Projections of features on directions, and differences from quantiles on the host, for the sliced
 //! Wasserstein distance.
 
-use burn::tensor::Tensor;
+use std::borrow::Cow;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-use crate::engine::positions_by_channels;
+use crate::backend::read;
+use crate::engine::{self, positions_by_channels};
+use crate::error::Result;
 
 /// Projects the features of a map `[1, N, H, W]` on the columns of `directions`, `[N, K]`. The
 /// result is `[K, H W]`.
@@ -17,6 +21,47 @@ pub(super) fn project(map: Tensor<4>, directions: &Tensor<2>) -> Tensor<2> {
 pub(super) fn projected_rows(map: Tensor<4>, directions: &Tensor<2>) -> Tensor<2> {
     let positions = positions_by_channels(map).transpose();
     directions.clone().transpose().matmul(positions)
+}
+
+/// `factor` times the sum over directions `[N, K]` of differences `[K, M]` along them, `[M, N]`.
+pub(super) fn projected_back(
+    differences: Tensor<2>,
+    directions: &Tensor<2>,
+    factor: f64,
+) -> Tensor<2> {
+    let directions = directions.clone().transpose().mul_scalar(factor);
+    differences.transpose().matmul(directions)
+}
+
+/// The sorted projections of the target, for each direction.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Host(Vec<Vec<f32>>),
+    /// `[K, length]`, on a device that sorts.
+    Device(Tensor<2>),
+}
+
+impl Target {
+    /// The target where a device finds it.
+    pub(super) fn of(sorted: Vec<Vec<f32>>, device: &Device) -> Self {
+        if !engine::sorts(device) {
+            return Self::Host(sorted);
+        }
+        let shape = [sorted.len(), sorted.first().map_or(0, Vec::len)];
+        let data = TensorData::new(sorted.concat(), shape);
+        Self::Device(Tensor::from_data(data, (device, DType::F32)))
+    }
+
+    pub(super) fn on_host(&self) -> Result<Cow<'_, [Vec<f32>]>> {
+        Ok(match self {
+            Self::Host(sorted) => Cow::Borrowed(sorted),
+            Self::Device(sorted) => {
+                let [_, length] = sorted.dims();
+                let values: Vec<f32> = read(sorted.clone())?;
+                Cow::Owned(values.chunks(length).map(<[f32]>::to_vec).collect())
+            }
+        })
+    }
 }
 
 /// Subtracts the target quantile of the same rank from each projection, and returns the sum of squared

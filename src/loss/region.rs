@@ -176,4 +176,12 @@ impl ByBlocks for RestrictedByBlocks<'_> {
         let gradient = self.inner.gradient(&inner, &mut gathered)?;
         Ok(Gradient::map(positions.scatter(gradient.at(gathered)?)))
     }
+
+    fn keep_at_most(&mut self, values: usize) -> bool {
+        self.inner.keep_at_most(values)
+    }
+
+    fn goes_on(&mut self) -> bool {
+        self.inner.goes_on()
+    }
 }

@@ -1,14 +1,11 @@
 //! The sliced Wasserstein distance of feature distributions.
 
-use std::borrow::Cow;
-
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::quantiles::{project, projected_rows, subtract_quantiles};
-use super::{
-    Block, ByBlocks, Gradient, Loss, Measured, Observation, Place, check_channels, no_maps,
-};
+use super::quantiles::{Target, project, projected_back, projected_rows, subtract_quantiles};
+use super::wasserstein_by_blocks::WassersteinByBlocks;
+use super::{ByBlocks, Gradient, Loss, Measured, Observation, check_channels, no_maps};
 use crate::backend::read;
 use crate::engine::{self, channels_second, sum_of_squares};
 use crate::error::{Result, at_least_one};
@@ -54,37 +51,6 @@ pub struct Wasserstein {
     /// `[N, K]`, unit columns.
     directions: Tensor<2>,
     target: Target,
-}
-
-/// The sorted projections of the target, for each direction.
-#[derive(Clone, Debug)]
-enum Target {
-    Host(Vec<Vec<f32>>),
-    /// `[K, length]`, on a device that sorts.
-    Device(Tensor<2>),
-}
-
-impl Target {
-    /// The target where a device finds it.
-    fn of(sorted: Vec<Vec<f32>>, device: &Device) -> Self {
-        if !engine::sorts(device) {
-            return Self::Host(sorted);
-        }
-        let shape = [sorted.len(), sorted.first().map_or(0, Vec::len)];
-        let data = TensorData::new(sorted.concat(), shape);
-        Self::Device(Tensor::from_data(data, (device, DType::F32)))
-    }
-
-    fn on_host(&self) -> Result<Cow<'_, [Vec<f32>]>> {
-        Ok(match self {
-            Self::Host(sorted) => Cow::Borrowed(sorted),
-            Self::Device(sorted) => {
-                let [_, length] = sorted.dims();
-                let values: Vec<f32> = read(sorted.clone())?;
-                Cow::Owned(values.chunks(length).map(<[f32]>::to_vec).collect())
-            }
-        })
-    }
 }
 
 impl Wasserstein {
@@ -178,13 +144,8 @@ impl Wasserstein {
     /// The value, `[1]`, and the gradient at each position, `[M, N]`, both times `factor`.
     fn evaluate(&self, map: Tensor<4>, factor: f64) -> Result<(Tensor<1>, Tensor<2>)> {
         let (differences, value) = self.differences(map, factor / 2.0)?;
-        Ok((value, self.projected_back(differences, factor)))
-    }
-
-    /// `factor` times the sum over directions of differences `[K, M]` along them, `[M, N]`.
-    fn projected_back(&self, differences: Tensor<2>, factor: f64) -> Tensor<2> {
-        let directions = self.directions.clone().transpose().mul_scalar(factor);
-        differences.transpose().matmul(directions)
+        let gradient = projected_back(differences, &self.directions, factor);
+        Ok((value, gradient))
     }
 }
 
@@ -225,95 +186,10 @@ impl Loss for Wasserstein {
     }
 
     fn by_blocks(&self) -> Option<Box<dyn ByBlocks + '_>> {
-        Some(Box::new(WassersteinByBlocks {
-            loss: self,
-            differences: Vec::new(),
-            factor: 0.0,
-        }))
-    }
-}
-
-/// The distance of a map that is given block by block. Projections of all positions are in host memory, and
-/// sorted there: `4 K` bytes for each position.
-struct WassersteinByBlocks<'a> {
-    loss: &'a Wasserstein,
-    /// The projections, later their differences from the target's quantiles, `[K, M]`.
-    differences: Vec<f32>,
-    factor: f64,
-}
-
-impl WassersteinByBlocks<'_> {
-    /// Calls `visit` with each row of a block's columns: where it begins among all positions, where among the
-    /// block's, and how long it is.
-    fn rows(block: &Block, mut visit: impl FnMut(usize, usize, usize)) {
-        match &block.place {
-            Place::Rectangle { rows, columns } => {
-                for (row, y) in rows.clone().enumerate() {
-                    let first = y * block.size[1] + columns.start;
-                    visit(first, row * columns.len(), columns.len());
-                }
-            }
-            Place::Listed { columns } => {
-                let columns = columns.iter().enumerate();
-                columns.for_each(|(own, column)| visit(*column, own, 1));
-            }
-        }
-    }
-}
-
-impl ByBlocks for WassersteinByBlocks<'_> {
-    fn observe(&mut self, block: &Block, observation: &mut Observation) -> Result<()> {
-        let [channels, count] = self.loss.directions.dims();
-        check_channels(observation, "a distribution", channels)?;
-        let positions = block.size[0] * block.size[1];
-        self.differences.resize(count * positions, 0.0);
-        let values: Vec<f32> = read(project(observation.map(), &self.loss.directions))?;
-        let own = values.len() / count;
-        Self::rows(block, |first, from, length| {
-            for direction in 0..count {
-                self.differences[direction * positions + first..][..length]
-                    .copy_from_slice(&values[direction * own + from..][..length]);
-            }
-        });
-        Ok(())
-    }
-
-    fn finish(&mut self, weight: f64) -> Result<Tensor<1>> {
-        let [_, count] = self.loss.directions.dims();
-        if self.differences.is_empty() {
-            return Err(no_maps());
-        }
-        // The number of all projections is that of positions times directions.
-        self.factor = weight / self.differences.len() as f64;
-        let targets = self.loss.target.on_host()?;
-        debug_assert_eq!(targets.len(), count);
-        let squares = subtract_quantiles(&mut self.differences, &targets);
-        let value = TensorData::new(vec![(squares * self.factor / 2.0) as f32], [1]);
-        let directions = &self.loss.directions;
-        Ok(Tensor::from_data(
-            value,
-            (&directions.device(), directions.dtype()),
-        ))
-    }
-
-    fn gradient(&self, block: &Block, observation: &mut Observation) -> Result<Gradient> {
-        let [_, channels, height, width] = observation.dims();
-        let [_, count] = self.loss.directions.dims();
-        let (positions, own) = (block.size[0] * block.size[1], height * width);
-        let mut differences = vec![0.0; count * own];
-        Self::rows(block, |first, from, length| {
-            for direction in 0..count {
-                differences[direction * own + from..][..length]
-                    .copy_from_slice(&self.differences[direction * positions + first..][..length]);
-            }
-        });
-        let directions = &self.loss.directions;
-        let options = (&directions.device(), directions.dtype());
-        let differences =
-            Tensor::<2>::from_data(TensorData::new(differences, [count, own]), options);
-        let gradient = self.loss.projected_back(differences, self.factor);
-        let gradient = gradient.reshape([1, height, width, channels]);
-        Ok(Gradient::map(channels_second(gradient)))
+        Some(Box::new(WassersteinByBlocks::new(
+            &self.directions,
+            &self.target,
+        )))
     }
 }
 

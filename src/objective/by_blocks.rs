@@ -21,7 +21,20 @@ struct Part<'a> {
     layer: Layer,
     weight: f64,
     loss: Box<dyn ByBlocks + 'a>,
+    /// Whether it takes part in the present round.
+    active: bool,
 }
+
+/// Values that losses may keep between the passes, for each pixel of the crop of a block: four for each value of
+/// the first feature map.
+const KEPT_PER_PIXEL: usize = 256;
+
+/// What the side of blocks is multiplied by where losses keep values. A pixel of a crop takes 500 bytes
+/// (`run/memory.rs`), the values take 1024 more, and what they are computed in about 1000.
+const SIDE_BESIDE_KEPT: f64 = 0.45;
+
+/// Blocks are not made smaller for that.
+const SMALLEST_SIDE: usize = 256;
 
 /// The terms of one octave, and the blocks of its image.
 pub(super) struct OctaveByBlocks<'a> {
@@ -56,11 +69,13 @@ impl<'a> OctaveByBlocks<'a> {
                 layer: *layer,
                 weight: *weight,
                 loss,
+                active: true,
             });
             if taps.iter().all(|tap| tap.layer != *layer) {
                 taps.push(LayerTap::returned(*layer));
             }
         }
+        let side = share_memory(&mut parts, side);
         let layers: Vec<Layer> = taps.iter().map(|tap| tap.layer).collect();
         let mut blocks = Blocks::plan(vgg, &layers, size, side)?;
         let grids = layers.iter().map(|layer| grid(vgg, *layer, size));
@@ -88,6 +103,36 @@ impl<'a> OctaveByBlocks<'a> {
     ) -> Result<Tensor<4>> {
         let [_, _, height, width] = image.dims();
         let size = Size::new(width, height);
+        let mut gradient = image.zeros_like();
+        while self.parts.iter().any(|part| part.active) {
+            self.observe(image, size)?;
+            for part in self.parts.iter_mut().filter(|part| part.active) {
+                let value = part.loss.finish(part.weight)?;
+                let before = values[part.index].take();
+                values[part.index] = Some(match before {
+                    Some(before) => before + value,
+                    None => value,
+                });
+            }
+            for block in &self.blocks.list {
+                let crop = self.crop_gradient(block, size, block.crop(image))?;
+                gradient = block.add(gradient, &crop);
+            }
+            for part in &mut self.parts {
+                part.active = part.active && part.loss.goes_on();
+            }
+            let (parts, taps) = (&self.parts, &mut self.taps);
+            taps.retain(|tap| {
+                parts
+                    .iter()
+                    .any(|part| part.active && part.layer == tap.layer)
+            });
+        }
+        Ok(gradient)
+    }
+
+    /// The first pass of a round.
+    fn observe(&mut self, image: &Tensor<4>, size: Size) -> Result<()> {
         for block in &self.blocks.list {
             let maps = self.vgg.feature_maps(block.crop(image), &self.taps)?;
             for (layer, map) in maps {
@@ -95,20 +140,13 @@ impl<'a> OctaveByBlocks<'a> {
                     continue;
                 };
                 let mut observation = Observation::from(own.map);
-                for part in self.parts.iter_mut().filter(|part| part.layer == layer) {
+                let parts = self.parts.iter_mut();
+                for part in parts.filter(|part| part.active && part.layer == layer) {
                     part.loss.observe(&own.block, &mut observation)?;
                 }
             }
         }
-        for part in &mut self.parts {
-            values[part.index] = Some(part.loss.finish(part.weight)?);
-        }
-        let mut gradient = image.zeros_like();
-        for block in &self.blocks.list {
-            let crop = self.crop_gradient(block, size, block.crop(image))?;
-            gradient = block.add(gradient, &crop);
-        }
-        Ok(gradient)
+        Ok(())
     }
 
     /// The gradient at the crop of a block.
@@ -124,13 +162,34 @@ impl<'a> OctaveByBlocks<'a> {
             };
             let mut observation = Observation::from(own.map);
             let mut gradient = Gradient::default();
-            for part in self.parts.iter().filter(|part| part.layer == layer) {
+            let parts = self.parts.iter();
+            for part in parts.filter(|part| part.active && part.layer == layer) {
                 gradient = gradient.plus(part.loss.gradient(&own.block, &mut observation)?);
             }
             let gradient = gradient.evaluate(observation)?;
             gradient.embedded([height, width], own.corner).map(Some)
         })
     }
+}
+
+/// Shares the memory of blocks with what losses keep, and returns the side of blocks that is left.
+fn share_memory(parts: &mut [Part<'_>], side: usize) -> usize {
+    let mut keeping = Vec::new();
+    for part in parts {
+        if part.loss.keep_at_most(usize::MAX) {
+            keeping.push(part);
+        }
+    }
+    if keeping.is_empty() {
+        return side;
+    }
+    let less = (side as f64 * SIDE_BESIDE_KEPT) as usize;
+    let side = less.max(SMALLEST_SIDE.min(side));
+    let share = KEPT_PER_PIXEL * side * side / keeping.len();
+    for part in keeping {
+        part.loss.keep_at_most(share);
+    }
+    side
 }
 
 /// The features of a block at its own positions, of a map of its crop. `None` if it has no positions at
