@@ -77,22 +77,28 @@ impl<'a> OctaveByBlocks<'a> {
         }
         let side = share_memory(&mut parts, side);
         let layers: Vec<Layer> = taps.iter().map(|tap| tap.layer).collect();
-        let mut blocks = Blocks::plan(vgg, &layers, size, side)?;
-        let grids = layers.iter().map(|layer| grid(vgg, *layer, size));
+        let blocks = Blocks::plan(vgg, &layers, size, side)?;
+        let mut octave = Self {
+            vgg,
+            parts,
+            taps,
+            blocks,
+        };
+        octave.drop_empty_blocks(size)?;
+        Ok((octave.blocks.list.len() > 1).then_some(octave))
+    }
+
+    /// Drops blocks that have no positions at any layer: without padding the last one may have none.
+    fn drop_empty_blocks(&mut self, size: Size) -> Result<()> {
+        let grids = self.taps.iter().map(|tap| grid(self.vgg, tap.layer, size));
         let grids: Vec<(usize, [usize; 2])> = grids.collect::<Result<_>>()?;
-        // Without padding the last block may have no positions at any layer.
-        blocks.list.retain(|block| {
+        self.blocks.list.retain(|block| {
             grids.iter().any(|(stride, whole)| {
                 let positions = block.positions(*stride, *whole);
                 !positions.rows.is_empty() && !positions.columns.is_empty()
             })
         });
-        Ok((blocks.list.len() > 1).then_some(Self {
-            vgg,
-            parts,
-            taps,
-            blocks,
-        }))
+        Ok(())
     }
 
     /// Writes the values to `values`, and returns the gradient at the image.
@@ -121,12 +127,10 @@ impl<'a> OctaveByBlocks<'a> {
             for part in &mut self.parts {
                 part.active = part.active && part.loss.goes_on();
             }
-            let (parts, taps) = (&self.parts, &mut self.taps);
-            taps.retain(|tap| {
-                parts
-                    .iter()
-                    .any(|part| part.active && part.layer == tap.layer)
-            });
+            let active = self.parts.iter().filter(|part| part.active);
+            let layers: Vec<Layer> = active.map(|part| part.layer).collect();
+            self.taps.retain(|tap| layers.contains(&tap.layer));
+            self.drop_empty_blocks(size)?;
         }
         Ok(gradient)
     }

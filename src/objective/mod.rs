@@ -112,7 +112,8 @@ impl Objective {
     /// `side` x `side` pixels, for bounded memory. Value and gradient are the same up to rounding.
     ///
     /// A block includes a margin that its features depend on, so large blocks cost less. Each image is
-    /// passed through the network twice forward and once backward. An octave with a loss that needs its
+    /// passed through the network twice forward and once backward, and again for the directions of distributions
+    /// whose projections do not fit beside a block. An octave with a loss that needs its
     /// whole map ([`Loss::by_blocks`]) is evaluated as a whole, and so is an axis of an image that wraps
     /// and has not a multiple of the strides of the layers. Default: images of any size as a whole.
     #[must_use]

@@ -11,8 +11,11 @@ use crate::resampled::{HALVED_FROM, KEPT_BYTES, RESPONSE_BYTES};
 /// What the program takes before it begins.
 const BASE: f64 = 30e6;
 
-/// What a byte of responses takes: with those around tiles, and what the system's allocator does not give back.
+/// What a byte of kept responses takes, with those around tiles.
 const OF_RESPONSES: f64 = 1.64;
+
+/// What stays of a byte of kept responses at the sizes after: the system's allocator does not give it back.
+const LEFT_OF_RESPONSES: f64 = 1.15;
 
 /// Vectors of a picture that is made in windows, at its peak: when it is enlarged.
 const WINDOWED: f64 = 1.6;
@@ -134,6 +137,7 @@ impl HostNeed<'_> {
 
     /// The most bytes that any level takes.
     fn bytes(&self, kept: f64, compact: bool) -> f64 {
+        let mut left = 0.0_f64;
         let levels = self.levels.iter().map(|level| {
             let pixels = level.size.pixels() as f64;
             let exemplars = self.exemplars as f64 * level.factor * level.factor;
@@ -142,7 +146,9 @@ impl HostNeed<'_> {
                 .into_iter()
                 .find(|bytes| *bytes <= kept)
                 .unwrap_or(0.0);
-            pixels * self.bytes_of_a_pixel(pixels, compact) + OF_RESPONSES * kept
+            let responses = left.max(OF_RESPONSES * kept);
+            left = left.max(LEFT_OF_RESPONSES * kept);
+            pixels * self.bytes_of_a_pixel(pixels, compact) + responses
         });
         let last = self
             .levels
@@ -245,6 +251,16 @@ mod tests {
         let side = ((700e6 - 30e6 - exemplars - state(WINDOWED)) / 45.0).sqrt() as usize;
         assert_eq!(some.window_side, Some(side - 48));
         assert!(windows.plan(Some(370_000_000)).is_err());
+        // A small size before keeps the responses of 768^2 and of (65536 / 28.4) positions; 1.15 of each byte stays.
+        let before = [level(768), level(4096)];
+        let small_exemplar = HostNeed {
+            exemplars: 65536,
+            ..need(Kind::Texture, &before)
+        };
+        let stays =
+            LEFT_OF_RESPONSES * 256.0 * (589_824.0 + 65536.0 * (768.0 / 4096.0_f64).powi(2));
+        let expected = 30e6 + state(4.75) + stays + 65536.0 * SHARED * 12.0;
+        assert_eq!(small_exemplar.plan(None).unwrap().estimate, expected as u64);
         // One that is smaller keeps the responses of both.
         let small = [level(256)];
         let texture = need(Kind::Texture, &small);
