@@ -54,7 +54,7 @@ def main(path):
     phase = parity.clear_phase(weights, "reflect", "average", FORMULA_SIDE, FORMULA_SIDE)
     images = {"photograph": pixels.float()[None] / 255, "formula": parity.picture(FORMULA_SIDE, FORMULA_SIDE, phase)}
     out = {"photograph.pixels": pixels, "formula.phase": torch.tensor([phase]),
-           "formula.side": torch.tensor([FORMULA_SIDE])}
+           "formula.side": torch.tensor([float(FORMULA_SIDE)])}
     for name, image in images.items():
         top, gradient = forward_and_gradient(weights, image, torch.float64)
         out[f"{name}.features"], out[f"{name}.gradient"] = samples(top), samples(gradient)

@@ -9,7 +9,7 @@ use ranvgg::{
     Size, Statistics, StyleOptions, TextureOptions, Vgg, synthesize_texture, transfer_style,
 };
 
-/// By plain sums: the Winograd transform rounds ten times as much, and turns as many more ReLUs on or off.
+/// By plain sums: the Winograd transform rounds more, and turns more ReLUs on or off.
 fn network(architecture: Architecture, padding: Padding, pooling: Pooling) -> Vgg {
     RandomVgg::new(architecture)
         .with_padding(padding)
@@ -189,7 +189,8 @@ fn blocks_almost_equal_the_whole_with_the_transform() {
     let blocks = objective.with_block_side(57).evaluate(image).unwrap();
     let (of_values, of_gradients) = difference(&blocks, &whole);
     println!("with the transform: {of_values:.1e} {of_gradients:.1e}");
-    assert!(of_values < 1e-4 && of_gradients < 1e-2);
+    // Where a sum lies at the kink of a ReLU, or two projections change places in the order, the gradient jumps.
+    assert!(of_values < 1e-4 && of_gradients < 5e-4);
 }
 
 /// AlexNet's maps have no padding at the border of pools: they do not wrap where the image does, and are not
