@@ -42,12 +42,27 @@ pub(crate) enum Purpose {
 
 /// The generator of one stream.
 pub(crate) fn stream(seed: u64, purpose: Purpose, index: u32) -> ChaCha8Rng {
+    let mut generator = ChaCha8Rng::from_seed(key(seed));
+    generator.set_stream(u64::from(purpose as u32) << 32 | u64::from(index));
+    generator
+}
+
+fn key(seed: u64) -> [u8; 32] {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..14].copy_from_slice(b"ranvgg");
-    let mut generator = ChaCha8Rng::from_seed(key);
-    generator.set_stream(u64::from(purpose as u32) << 32 | u64::from(index));
-    generator
+    key
+}
+
+/// The words of the generator's state that address a stream: eight of the key and two of the stream.
+#[cfg(feature = "cube")]
+pub(crate) fn words(seed: u64, purpose: Purpose, index: u32) -> [u32; 10] {
+    let mut words = [0; 10];
+    for (word, bytes) in words.iter_mut().zip(key(seed).as_chunks().0) {
+        *word = u32::from_le_bytes(*bytes);
+    }
+    [words[8], words[9]] = [index, purpose as u32];
+    words
 }
 
 /// `count` draws from N(0, 1).

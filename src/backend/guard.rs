@@ -1,21 +1,13 @@
 //! Turns panics of backends into errors.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 
 /// Calls `compute`. Backends panic when a driver fails, a device is lost or memory runs out. Such a panic
 /// becomes [`Error::Device`] with the panic's message.
 ///
 /// Values that `compute` was changing must not be used after a panic.
 pub(crate) fn guarded<T>(compute: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Error::Device(
-            text.unwrap_or_else(|| "it gave no reason".into()),
-        ))
-    })
+    caught(compute).unwrap_or_else(|text| Err(Error::Device(text)))
 }
 
 #[cfg(test)]

@@ -13,8 +13,6 @@ pub use self::launches::{Launches, launches};
 pub(crate) use self::memory::ndarray;
 pub(crate) use self::memory::{is_in_host_memory, largest_buffer};
 pub(crate) use self::reading::read;
-#[cfg(feature = "cube")]
-pub(crate) use self::reading::read_integers;
 pub use self::reading::reads;
 #[cfg(feature = "wgpu")]
 pub(crate) use self::tuning::no_tuning_unless_asked;

@@ -2,8 +2,6 @@
 
 use std::cell::Cell;
 
-#[cfg(feature = "cube")]
-use burn::tensor::Int;
 use burn::tensor::{Element, Tensor};
 
 use crate::error::{Error, Result};
@@ -15,13 +13,6 @@ thread_local! {
 /// The values of a tensor. A read waits until the device has finished all work, and so it costs far more
 /// than its bytes. All reads of this crate are made here and counted.
 pub(crate) fn read<E: Element, const D: usize>(tensor: Tensor<D>) -> Result<Vec<E>> {
-    READS.set(READS.get() + 1);
-    tensor.try_into_vec_as().map_err(Error::device)
-}
-
-/// The values of a tensor of integers, as [`read`].
-#[cfg(feature = "cube")]
-pub(crate) fn read_integers<const D: usize>(tensor: Tensor<D, Int>) -> Result<Vec<u32>> {
     READS.set(READS.get() + 1);
     tensor.try_into_vec_as().map_err(Error::device)
 }

@@ -45,10 +45,10 @@ pub use self::bench::{DeviceLayerBench, LayerBench, LayerWay};
 use self::executor::Executor;
 pub(crate) use self::executor::{Forward, Tap, Tape, Trunk};
 pub(crate) use self::feature_map::FeatureMap;
-#[cfg(feature = "cube")]
-pub(crate) use self::gpu::patches;
 #[cfg(all(test, feature = "wgpu"))]
 pub(crate) use self::gpu::tests::device as gpu_of_tests;
+#[cfg(feature = "cube")]
+pub(crate) use self::gpu::{adam, patches};
 pub(crate) use self::layout::{
     add_maps, channels_last, channels_second, map_from_values, positions_by_channels,
 };

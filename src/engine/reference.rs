@@ -5,7 +5,7 @@ use super::padding::{Padding, ZERO};
 
 /// Pseudo-random values in -1..1.
 #[cfg(test)]
-pub(super) fn noise(length: usize, seed: usize) -> Vec<f32> {
+pub(crate) fn noise(length: usize, seed: usize) -> Vec<f32> {
     let mut state = (seed as u32)
         .wrapping_mul(2_654_435_761)
         .wrapping_add(12345);

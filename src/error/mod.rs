@@ -4,9 +4,13 @@
 //! of a file, how an image fails to fit a layer, what keeps a device from being used.
 
 mod checks;
+mod panics;
 mod reasons;
 pub(crate) mod variants;
 
 pub(crate) use self::checks::{all_finite, at_least_one, not_negative, positive, unknown_name};
+#[doc(hidden)]
+pub use self::panics::catches_panics;
+pub(crate) use self::panics::caught;
 pub use self::reasons::{DeviceReason, FileUse, ImageReason, OutputReason, TensorReason};
 pub(crate) use self::variants::{Error, Result};

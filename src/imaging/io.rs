@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::provenance::Provenance;
 use super::{Size, jpeg, metadata, profile};
-use crate::error::{Error, FileUse, OutputReason, Result};
+use crate::error::{Error, FileUse, OutputReason, Result, caught};
 use crate::file::{self, IfExists};
 
 /// Limits on an image file that is read.
@@ -52,10 +52,13 @@ const WRITABLE: &str = ".png, .jpg, .jpeg, .tif, .tiff";
 /// [`Error::File`] if there is no such file, if it is something else than a regular file, or if it is
 /// empty, cut off, not an image, or beyond `limits`.
 pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
-    let (image, profile) = decoded(path.as_ref(), limits)?;
-    Ok(match profile {
-        Some(profile) => profile::to_srgb(image, &profile),
-        None => image,
+    let path = path.as_ref();
+    without_panics(path, || {
+        let (image, profile) = decoded(path, limits)?;
+        Ok(match profile {
+            Some(profile) => profile::to_srgb(image, &profile),
+            None => image,
+        })
     })
 }
 
@@ -66,7 +69,8 @@ pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
 ///
 /// Those of [`open`].
 pub fn open_data(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage> {
-    Ok(decoded(path.as_ref(), limits)?.0)
+    let path = path.as_ref();
+    Ok(without_panics(path, || decoded(path, limits))?.0)
 }
 
 /// The size of the picture that [`open`] would give.
@@ -76,15 +80,25 @@ pub fn open_data(path: impl AsRef<Path>, limits: Limits) -> Result<DynamicImage>
 /// Those of [`open`], but for damage beyond the file's head.
 pub fn dimensions(path: impl AsRef<Path>, limits: Limits) -> Result<Size> {
     let path = path.as_ref();
-    let mut decoder = decoder(path, limits)?;
-    let (width, height) = decoder.dimensions();
-    let (width, height) = (width as usize, height as usize);
-    Ok(match orientation(&mut decoder) {
-        Orientation::Rotate90
-        | Orientation::Rotate270
-        | Orientation::Rotate90FlipH
-        | Orientation::Rotate270FlipH => Size::new(height, width),
-        _ => Size::new(width, height),
+    without_panics(path, || {
+        let mut decoder = decoder(path, limits)?;
+        let (width, height) = decoder.dimensions();
+        let (width, height) = (width as usize, height as usize);
+        Ok(match orientation(&mut decoder) {
+            Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH => Size::new(height, width),
+            _ => Size::new(width, height),
+        })
+    })
+}
+
+/// What `decode` gives. Decoders of other crates panic at some damaged files; such a panic is an error of the file.
+fn without_panics<T>(path: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    caught(decode).unwrap_or_else(|text| {
+        let said = format!("its decoder stopped: {text}");
+        Err(Error::file(FileUse::DecodeImage, path, said))
     })
 }
 

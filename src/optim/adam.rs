@@ -132,15 +132,47 @@ pub(super) struct Rates {
     pub(super) beta1: f32,
     pub(super) beta2: f32,
     /// With the corrections of both biases.
-    rate: f32,
-    epsilon: f32,
+    pub(super) rate: f32,
+    pub(super) epsilon: f32,
     /// What gradients are multiplied by.
     pub(super) unit: f32,
-    low: f32,
-    high: f32,
+    pub(super) low: f32,
+    pub(super) high: f32,
 }
 
 impl Rates {
+    /// Those of step number `steps`, from 1, at that rate, with gradients divided by two to the power of `unit`.
+    pub(super) fn new(options: &AdamOptions, steps: u64, rate: f64, unit: u8) -> Self {
+        let AdamOptions {
+            beta1,
+            beta2,
+            epsilon,
+            bounds,
+            ..
+        } = *options;
+        let steps = i32::try_from(steps).unwrap_or(i32::MAX);
+        // Both bias corrections are moved into the rate and epsilon, so that the loop has one division.
+        let root = (1.0 - beta2.powi(steps)).sqrt();
+        let factor = f64::from(-i32::from(unit)).exp2();
+        // In a larger unit small squares vanish, and must not be divided by.
+        let least = match unit {
+            0 => f64::from(f32::MIN_POSITIVE),
+            _ => LEAST_ROOT,
+        };
+        let (low, high) = bounds.map_or((f32::MIN, f32::MAX), |(low, high)| {
+            (low as f32, high as f32)
+        });
+        Self {
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            rate: (rate * root / (1.0 - beta1.powi(steps))) as f32,
+            epsilon: (epsilon * root * factor).max(least) as f32,
+            unit: factor as f32,
+            low,
+            high,
+        }
+    }
+
     /// The next value of a variable with the gradient `g`. Updates its means.
     #[inline(always)]
     pub(super) fn step(&self, x: f32, g: f32, m: &mut f32, v: &mut f32) -> f32 {
@@ -200,34 +232,7 @@ impl Adam {
         all_finite("a gradient", gradient)?;
         self.enlarge_unit(gradient);
         self.steps += 1;
-        let AdamOptions {
-            beta1,
-            beta2,
-            epsilon,
-            bounds,
-            ..
-        } = self.options;
-        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        // Both bias corrections are moved into the rate and epsilon, so that the loop has one division.
-        let root = (1.0 - beta2.powi(steps)).sqrt();
-        let unit = f64::from(-i32::from(self.unit)).exp2();
-        // In a larger unit small squares vanish, and must not be divided by.
-        let least = match self.unit {
-            0 => f64::from(f32::MIN_POSITIVE),
-            _ => LEAST_ROOT,
-        };
-        let (low, high) = bounds.map_or((f32::MIN, f32::MAX), |(low, high)| {
-            (low as f32, high as f32)
-        });
-        let rates = Rates {
-            beta1: beta1 as f32,
-            beta2: beta2 as f32,
-            rate: (rate * root / (1.0 - beta1.powi(steps))) as f32,
-            epsilon: (epsilon * root * unit).max(least) as f32,
-            unit: unit as f32,
-            low,
-            high,
-        };
+        let rates = Rates::new(&self.options, self.steps, rate, self.unit);
         match &mut self.means {
             Means::Full { mean, square } => {
                 let step = |point: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32]| {
@@ -301,6 +306,36 @@ impl Adam {
             options: numbers.options,
             unit: numbers.unit,
         })
+    }
+
+    /// The point, the mean gradient and the mean square. None: they have 16 bits, or another unit than gradients.
+    #[cfg(feature = "cube")]
+    pub(super) fn vectors(&self) -> Option<[&[f32]; 3]> {
+        match &self.means {
+            Means::Full { mean, square } if self.unit == 0 => Some([&self.point, mean, square]),
+            _ => None,
+        }
+    }
+
+    /// The state with these vectors after that many steps.
+    #[cfg(feature = "cube")]
+    pub(super) fn of_vectors(
+        options: AdamOptions,
+        steps: u64,
+        [point, mean, square]: [Vec<f32>; 3],
+    ) -> Self {
+        Self {
+            point,
+            means: Means::Full { mean, square },
+            steps,
+            options,
+            unit: 0,
+        }
+    }
+
+    #[cfg(feature = "cube")]
+    pub(super) fn options(&self) -> &AdamOptions {
+        &self.options
     }
 
     /// The last point.

@@ -42,8 +42,12 @@ impl<'a> Canvas<'a> {
         Self::new(raster.size(), raster.channels(), raster.values(), wraps)
     }
 
+    pub(super) fn size(&self) -> Size {
+        Size::new(self.width, self.height)
+    }
+
     /// All values, `[H, W, C]`.
-    #[cfg(any(test, feature = "cube"))]
+    #[cfg(test)]
     pub(crate) fn values(&self) -> &'a [f32] {
         self.values
     }

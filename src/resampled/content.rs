@@ -21,9 +21,9 @@ use crate::random::{self, Purpose};
 
 /// A content picture. Its term compares responses of luminance position by position.
 pub(crate) struct Content {
-    luminance: Raster,
+    pub(super) luminance: Raster,
     /// Where the content counts. None: everywhere.
-    mask: Option<Mask>,
+    pub(super) mask: Option<Mask>,
 }
 
 /// Responses of one filter: mean and standard deviation.
@@ -63,7 +63,11 @@ impl Content {
         gradient: &mut [f32],
     ) -> f64 {
         let mut generator = random::stream(style.seed, Purpose::Contours, step);
-        let banks = [draw::bank(1, style.filter_side(&image), &mut generator)];
+        let banks = [draw::bank(
+            1,
+            style.filter_side(image.size()),
+            &mut generator,
+        )];
         let tiles = Tiles::new(&image, banks[0].reach());
         let canvas = Canvas::of(&self.luminance, style.wraps);
         let keep = style.keeps(&tiles);
@@ -157,7 +161,11 @@ fn source<'a>(
     mask: Option<&'a Mask>,
     memory: (bool, &'a Buffers),
 ) -> Source<'a> {
-    let labels = vec![vec![Labels::new(mask, None, (&tiles, banks[0].reach()))]];
+    let labels = vec![vec![Labels::new(
+        mask,
+        None,
+        (tiles.positions(), banks[0].reach()),
+    )]];
     Source::new((canvas, tiles), banks, (labels, 1), memory)
 }
 

@@ -10,8 +10,6 @@ use super::comparison::{Comparison, Target, Transports};
 use super::draw::{self, BANK};
 use super::filters::FilterBank;
 use super::labels::{CLASSES, Labels, Noise, Split};
-#[cfg(feature = "cube")]
-use super::on_device::FEWEST_PIXELS;
 use super::planes::Planes;
 use super::pull::Pull;
 use super::row_gradient::ClassTransports;
@@ -19,15 +17,14 @@ use super::source::Source;
 use super::tiles::Tiles;
 use super::transport::{Bins, Distribution, Transport};
 use super::{BANKS, Exemplar, Resampled, SIDE};
-use crate::error::Result;
-use crate::imaging::segments;
+use crate::imaging::{Size, segments};
 use crate::random::{self, Purpose};
 
 /// The filters of a step.
 pub(super) struct Draw {
     pub(super) banks: Vec<FilterBank>,
     /// The split of each bank, and the noise from its first position on.
-    splits: Option<Vec<(Split, Noise)>>,
+    pub(super) splits: Option<Vec<(Split, Noise)>>,
 }
 
 impl Resampled {
@@ -51,25 +48,9 @@ impl Resampled {
     ///
     /// (Elnekave and Weiss, "Generating natural images with direct patch distribution matching", ECCV
     /// 2022, eq. 4, whose filters have no window and no normalisation.)
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Device`](crate::Error::Device) if a device computes and fails.
-    pub(crate) fn distance(
-        &self,
-        image: Canvas<'_>,
-        draw: u32,
-        gradient: &mut [f32],
-    ) -> Result<f64> {
-        let side = self.filter_side(&image);
+    pub(crate) fn distance(&self, image: Canvas<'_>, draw: u32, gradient: &mut [f32]) -> f64 {
+        let side = self.filter_side(image.size());
         let draw = self.draw(image.channels, side, draw);
-        #[cfg(feature = "cube")]
-        if image.height * image.width >= FEWEST_PIXELS
-            && let Some(distance) =
-                self.distance_on_device(image, (&draw.banks, usize::MAX), gradient)?
-        {
-            return Ok(distance);
-        }
         let tiles = Tiles::new(&image, side - 1);
         let pull = self.pull(image, side, &draw.banks);
         let (source, targets) = self.sources(image, &tiles, &draw);
@@ -100,14 +81,18 @@ impl Resampled {
                 value += f64::from(pull.weight) * sum / (rows * columns) as f64;
             }
         }
-        Ok(value / (BANKS * BANK) as f64)
+        value / (BANKS * BANK) as f64
     }
 
-    /// The side of filters, at most about half of the shortest side of any picture.
-    pub(super) fn filter_side(&self, image: &Canvas<'_>) -> usize {
+    /// The side of filters for a picture of this size, at most about half of the shortest side of any picture.
+    pub(super) fn filter_side(&self, size: Size) -> usize {
         let exemplars = self.exemplars().map(|exemplar| exemplar.image.size());
-        let sides = exemplars.map(|size| size.shorter());
-        let half = sides.chain([image.height, image.width]).min().unwrap_or(1) / 2;
+        let half = exemplars
+            .chain([size])
+            .map(Size::shorter)
+            .min()
+            .unwrap_or(1)
+            / 2;
         // Odd, so that a patch has a pixel in its middle.
         SIDE.min(half.saturating_sub(1) | 1)
     }
@@ -162,7 +147,7 @@ impl Resampled {
                     };
                     (split, guide, noise)
                 });
-                Labels::new(mask, guided, (tiles, draw.banks[bank].reach()))
+                Labels::new(mask, guided, (tiles.positions(), draw.banks[bank].reach()))
             };
             (0..BANKS).into_par_iter().map(of_bank).collect()
         };

@@ -5,8 +5,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::filters::FilterBank;
 
-/// Filters of a bank. Their responses are computed together.
-pub(super) const BANK: usize = 8;
+pub(super) use crate::engine::tables::BANK;
 
 /// The smallest and the largest standard deviation of the window, in half sides of the filter.
 const WINDOW: (f32, f32) = (0.3, 0.7);

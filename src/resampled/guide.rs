@@ -48,7 +48,7 @@ pub(crate) struct Guide {
     /// Height and width of the picture.
     size: [usize; 2],
     /// Pixels of the picture for each of the planes, along both axes.
-    step: usize,
+    pub(super) step: usize,
 }
 
 impl Guide {

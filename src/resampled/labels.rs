@@ -6,12 +6,11 @@ use rand::{Rng, RngExt as _};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::guide::Guide;
-use super::tiles::{Tiles, Window};
+use super::tiles::Window;
 use crate::imaging::{Raster, is_white, segments};
 use crate::random::{self, Purpose};
 
-/// Classes of positions for each filter bank of a guided picture.
-pub(super) const CLASSES: usize = 6;
+pub(super) use crate::engine::tables::CLASSES;
 
 /// The largest shift of the borders between classes, in shares of a class.
 const PHASE: f32 = 0.4;
@@ -105,10 +104,14 @@ struct Classes<'a> {
 }
 
 impl Classes<'_> {
+    /// The width of a uniform distribution with the noise's standard deviation.
+    fn noise_width(&self) -> f32 {
+        self.direction[0] * self.guide.noise * 12f32.sqrt()
+    }
+
     /// Adds the noise of positions from number `first` on.
     fn add_noise(&self, first: usize, scores: &mut [f32]) {
-        // The width of a uniform distribution with that standard deviation.
-        let width = self.direction[0] * self.guide.noise * 12f32.sqrt();
+        let width = self.noise_width();
         if width != 0.0 {
             let noise = self.noise;
             let mut generator = random::stream(noise.seed, Purpose::Resampled, noise.bank);
@@ -121,19 +124,19 @@ impl Classes<'_> {
 }
 
 impl<'a> Labels<'a> {
-    /// The labels of the positions of `tiles` for filters with this `reach`: one class, or those of a
+    /// The labels of `size` rows and columns of positions for filters with this `reach`: one class, or those of a
     /// split by a guide. Positions whose patches have their middle outside of the mask are labelled
     /// `OUTSIDE`.
     pub(super) fn new(
         mask: Option<&'a Mask>,
         guided: Option<(&Split, &'a Guide, Noise)>,
-        (tiles, reach): (&Tiles, usize),
+        (size, reach): ([usize; 2], usize),
     ) -> Self {
         let mut labels = Self {
             mask,
             classes: None,
             reach,
-            size: tiles.positions(),
+            size,
         };
         if let Some((split, guide, noise)) = guided {
             let classes = Classes {
@@ -146,6 +149,14 @@ impl<'a> Labels<'a> {
             labels.classes = Some(Classes { borders, ..classes });
         }
         labels
+    }
+
+    /// The direction of the split, the scores at the borders between classes, and the width of the noise.
+    #[cfg(feature = "cube")]
+    pub(super) fn into_split(self) -> Option<(Vec<f32>, Vec<f32>, f32)> {
+        let classes = self.classes?;
+        let width = classes.noise_width();
+        Some((classes.direction, classes.borders, width))
     }
 
     /// Whether all positions have label 0.
@@ -246,6 +257,7 @@ mod tests {
     use crate::imaging::Size;
     use crate::resampled::canvas::Canvas;
     use crate::resampled::coloured;
+    use crate::resampled::tiles::Tiles;
 
     const REACH: usize = 6;
 
@@ -281,7 +293,11 @@ mod tests {
                 bank: index,
                 ..NOISE
             };
-            let labels = Labels::new(None, Some((&split, &guide, noise)), (&tiles, REACH));
+            let labels = Labels::new(
+                None,
+                Some((&split, &guide, noise)),
+                (tiles.positions(), REACH),
+            );
             let found = labels.of(&whole(&tiles)).unwrap();
             assert_eq!(found.len(), 54 * 64);
             // A sixth each. The phase makes the outer two larger or smaller.
@@ -305,14 +321,14 @@ mod tests {
         let tiles = tiles(20, 24);
         let white = |pixel: usize| [if pixel % 24 < 11 { 1.0 } else { 0.0 }];
         let mask = Mask::new(&Raster::from_pixels(Size::new(24, 20), white));
-        let labels = Labels::new(Some(&mask), None, (&tiles, REACH));
+        let labels = Labels::new(Some(&mask), None, (tiles.positions(), REACH));
         let found = labels.of(&whole(&tiles)).unwrap();
         // The middle of the patch at column 8 lies in column 11.
         for (position, label) in found.iter().enumerate() {
             assert_eq!(*label, if position % 18 < 8 { 0 } else { OUTSIDE });
         }
         assert!(
-            Labels::new(None, None, (&tiles, REACH))
+            Labels::new(None, None, (tiles.positions(), REACH))
                 .of(&whole(&tiles))
                 .is_none()
         );
@@ -335,7 +351,7 @@ mod tests {
                 borders: vec![0.5],
             };
             let guided = (&split, &guide, NOISE);
-            let labels = Labels::new(None, Some(guided), (&tiles, REACH));
+            let labels = Labels::new(None, Some(guided), (tiles.positions(), REACH));
             let found = labels.of(&whole(&tiles)).unwrap();
             let share = |class: u8| {
                 let members = (0..90 * 90).filter(|position| found[*position] == class);

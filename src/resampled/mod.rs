@@ -57,6 +57,18 @@ pub(crate) const KEPT_BYTES: usize = 256 << 20;
 /// Filter banks of each step.
 const BANKS: usize = 8;
 
+/// The picture whose values an optimiser changes.
+#[derive(Clone, Copy)]
+pub(crate) struct Optimised<'a> {
+    /// The size as errors name it, and that of all values.
+    pub(crate) size: Size,
+    pub(crate) whole: Size,
+    pub(crate) channels: usize,
+    pub(crate) wraps: bool,
+    /// 0 at pixels that stay, and 1 elsewhere.
+    pub(crate) free: Option<&'a Raster>,
+}
+
 /// The target at one size of the result: exemplars, and the region of the result that each is for.
 pub(crate) struct Resampled {
     regions: Vec<Region>,
@@ -69,9 +81,6 @@ pub(crate) struct Resampled {
     /// of a larger picture are computed again in each pass.
     kept_bytes: usize,
     buffers: Buffers,
-    /// The exemplar on the device that computes, if not the host does.
-    #[cfg(feature = "cube")]
-    on_device: Option<crate::engine::patches::Picture>,
 }
 
 /// A region of the result and its exemplars.
@@ -124,8 +133,6 @@ impl Resampled {
             seed,
             kept_bytes: KEPT_BYTES,
             buffers: Buffers::default(),
-            #[cfg(feature = "cube")]
-            on_device: None,
         }
     }
 

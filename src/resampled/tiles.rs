@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::canvas::Canvas;
+use crate::imaging::Size;
 
 /// Rows of a tile of a large picture.
 const ROWS: usize = 64;
@@ -45,6 +46,12 @@ impl Window {
     }
 }
 
+/// The number of rows and of columns of positions in a picture, for filters with this reach.
+pub(super) fn positions(size: Size, reach: usize, wraps: bool) -> [usize; 2] {
+    let reach = if wraps { 0 } else { reach };
+    [size.height - reach, size.width - reach]
+}
+
 impl Tiles {
     pub(super) fn new(canvas: &Canvas<'_>, reach: usize) -> Self {
         let (height, width) = (canvas.height, canvas.width);
@@ -61,8 +68,7 @@ impl Tiles {
 
     /// The number of rows and of columns of positions.
     pub(super) fn positions(&self) -> [usize; 2] {
-        let reach = if self.wraps { 0 } else { self.reach };
-        [self.height - reach, self.width - reach]
+        positions(Size::new(self.width, self.height), self.reach, self.wraps)
     }
 
     /// Rows of pixels in a band of tiles.

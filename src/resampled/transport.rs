@@ -76,22 +76,6 @@ impl Bins {
         [self.low, self.scale]
     }
 
-    /// The standard deviation of values with this histogram, as if each were in the middle of its bin.
-    #[cfg(feature = "cube")]
-    pub(super) fn standard_deviation(&self, histogram: &[u32]) -> f32 {
-        let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
-        for (bin, n) in histogram.iter().enumerate() {
-            let (n, place) = (f64::from(*n), bin as f64 + 0.5);
-            count += n;
-            sum += n * place;
-            squares += n * place * place;
-        }
-        let mean = sum / f64::max(count, 1.0);
-        let variance = squares / f64::max(count, 1.0) - mean * mean;
-        let scale = f64::from(self.scale);
-        (variance / (scale * scale)).max(1e-12).sqrt() as f32
-    }
-
     /// The value at an edge, counted in bins.
     fn value(&self, edge: f32) -> f32 {
         self.low + edge / self.scale

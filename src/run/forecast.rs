@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::observer::Forecast;
+use super::on_host::stepper;
 use super::stochastic::{Estimate, Level, StochasticPlan};
 use crate::error::Result;
 use crate::imaging::Raster;
-use crate::resampled::Canvas;
+use crate::optim::{Adam, AdamOptions};
+use crate::resampled::Optimised;
 
 /// Pixels times steps of the shortest run that is forecast: about ten seconds on two cores.
 const SHORTEST: usize = 40_000_000;
@@ -16,6 +18,9 @@ const SHORTEST_LIMIT: Duration = Duration::from_secs(30);
 
 /// The pixels of the two sizes that are tried.
 const TRIED: [f64; 2] = [128.0 * 128.0, 600.0 * 600.0];
+
+/// The rate of steps, which are forgotten.
+const RATE: f64 = 0.02;
 
 /// The forecast of a run, if it is long enough. An evaluation takes a time that grows with the pixels by a constant:
 ///
@@ -67,15 +72,23 @@ pub(super) fn forecast(
     }))
 }
 
-/// Seconds of an evaluation, after one that takes memory from the system.
+/// Seconds of a step, after one that takes memory from the system and compiles the kernels of a device.
 fn seconds(estimate: &dyn Estimate, picture: &Raster, wraps: bool) -> Result<f64> {
-    let mut gradient = vec![0.0; picture.values().len()];
+    let adam = Adam::new(picture.values().to_vec(), AdamOptions::default())?;
+    let picture = Optimised {
+        size: picture.size(),
+        whole: picture.size(),
+        channels: picture.channels(),
+        wraps,
+        free: None,
+    };
+    let mut stepper = stepper(adam, estimate, picture);
     let mut started = Instant::now();
     for step in 0..3 {
         if step == 1 {
             started = Instant::now();
         }
-        estimate.estimate(Canvas::of(picture, wraps), step, &mut gradient)?;
+        stepper.step(step, RATE)?;
     }
     Ok(started.elapsed().as_secs_f64() / 2.0)
 }

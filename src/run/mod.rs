@@ -13,6 +13,7 @@ mod identity;
 pub(crate) mod inpainting;
 mod memory;
 pub(crate) mod observer;
+mod on_host;
 pub(crate) mod options;
 pub(crate) mod outcome;
 mod saved;
@@ -34,6 +35,8 @@ use self::descent::Descent;
 pub(crate) use self::identity::Identity;
 pub(crate) use self::inpainting::{Inpainting, KeptPixels};
 use self::observer::Point;
+#[cfg(all(test, feature = "wgpu"))]
+pub(crate) use self::observer::reads_once_an_evaluation;
 pub(crate) use self::observer::{Control, Observer, Progress};
 pub use self::observer::{Forecast, Preparation, Saving, Term};
 pub(crate) use self::options::{RunOptions, run_setters};

@@ -7,7 +7,7 @@ use image::DynamicImage;
 
 use crate::error::Result;
 use crate::imaging::{Depth, Raster, Size, encoded, to_image8};
-use crate::optim::Lbfgs;
+use crate::optim::{Lbfgs, Stepper};
 
 /// Whether a run goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,8 +53,11 @@ pub struct Progress<'a> {
 pub(super) enum Point<'a> {
     /// The best point of an optimiser, on its device.
     Best(&'a Lbfgs),
-    /// The last one, `[H, W, C]` in host memory, with a margin on every side.
-    Pixels { values: &'a [f32], margin: usize },
+    /// The last one, `[H, W, C]`, with a margin on every side.
+    Last {
+        stepper: &'a dyn Stepper,
+        margin: usize,
+    },
 }
 
 impl std::fmt::Debug for Progress<'_> {
@@ -92,9 +95,10 @@ impl Progress<'_> {
                 let image: Tensor<4> = lbfgs.point().reshape(shape);
                 to_image8(image.narrow(1, 0, shown))
             }
-            Point::Pixels { values, margin } => {
+            Point::Last { stepper, margin } => {
                 let size = self.size.with_margin(margin);
-                let image = Raster::new(size, self.channels, values.to_vec());
+                let values = stepper.point()?.into_owned();
+                let image = Raster::new(size, self.channels, values);
                 let image = image.without_margin(margin).narrow(0, shown);
                 Ok(encoded(&image, Depth::Eight))
             }
@@ -201,4 +205,35 @@ impl Observer for () {
     fn observe(&mut self, _: &Progress<'_>) -> Control {
         Control::Continue
     }
+}
+
+/// Asserts that each evaluation of a run reads once at sizes that a GPU computes by resampled filters, but for the first of
+/// a size and one in 25 after which the picture is read; and that evaluations on the host read nothing.
+#[cfg(all(test, feature = "wgpu"))]
+pub(crate) fn reads_once_an_evaluation(run: impl FnOnce(&mut dyn Observer) -> super::Outcome) {
+    /// Pixels from which on a GPU computes, with the margin of a picture that does not wrap.
+    const FEWEST_PIXELS: usize = 96 * 96;
+    let (mut on_host, mut on_device) = (Vec::new(), Vec::new());
+    let mut before = None;
+    let outcome = run(&mut |progress: &Progress<'_>| {
+        let now = crate::backend::reads();
+        let found = match progress.size.with_margin(5).pixels() {
+            FEWEST_PIXELS.. => &mut on_device,
+            _ => &mut on_host,
+        };
+        // What prepares a size is read before its first evaluation.
+        if before.is_some_and(|(size, _)| size == progress.size) {
+            found.extend(before.map(|(_, before)| now - before));
+        }
+        before = Some((progress.size, now));
+        Control::Continue
+    });
+    println!("on a device {on_device:?}, on the host {on_host:?}");
+    assert!(outcome.evaluations() > on_host.len() + on_device.len());
+    assert!(on_host.iter().all(|reads| *reads == 0));
+    assert!(on_device.len() >= 28);
+    let twice = on_device.iter().filter(|reads| **reads == 2).count();
+    let once = on_device.iter().filter(|reads| **reads == 1).count();
+    assert_eq!(once + twice, on_device.len());
+    assert_eq!(twice, (on_device.len() + 1) / 25);
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::canvas::{add_noise, resized_within_margin, restore_kept};
 use super::checkpoint::Keeper;
+use super::on_host::stepper;
 use super::saved::{SavedProgress, SavedRun};
 use super::stochastic::{Estimate, Level, StochasticPlan};
 use super::time::{Clock, TimePlan};
@@ -11,11 +12,11 @@ use super::{
     Control, Counts, Forecast, Observer, Point, Preparation, Progress, Record, RunOptions,
     StopReason, Term,
 };
-use crate::error::{Error, FileUse, Result, all_finite};
+use crate::error::{Error, FileUse, Result};
 use crate::imaging::{Raster, Size};
-use crate::optim::{Adam, AdamOptions, Saved, falling_rate};
+use crate::optim::{Adam, AdamOptions, Saved, Stepper, falling_rate};
 use crate::random::Purpose;
-use crate::resampled::Canvas;
+use crate::resampled::Optimised;
 
 /// The rates of the first steps of a size, and of its last one, in units of the colour range.
 const RATES: (f64, f64) = (0.02, 0.004);
@@ -38,8 +39,6 @@ pub(super) struct Stochastic<'a> {
     pub(super) margin: usize,
     /// The picture so far with its margin, at the size of the last level that was begun.
     pub(super) canvas: Raster,
-    /// The gradient of the last step.
-    pub(super) gradient: Vec<f32>,
     pub(super) counts: Counts,
     pub(super) records: Vec<Record>,
     /// What the run should take, until it was told.
@@ -110,7 +109,7 @@ impl Stochastic<'_> {
         let free = self.restore_kept();
         let estimate = objective(level, &self.canvas);
         let (whole, channels) = (self.canvas.size(), self.canvas.channels());
-        let mut adam = match state {
+        let adam = match state {
             None => self.optimiser()?,
             Some((optimiser, memory)) => {
                 if !estimate.recall(&memory) {
@@ -122,35 +121,51 @@ impl Stochastic<'_> {
         };
         self.counts.preparing += started.elapsed();
         let first = usize::try_from(adam.steps()).unwrap_or(steps);
-        let stop = self.descend(
-            &Steps {
-                scale,
-                size,
-                whole,
-                margin: self.margin,
-                first,
-                count: steps,
-                draw: self.counts.evaluations - first,
-                deadline,
-                free: free.as_ref(),
-                saved: true,
-                wraps: self.margin == 0,
-            },
-            (&mut adam, &*estimate),
-            observer,
-        );
+        let steps = Steps {
+            scale,
+            size,
+            whole,
+            margin: self.margin,
+            first,
+            count: steps,
+            draw: self.counts.evaluations - first,
+            deadline,
+            free: free.as_ref(),
+            saved: true,
+            wraps: self.margin == 0,
+        };
+        let mut stepper = self.stepper(&steps, adam, &*estimate);
+        let stop = self.descend(&steps, &mut *stepper, &*estimate, observer);
         if stop.is_ok() {
-            self.save(scale, &adam, &*estimate);
+            self.save(scale, &*stepper, &*estimate);
         }
-        self.canvas = Raster::new(whole, channels, adam.into_point());
+        self.canvas = Raster::new(whole, channels, stepper.into_point());
         stop
+    }
+
+    /// The optimiser with the objective, where they are computed.
+    pub(super) fn stepper<'e>(
+        &self,
+        steps: &Steps<'e>,
+        adam: Adam,
+        estimate: &'e dyn Estimate,
+    ) -> Box<dyn Stepper + 'e> {
+        let picture = Optimised {
+            size: steps.size,
+            whole: steps.whole,
+            channels: self.canvas.channels(),
+            wraps: steps.wraps,
+            free: steps.free,
+        };
+        stepper(adam, estimate, picture)
     }
 
     /// Takes steps with one objective, and says why they ended. An error leaves the optimiser at the last good point.
     pub(super) fn descend(
         &mut self,
         steps: &Steps<'_>,
-        (adam, estimate): (&mut Adam, &dyn Estimate),
+        stepper: &mut dyn Stepper,
+        estimate: &dyn Estimate,
         observer: &mut dyn Observer,
     ) -> Result<StopReason> {
         let Steps { scale, size, .. } = *steps;
@@ -159,7 +174,10 @@ impl Stochastic<'_> {
         let channels = self.canvas.channels();
         let stepping = Instant::now();
         for step in steps.first..steps.count {
-            let values = self.step(steps, step, (adam, estimate))?;
+            let rate = falling_rate(RATES, HOLD, step, steps.count);
+            let values = stepper.step((steps.draw + step) as u32, rate)?;
+            self.counts.evaluations += 1;
+            self.counts.iterations += 1;
             let elapsed = self.clock.elapsed();
             self.records.push(Record {
                 scale,
@@ -182,8 +200,8 @@ impl Stochastic<'_> {
                 evaluations,
                 elapsed,
                 terms: &terms,
-                point: Point::Pixels {
-                    values: adam.ask(),
+                point: Point::Last {
+                    stepper: &*stepper,
                     margin: steps.margin,
                 },
                 channels,
@@ -198,7 +216,7 @@ impl Stochastic<'_> {
                 return Ok(StopReason::Time);
             }
             if steps.saved && self.keeper.is_due() {
-                self.save(scale, adam, estimate);
+                self.save(scale, &*stepper, estimate);
             }
         }
         Ok(StopReason::Evaluations)
@@ -259,37 +277,7 @@ impl Stochastic<'_> {
         Adam::new(values, options)
     }
 
-    /// One step of the optimiser; the terms before it. An error leaves the point where it was.
-    fn step(
-        &mut self,
-        steps: &Steps<'_>,
-        step: usize,
-        (adam, estimate): (&mut Adam, &dyn Estimate),
-    ) -> Result<Vec<f64>> {
-        let (size, channels) = (steps.size, self.canvas.channels());
-        let image = Canvas::new(steps.whole, channels, adam.ask(), steps.wraps);
-        self.gradient.clear();
-        self.gradient.resize(adam.ask().len(), 0.0);
-        let gradient = &mut self.gradient;
-        let values = estimate.estimate(image, (steps.draw + step) as u32, gradient)?;
-        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(Error::NotFinite {
-                what: format!("the objective at size {size}"),
-                value: *value as f32,
-            });
-        }
-        all_finite(format!("the gradient at size {size}"), gradient)?;
-        if let Some(free) = steps.free {
-            let pixels = gradient.chunks_exact_mut(channels).zip(free.values());
-            pixels.for_each(|(pixel, free)| pixel.iter_mut().for_each(|g| *g *= free));
-        }
-        adam.tell(gradient, falling_rate(RATES, HOLD, step, steps.count))?;
-        self.counts.evaluations += 1;
-        self.counts.iterations += 1;
-        Ok(values)
-    }
-
-    fn save(&mut self, scale: usize, adam: &Adam, estimate: &dyn Estimate) {
+    fn save(&mut self, scale: usize, stepper: &dyn Stepper, estimate: &dyn Estimate) {
         let Self {
             plan,
             keeper,
@@ -301,6 +289,7 @@ impl Stochastic<'_> {
             ..
         } = self;
         keeper.save(|identity| {
+            let adam = stepper.adam()?;
             let whole = Raster::new(canvas.size(), canvas.channels(), adam.ask().to_vec());
             Ok(SavedRun {
                 identity,

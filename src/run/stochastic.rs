@@ -17,7 +17,8 @@ use super::{
 };
 use crate::error::Result;
 use crate::imaging::{Format, Raster, Size};
-use crate::resampled::Canvas;
+use crate::optim::{Adam, Stepper};
+use crate::resampled::{Canvas, Optimised};
 
 /// Width of the margin that is made around the picture and cut off at the end. Fewer patches cover a
 /// pixel at the border than inside; the outermost belongs to one patch and stays noise.
@@ -94,14 +95,23 @@ impl StochasticPlan {
 }
 
 /// An objective of one size that is another estimate at each step.
-pub(crate) trait Estimate {
+pub(crate) trait Estimate: Send + Sync {
     /// The terms at an image in the step of that number. Adds the gradient of their sum to `gradient`,
     /// `[H, W, C]`.
+    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Vec<f64>;
+
+    /// Steps from a state of the optimiser on, all on a device. None: the host computes.
     ///
     /// # Errors
     ///
-    /// [`Error::Device`](crate::Error::Device) if a device computes and fails.
-    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Result<Vec<f64>>;
+    /// [`Error::Device`](crate::Error::Device) if the device fails.
+    fn on_device<'e>(
+        &'e self,
+        _adam: &Adam,
+        _picture: Optimised<'_>,
+    ) -> Result<Option<Box<dyn Stepper + 'e>>> {
+        Ok(None)
+    }
 
     /// What is kept from one step to the next, for a checkpoint.
     fn memory(&self) -> Vec<u32>;
@@ -111,8 +121,7 @@ pub(crate) trait Estimate {
 }
 
 /// Runs as planned. `objective` makes what is minimised at a level that begins with the
-/// picture that it is given, margin and all. All of it happens in host memory; the outcome's tensors
-/// are on `device`.
+/// picture that it is given, margin and all. The outcome's tensors are on `device`.
 ///
 /// An error after the first step ends the run with the picture of the last step:
 /// [`StopReason::Failed`].
@@ -136,7 +145,6 @@ pub(crate) fn run_stochastic(
         margin,
         // With its margin, from the first size on.
         canvas: plan.start.with_margin(margin),
-        gradient: Vec::new(),
         counts: Counts::default(),
         records: Vec::new(),
         plan: &plan,
@@ -197,34 +205,94 @@ pub(crate) fn run_stochastic(
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use std::cell::Cell;
-    use std::rc::Rc;
+    use std::borrow::Cow;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
     use crate::error::Error;
 
-    /// Pulls all values to a half, until its value or its gradient is not a number.
+    /// How an objective fails.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Failure {
+        Value,
+        Gradient,
+        /// A device, in a step and at the beginning of a size.
+        DeviceStep,
+        DeviceStart,
+    }
+
+    /// Pulls all values to a half, until it fails.
     struct Failing {
-        steps: Rc<Cell<usize>>,
+        steps: Arc<AtomicUsize>,
         good: usize,
-        in_gradient: bool,
+        failure: Failure,
+    }
+
+    /// The same on a device, whose point cannot be read any more once it has failed.
+    struct OnDevice<'f> {
+        target: &'f Failing,
+        adam: Adam,
+    }
+
+    impl Stepper for OnDevice<'_> {
+        fn step(&mut self, _: u32, rate: f64) -> Result<Vec<f64>> {
+            if self.target.has_failed() {
+                return Err(Error::device("it is lost"));
+            }
+            let gradient: Vec<f32> = self.adam.ask().iter().map(|value| value - 0.5).collect();
+            self.adam.tell(&gradient, rate)?;
+            Ok(vec![1.0])
+        }
+
+        fn point(&self) -> Result<Cow<'_, [f32]>> {
+            Ok(Cow::Borrowed(self.adam.ask()))
+        }
+
+        fn adam(&self) -> Result<Cow<'_, Adam>> {
+            Ok(Cow::Borrowed(&self.adam))
+        }
+
+        fn into_point(self: Box<Self>) -> Vec<f32> {
+            self.adam.into_point()
+        }
+    }
+
+    impl Failing {
+        fn has_failed(&self) -> bool {
+            self.steps.fetch_add(1, Ordering::Relaxed) >= self.good
+        }
     }
 
     impl Estimate for Failing {
-        fn estimate(&self, image: Canvas<'_>, _: u32, gradient: &mut [f32]) -> Result<Vec<f64>> {
-            self.steps.set(self.steps.get() + 1);
-            let failed = self.steps.get() > self.good;
+        fn estimate(&self, image: Canvas<'_>, _: u32, gradient: &mut [f32]) -> Vec<f64> {
+            let failed = self.has_failed();
             let pixels = gradient.iter_mut().zip(image.values());
             pixels.for_each(|(gradient, value)| *gradient += value - 0.5);
-            if failed && self.in_gradient {
+            if failed && self.failure == Failure::Gradient {
                 gradient[7] = f32::NAN;
             }
-            let value = if failed && !self.in_gradient {
+            let value = if failed && self.failure == Failure::Value {
                 f64::NAN
             } else {
                 1.0
             };
-            Ok(vec![value])
+            vec![value]
+        }
+
+        fn on_device<'e>(
+            &'e self,
+            adam: &Adam,
+            _: Optimised<'_>,
+        ) -> Result<Option<Box<dyn Stepper + 'e>>> {
+            match self.failure {
+                Failure::Value | Failure::Gradient => Ok(None),
+                Failure::DeviceStep => Ok(Some(Box::new(OnDevice {
+                    target: self,
+                    adam: adam.clone(),
+                }))),
+                Failure::DeviceStart if self.steps.load(Ordering::Relaxed) < self.good => Ok(None),
+                Failure::DeviceStart => Err(Error::device("it is lost")),
+            }
         }
 
         fn memory(&self) -> Vec<u32> {
@@ -236,7 +304,7 @@ mod tests {
         }
     }
 
-    fn failing_after(good: usize, in_gradient: bool) -> Result<Outcome> {
+    fn failing_after(good: usize, failure: Failure) -> Result<Outcome> {
         let level = |side: usize| Level {
             size: Size::square(side),
             factor: side as f64 / 20.0,
@@ -256,32 +324,41 @@ mod tests {
             memory: HostMemory::UNBOUNDED,
         };
         let device = crate::device::by_name("flex")?;
-        let steps = Rc::new(Cell::new(0));
+        let steps = Arc::new(AtomicUsize::new(0));
         run_stochastic(&device, plan, &options, &mut (), |_, _| {
             Box::new(Failing {
-                steps: Rc::clone(&steps),
+                steps: Arc::clone(&steps),
                 good,
-                in_gradient,
+                failure,
             })
         })
     }
 
     #[test]
     fn a_run_that_fails_keeps_its_last_picture() {
-        for in_gradient in [false, true] {
+        for failure in [Failure::Value, Failure::Gradient, Failure::DeviceStep] {
+            let is_expected = |error: &Error| match failure {
+                Failure::Value | Failure::Gradient => matches!(error, Error::NotFinite { .. }),
+                _ => matches!(error, Error::Device(_)),
+            };
             for good in [1, 9, 10, 15] {
-                let outcome = failing_after(good, in_gradient).unwrap();
+                let outcome = failing_after(good, failure).unwrap();
                 assert_eq!(outcome.stop_reason(), StopReason::Failed);
-                assert!(matches!(outcome.failure(), Some(Error::NotFinite { .. })));
+                assert!(outcome.failure().is_some_and(is_expected));
                 assert_eq!(outcome.evaluations(), good);
                 let picture = outcome.picture();
                 assert_eq!(picture.width(), 20);
                 assert!(picture.as_raw().iter().all(|value| value.is_finite()));
             }
             // Nothing was made yet.
-            let error = failing_after(0, in_gradient).unwrap_err();
-            assert!(matches!(error, Error::NotFinite { .. }));
-            assert!(failing_after(20, in_gradient).unwrap().failure().is_none());
+            assert!(is_expected(&failing_after(0, failure).unwrap_err()));
+            assert!(failing_after(20, failure).unwrap().failure().is_none());
         }
+        // The second of two sizes does not begin: the picture is that of the first, enlarged.
+        let outcome = failing_after(10, Failure::DeviceStart).unwrap();
+        assert!(matches!(outcome.failure(), Some(Error::Device(_))));
+        assert_eq!((outcome.evaluations(), outcome.picture().width()), (10, 20));
+        let finite = |value: &f32| value.is_finite();
+        assert!(outcome.picture().as_raw().iter().all(finite));
     }
 }

@@ -149,7 +149,7 @@ impl Stochastic<'_> {
         for number in 0..grid.count() {
             let window = grid.window(number);
             let free = grid.free(number, &window);
-            let mut adam = self.optimiser_from(grid.read(&self.canvas, &window))?;
+            let adam = self.optimiser_from(grid.read(&self.canvas, &window))?;
             let share = (number + 1) as f64 / grid.count() as f64;
             let steps = Steps {
                 scale,
@@ -164,8 +164,9 @@ impl Stochastic<'_> {
                 saved: false,
                 wraps: false,
             };
-            let stop = self.descend(&steps, (&mut adam, &*estimate), observer);
-            grid.write(number, &adam.into_point(), &mut self.canvas);
+            let mut stepper = self.stepper(&steps, adam, &*estimate);
+            let stop = self.descend(&steps, &mut *stepper, &*estimate, observer);
+            grid.write(number, &stepper.into_point(), &mut self.canvas);
             last = stop?;
             if last == StopReason::Stopped {
                 break;

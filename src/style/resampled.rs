@@ -9,6 +9,10 @@ use crate::error::Result;
 use crate::exemplars::Sources;
 use crate::imaging::{Raster, Size, luminance};
 use crate::network::Vgg;
+#[cfg(feature = "cube")]
+use crate::optim::{Adam, Stepper};
+#[cfg(feature = "cube")]
+use crate::resampled::Optimised;
 use crate::resampled::{Canvas, Content, Guide, Painting, Resampled};
 use crate::run::host_memory::{HostMemory, HostNeed, Kind};
 use crate::run::{
@@ -85,6 +89,8 @@ pub(super) fn paint(
     // Contours in the contrast that the style's colours give them. Of the content only its luminance is compared.
     let content = tinted(&picture, style, 0.0, run.seed);
     drop(picture);
+    #[cfg(feature = "cube")]
+    crate::resampled::check_device(vgg.device(), true)?;
     let margin = plan.margin();
     let luminances = plan.levels.iter().map(|level| {
         let content = content.resized(level.size).with_margin(margin);
@@ -113,6 +119,8 @@ pub(super) fn paint(
             content: Content::of(content, mask.as_ref()),
             style: target.guided(guide),
             weight,
+            #[cfg(feature = "cube")]
+            device: vgg.device().clone(),
         };
         Box::new(painting)
     })
@@ -141,8 +149,17 @@ fn levels(size: Size, styles: &[Size], options: &StyleOptions) -> Vec<Level> {
 }
 
 impl Estimate for Painting {
-    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Result<Vec<f64>> {
-        Ok(self.distance(image, step, gradient)?.to_vec())
+    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Vec<f64> {
+        self.distance(image, step, gradient).to_vec()
+    }
+
+    #[cfg(feature = "cube")]
+    fn on_device<'e>(
+        &'e self,
+        adam: &Adam,
+        picture: Optimised<'_>,
+    ) -> Result<Option<Box<dyn Stepper + 'e>>> {
+        self.steps_on_device((adam, picture))
     }
 
     fn memory(&self) -> Vec<u32> {
@@ -151,5 +168,34 @@ impl Estimate for Painting {
 
     fn recall(&self, memory: &[u32]) -> bool {
         self.style.recall(memory)
+    }
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use super::*;
+    use crate::network::RandomVgg;
+    use crate::run::reads_once_an_evaluation;
+    use crate::style::transfer_style;
+
+    /// With the default options.
+    #[test]
+    fn an_evaluation_on_a_gpu_reads_once() {
+        let Some(device) = crate::engine::gpu_of_tests() else {
+            return;
+        };
+        let vgg = RandomVgg::vgg19().init(&device).unwrap();
+        let picture = |width: usize, height: usize, step: usize| {
+            let picture = Raster::from_pixels(Size::new(width, height), |pixel| {
+                let grain = (pixel * step + pixel / width * 104_729) % 61;
+                [0.01 * grain as f32, 0.3, 0.5 - 0.005 * grain as f32]
+            });
+            picture.to_tensor(&device)
+        };
+        let options = StyleOptions::default().with_evaluations(160);
+        let (content, style) = (picture(120, 100, 31), picture(110, 120, 7919));
+        reads_once_an_evaluation(|observer| {
+            transfer_style(&vgg, content, style, &options, observer).unwrap()
+        });
     }
 }

@@ -8,7 +8,11 @@ use crate::error::{Error, Result};
 use crate::exemplars::Sources;
 use crate::imaging::Size;
 use crate::network::Vgg;
+#[cfg(feature = "cube")]
+use crate::optim::{Adam, Stepper};
 use crate::random::{self, Purpose};
+#[cfg(feature = "cube")]
+use crate::resampled::Optimised;
 use crate::resampled::{Canvas, Lattice, Resampled};
 use crate::run::host_memory::{HostNeed, Kind};
 use crate::run::{
@@ -96,7 +100,7 @@ pub(super) fn synthesize(
         memory,
     };
     #[cfg(feature = "cube")]
-    crate::resampled::check_device(vgg.device())?;
+    crate::resampled::check_device(vgg.device(), lattice.is_some())?;
     let margin = plan.margin();
     run_stochastic(vgg.device(), plan, &options.run, observer, |level, _| {
         let size = (level.size, margin);
@@ -108,13 +112,11 @@ pub(super) fn synthesize(
         if nearest_weight > 0.0 {
             target = target.with_nearest(nearest_weight, level.steps);
         }
-        #[cfg(feature = "cube")]
-        {
-            target = target.on(vgg.device());
-        }
         Box::new(Patches {
             target,
             steps_per_draw: u32::try_from(steps_per_draw).unwrap_or(u32::MAX),
+            #[cfg(feature = "cube")]
+            device: vgg.device().clone(),
         })
     })
 }
@@ -123,12 +125,25 @@ pub(super) fn synthesize(
 struct Patches {
     target: Resampled,
     steps_per_draw: u32,
+    /// The device that computes if it has kernels; the host does if not.
+    #[cfg(feature = "cube")]
+    device: burn::tensor::Device,
 }
 
 impl Estimate for Patches {
-    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Result<Vec<f64>> {
+    fn estimate(&self, image: Canvas<'_>, step: u32, gradient: &mut [f32]) -> Vec<f64> {
         let draw = step / self.steps_per_draw;
-        Ok(vec![self.target.distance(image, draw, gradient)?])
+        vec![self.target.distance(image, draw, gradient)]
+    }
+
+    #[cfg(feature = "cube")]
+    fn on_device<'e>(
+        &'e self,
+        adam: &Adam,
+        picture: Optimised<'_>,
+    ) -> Result<Option<Box<dyn Stepper + 'e>>> {
+        self.target
+            .steps_on(&self.device, (adam, picture), self.steps_per_draw)
     }
 
     fn memory(&self) -> Vec<u32> {
@@ -137,5 +152,32 @@ impl Estimate for Patches {
 
     fn recall(&self, memory: &[u32]) -> bool {
         self.target.recall(memory)
+    }
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use super::*;
+    use crate::imaging::Raster;
+    use crate::network::RandomVgg;
+    use crate::run::reads_once_an_evaluation;
+    use crate::texture::synthesize_texture;
+
+    /// With the default options.
+    #[test]
+    fn an_evaluation_on_a_gpu_reads_once() {
+        let Some(device) = crate::engine::gpu_of_tests() else {
+            return;
+        };
+        let vgg = RandomVgg::vgg19().init(&device).unwrap();
+        let exemplar = Raster::from_pixels(Size::new(120, 110), |pixel| {
+            let grain = (pixel * 7919 + pixel / 120 * 104_729) % 61;
+            [0.01 * grain as f32, 0.3, 0.5 - 0.005 * grain as f32]
+        });
+        let exemplar = exemplar.to_tensor(&device);
+        let options = TextureOptions::default().with_evaluations(160);
+        reads_once_an_evaluation(|observer| {
+            synthesize_texture(&vgg, exemplar, &options, observer).unwrap()
+        });
     }
 }

@@ -12,9 +12,11 @@
 //!                                └──> row_blocks
 //! quantiles (sorts the values of distributions)
 //! patches (distributions of responses to filters)
+//! adam (steps of an optimiser whose state stays on the device)
 //! reductions (sums, inner products and largest values of long lists)
 //! ```
 
+pub(crate) mod adam;
 mod backend;
 mod convolution;
 mod first_layer;

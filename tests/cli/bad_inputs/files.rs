@@ -105,8 +105,14 @@ fn what_is_no_picture_is_refused_wherever_one_is_taken() {
 fn damaged_pictures_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let mut cases = vec![refused("empty.png", "format could not be determined")];
+    let mut cases = vec![
+        refused("empty.png", "format could not be determined"),
+        refused("stops_decoder.jpg", "its decoder stopped"),
+    ];
     write(folder, "empty.png", "");
+    // Found by fuzzing: the decoder of JPEG files panics at it.
+    let bytes = include_bytes!("stops_decoder.jpg");
+    write(folder, "stops_decoder.jpg", &bytes[..]);
     for (format, ending) in [
         (ImageFormat::Png, "png"),
         (ImageFormat::Jpeg, "jpg"),

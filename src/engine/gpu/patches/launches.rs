@@ -1,7 +1,7 @@
 //! The launches of the kernels on CubeCL's backend.
 
 use burn::backend::DType;
-use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl;
 use burn_cubecl::kernel::into_contiguous;
@@ -9,14 +9,19 @@ use burn_cubecl::ops::numeric::zeros_client;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::kernels::{self, FILTERS, LANES, SizesLaunch, UNITS};
-use super::operation::{Geometry, Patches};
+use super::kernels::{
+    self, CONTOUR, ContourFactorsLaunch, ENTRIES, FILTERS, GuideSizesLaunch, LANES, SizesLaunch,
+    TABLE, UNITS,
+};
+use super::operation::{Classes, Compared, ContourWeights, Geometry, GuideGeometry, Patches};
 use crate::engine::gpu::launches::{address_type, empty};
-use crate::engine::tables::ENTRIES;
 
 /// Positions that are worth a workgroup of their own, and the most workgroups for the responses to a filter.
 const POSITIONS: usize = 4096;
 const MOST_PARTS: usize = 16;
+
+/// Positions that a unit labels: those of the words of one block of the stream.
+const LABELLED_AT_ONCE: usize = 16;
 
 fn units() -> CubeDim {
     CubeDim::new_1d(UNITS as u32)
@@ -38,43 +43,79 @@ fn cubes(geometry: &Geometry, deep: usize) -> CubeCount {
     CubeCount::Static(across as u32, down as u32, deep as u32)
 }
 
-/// Adds the histograms of responses to rows of `counts`, from `first_row` on.
-fn count(responses: &CubeTensor, counts: &CubeTensor, first_row: usize) {
-    let client = responses.client.clone();
+/// The filters and the positions of responses, and the parts that positions are shared out in.
+fn shares(responses: &CubeTensor) -> [usize; 3] {
     let [filters, rows, columns] = responses.meta.shape().dims();
-    let positions = rows * columns;
-    let parts = positions.div_ceil(POSITIONS).clamp(1, MOST_PARTS);
-    let cubes = || CubeCount::Static(parts as u32, filters as u32, 1);
-    let ranges = empty(responses, [filters, parts, 2], DType::F32);
-    // SAFETY: units read responses within the positions. Each workgroup writes its own two values of `ranges`.
+    let parts = (rows * columns).div_ceil(POSITIONS).clamp(1, MOST_PARTS);
+    [filters, rows * columns, parts]
+}
+
+/// Adds the histograms of responses to rows of `counts`, from `first_row` on.
+fn count(
+    responses: &CubeTensor,
+    labels: &CubeTensor,
+    (counts, first_row): (&CubeTensor, usize),
+    classes: Classes,
+) {
+    let client = responses.client.clone();
+    let [filters, positions, parts] = shares(responses);
+    let ranges = empty(responses, [filters, classes.count, parts, 2], DType::F32);
+    // SAFETY: units read responses and labels within the positions, and labels only where there are several classes. Each
+    // workgroup writes its own two values of `ranges` for each class.
     #[allow(unsafe_code)]
     unsafe {
         kernels::ranges::launch_unchecked(
             &client,
-            cubes(),
+            CubeCount::Static(parts as u32, filters as u32, 1),
             units(),
-            address_type(&[responses, &ranges]),
+            address_type(&[responses, labels, &ranges]),
             responses.clone().into_tensor_arg(),
+            labels.clone().into_tensor_arg(),
             ranges.clone().into_tensor_arg(),
             positions,
+            classes.first_bank,
+            classes.count,
         );
     }
     // SAFETY: as above for reads; the bin of any value is clamped to those of its row, which is written by atomic
     // operations alone.
     #[allow(unsafe_code)]
     unsafe {
-        kernels::histograms::launch_unchecked(
+        kernels::count_responses::launch_unchecked(
             &client,
-            cubes(),
+            CubeCount::Static(parts as u32, filters as u32, classes.count as u32),
             units(),
-            address_type(&[responses, &ranges, counts]),
+            address_type(&[responses, labels, &ranges, counts]),
             responses.clone().into_tensor_arg(),
+            labels.clone().into_tensor_arg(),
             ranges.into_tensor_arg(),
             counts.clone().into_tensor_arg(),
             positions,
             first_row,
+            classes.first_bank,
+            classes.count,
         );
     }
+}
+
+/// Sums of responses and of their squares, `[filters, parts, 2]`.
+fn sums(responses: &CubeTensor) -> CubeTensor {
+    let [filters, positions, parts] = shares(responses);
+    let output = empty(responses, [filters, parts, 2], DType::F32);
+    // SAFETY: units read responses within the positions. Each workgroup writes its own two values.
+    #[allow(unsafe_code)]
+    unsafe {
+        kernels::sums::launch_unchecked(
+            &responses.client.clone(),
+            CubeCount::Static(parts as u32, filters as u32, 1),
+            units(),
+            address_type(&[responses, &output]),
+            responses.clone().into_tensor_arg(),
+            output.clone().into_tensor_arg(),
+            positions,
+        );
+    }
+    output
 }
 
 impl Patches for CubeBackend {
@@ -91,7 +132,7 @@ impl Patches for CubeBackend {
         // if they lie inside. There is a layer of workgroups for each group of filters.
         #[allow(unsafe_code)]
         unsafe {
-            kernels::responses::launch_unchecked(
+            kernels::filter_responses::launch_unchecked(
                 &client,
                 cubes(&geometry, geometry.filters / FILTERS),
                 units(),
@@ -108,48 +149,157 @@ impl Patches for CubeBackend {
         output
     }
 
-    fn response_histograms(
-        image: FloatTensor<Self>,
-        exemplar: FloatTensor<Self>,
-    ) -> IntTensor<Self> {
-        let (image, exemplar) = (into_contiguous(image), into_contiguous(exemplar));
-        let [filters, _, _] = image.meta.shape().dims();
-        let (client, device) = (image.client.clone(), image.device.clone());
-        let counts = zeros_client(client, device, [2, filters, ENTRIES].into(), DType::U32);
-        count(&image, &counts, 0);
-        count(&exemplar, &counts, filters);
-        counts
+    fn position_classes(
+        guide: FloatTensor<Self>,
+        splits: FloatTensor<Self>,
+        geometry: Geometry,
+        guide_geometry: GuideGeometry,
+    ) -> FloatTensor<Self> {
+        let (guide, splits) = (into_contiguous(guide), into_contiguous(splits));
+        let client = guide.client.clone();
+        let GuideGeometry {
+            channels,
+            height,
+            width,
+            step,
+            banks,
+            noisy,
+        } = guide_geometry;
+        let output = empty(&guide, geometry.labels(banks), DType::F32);
+        let [rows, columns] = geometry.positions();
+        // The first position's word may be anywhere in its block.
+        let blocks = (rows * columns).div_ceil(LABELLED_AT_ONCE) + 1;
+        // SAFETY: units write the classes of their own positions, if they lie inside. Rows and columns of the guide are
+        // taken modulo the picture's size.
+        #[allow(unsafe_code)]
+        unsafe {
+            kernels::classify::launch_unchecked(
+                &client,
+                CubeCount::Static(blocks.div_ceil(UNITS) as u32, banks as u32, 1),
+                units(),
+                address_type(&[&guide, &splits, &output]),
+                guide.into_tensor_arg(),
+                splits.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                sizes(&geometry),
+                GuideSizesLaunch::new(
+                    height as u32,
+                    width as u32,
+                    step as u32,
+                    (geometry.side / 2) as u32,
+                ),
+                channels,
+                noisy,
+            );
+        }
+        output
     }
 
-    fn transport_gradient(
+    fn transport_tables(
+        image: FloatTensor<Self>,
+        exemplar: FloatTensor<Self>,
+        image_labels: FloatTensor<Self>,
+        exemplar_labels: FloatTensor<Self>,
+        classes: Classes,
+    ) -> FloatTensor<Self> {
+        let (image, exemplar) = (into_contiguous(image), into_contiguous(exemplar));
+        let image_labels = into_contiguous(image_labels);
+        let exemplar_labels = into_contiguous(exemplar_labels);
+        let [filters, _, _] = image.meta.shape().dims();
+        let (client, device) = (image.client.clone(), image.device.clone());
+        let shape = [2, filters, classes.count, ENTRIES];
+        let counts = zeros_client(client.clone(), device, shape.into(), DType::U32);
+        count(&image, &image_labels, (&counts, 0), classes);
+        let row = filters * classes.count;
+        count(&exemplar, &exemplar_labels, (&counts, row), classes);
+        let output = empty(&image, [filters, classes.count, TABLE], DType::F32);
+        // SAFETY: each workgroup reads the rows of its filter, and writes the table of its class and filter.
+        #[allow(unsafe_code)]
+        unsafe {
+            kernels::tables::launch_unchecked(
+                &client,
+                CubeCount::Static(classes.count as u32, filters as u32, 1),
+                units(),
+                address_type(&[&counts, &output]),
+                counts.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                classes.soft,
+                classes.count,
+            );
+        }
+        output
+    }
+
+    fn contour_tables(
+        content: FloatTensor<Self>,
+        style: FloatTensor<Self>,
+        weights: ContourWeights,
+    ) -> FloatTensor<Self> {
+        let (content, style) = (into_contiguous(content), into_contiguous(style));
+        let client = content.client.clone();
+        let [filters, content_count, content_parts] = shares(&content);
+        let [_, style_count, style_parts] = shares(&style);
+        let output = empty(&content, [filters, CONTOUR], DType::F32);
+        let (content, style) = (sums(&content), sums(&style));
+        // SAFETY: a workgroup has more units than there are filters, and each reads and writes the rows of its filter.
+        #[allow(unsafe_code)]
+        unsafe {
+            kernels::contour_tables::launch_unchecked(
+                &client,
+                CubeCount::Static(1, 1, 1),
+                units(),
+                address_type(&[&content, &style, &output]),
+                content.into_tensor_arg(),
+                style.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                ContourFactorsLaunch::new(
+                    content_count as f32,
+                    style_count as f32,
+                    content_parts as u32,
+                    style_parts as u32,
+                    weights.factor,
+                    weights.share,
+                ),
+                filters,
+            );
+        }
+        output
+    }
+
+    fn response_gradient(
         responses: FloatTensor<Self>,
+        others: FloatTensor<Self>,
         tables: FloatTensor<Self>,
         weights: FloatTensor<Self>,
         geometry: Geometry,
-        soft: f32,
+        compared: Compared,
+        first_bank: usize,
     ) -> FloatTensor<Self> {
-        let responses = into_contiguous(responses);
+        let (responses, others) = (into_contiguous(responses), into_contiguous(others));
         let (tables, weights) = (into_contiguous(tables), into_contiguous(weights));
         let client = responses.client.clone();
         let output = empty(&responses, geometry.gradient(), DType::F32);
-        let addresses = address_type(&[&responses, &tables, &weights, &output]);
-        // SAFETY: units read responses at positions inside, or repeated ones, and a table between its first and last
-        // edge. They write their own pixels, if they lie inside, and each workgroup its own sum.
+        let addresses = address_type(&[&responses, &others, &tables, &weights, &output]);
+        // SAFETY: units read responses, classes and the content's responses at positions inside, or repeated ones, and a
+        // table between its first and last edge. They write their own pixels, if they lie inside, and each workgroup its
+        // own sum.
         #[allow(unsafe_code)]
         unsafe {
-            kernels::gradient::launch_unchecked(
+            kernels::response_gradient::launch_unchecked(
                 &client,
                 cubes(&geometry, 1),
                 units(),
                 addresses,
                 LANES,
                 responses.into_tensor_arg(),
+                others.into_tensor_arg(),
                 tables.into_tensor_arg(),
                 weights.into_tensor_arg(),
                 output.clone().into_tensor_arg(),
                 sizes(&geometry),
                 geometry.filters,
-                soft,
+                first_bank,
+                compared,
                 geometry.channels,
                 geometry.side,
                 geometry.wraps,

@@ -1,4 +1,5 @@
-//! Distributions of a picture's responses to filters, compared with an exemplar's.
+//! Distributions of a picture's responses to filters, compared with an exemplar's, and its contours, compared with those
+//! of a content picture. Nothing is read from the device.
 //!
 //! ```text
 //! mod ──> operation (of Burn's backend) <── launches ──> kernels
@@ -9,22 +10,13 @@ mod launches;
 mod operation;
 
 use burn::backend::Dispatch;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use self::kernels::{FILTERS, LANES, LONGEST_SIDE, SHARED_BYTES, UNITS};
-use self::operation::{Geometry, Patches as _};
-use crate::backend::{largest_buffer, read, read_integers};
-use crate::error::Result;
-
-/// A picture on a device.
-pub(crate) struct Picture {
-    /// `[H, W, C]`.
-    values: Tensor<1>,
-    /// Height and width.
-    size: [usize; 2],
-    /// Whether it repeats without end.
-    wraps: bool,
-}
+pub(crate) use self::kernels::NOISE_WORDS;
+use self::kernels::{AFTER_DIRECTION, FILTERS, LANES, LONGEST_SIDE, SHARED_BYTES, UNITS};
+use self::operation::{Classes, Compared, ContourWeights, Geometry, GuideGeometry, Patches as _};
+use crate::backend::largest_buffer;
+use crate::engine::tables::{BANK, CLASSES};
 
 /// Square filters.
 #[derive(Clone, Copy)]
@@ -36,72 +28,145 @@ pub(crate) struct Filters<'a> {
     pub(crate) side: usize,
 }
 
+/// Filters on a device.
+pub(crate) struct DeviceFilters {
+    /// `[filters / 16, channels, side, side, 16]`, with zeros after the last filter.
+    forward: Tensor<1>,
+    /// `[filters, side, side, 4]`.
+    backward: Tensor<1>,
+    count: usize,
+    channels: usize,
+    side: usize,
+}
+
+/// A picture on a device.
+pub(crate) struct Picture {
+    /// `[H, W, C]`; other values may follow.
+    values: Tensor<1>,
+    /// Height and width.
+    size: [usize; 2],
+    /// Whether it repeats without end.
+    wraps: bool,
+}
+
+/// The responses of a picture to filters.
+pub(crate) struct Responses {
+    /// `[filters, rows, columns]`.
+    values: Tensor<3>,
+    geometry: Geometry,
+}
+
+/// A guide of a picture, by which positions are put into classes.
+pub(crate) struct DeviceGuide {
+    /// `[channels, H, W]`.
+    planes: Tensor<1>,
+    /// Channels, height and width.
+    shape: [usize; 3],
+    /// Pixels of the picture for each of the guide, along both axes.
+    step: usize,
+    /// Whether scores have noise.
+    noisy: bool,
+}
+
+/// How the positions of a picture are split into classes for one bank of filters.
+pub(crate) struct Split<'a> {
+    pub(crate) direction: &'a [f32],
+    /// The scores at the borders between classes.
+    pub(crate) borders: &'a [f32],
+    /// The width of the noise.
+    pub(crate) width: f32,
+    /// The key, the stream and the number of the first word of the noise.
+    pub(crate) noise: [u32; NOISE_WORDS],
+}
+
+/// The classes of a picture's positions, `[banks, rows, columns]`.
+pub(crate) struct Labels(Tensor<3>);
+
+/// The gradient at a picture, on the device: `[H, W, C]`, then sums of distances.
+pub(crate) struct Gradient(Tensor<1>);
+
 /// Whether the kernels run on a device: their workgroups and shared memory are within its limits.
 pub(crate) fn serves(device: &Device) -> bool {
     super::runs_workgroups(device, UNITS, SHARED_BYTES)
 }
 
-/// The gradient at a picture, on the device.
-pub(crate) struct Gradient {
-    /// `[H, W, C]`, then sums of distances.
-    packed: Tensor<1>,
-    /// The values before the distances.
-    values: usize,
-}
-
-/// A picture's responses, and what its gradient takes besides.
-pub(crate) struct Compared {
-    responses: Tensor<3>,
-    geometry: Geometry,
-    /// `[filters, side, side, 4]`.
-    weights: Tensor<1>,
-}
-
-fn upload(values: Vec<f32>, device: &Device) -> Tensor<1> {
+pub(crate) fn upload(values: Vec<f32>, device: &Device) -> Tensor<1> {
     let length = values.len();
     Tensor::from_data(TensorData::new(values, [length]), device)
 }
 
-/// Weights in the order of the kernel of responses, `[filters / 16, channels, side, side, 16]`.
-fn forward_weights(filters: Filters<'_>) -> Vec<f32> {
-    let taps = filters.side * filters.side;
-    let mut packed = Vec::with_capacity(filters.weights.len());
-    for group in (0..filters.count).step_by(FILTERS) {
-        for tap in 0..filters.channels * taps {
-            let filter = |filter: usize| (group + filter) * filters.channels * taps;
-            packed.extend((0..FILTERS).map(|number| filters.weights[filter(number) + tap]));
+impl Filters<'_> {
+    /// Writes filters to a device.
+    pub(crate) fn on(self, device: &Device) -> DeviceFilters {
+        DeviceFilters {
+            forward: upload(self.forward_weights(), device),
+            backward: upload(self.backward_weights(), device),
+            count: self.count,
+            channels: self.channels,
+            side: self.side,
         }
     }
-    packed
-}
 
-/// Weights in the order of the kernel of gradients, `[filters, side, side, 4]`.
-fn backward_weights(filters: Filters<'_>) -> Vec<f32> {
-    let taps = filters.side * filters.side;
-    let mut packed = vec![0.0; filters.count * taps * LANES];
-    for (index, weight) in filters.weights.iter().enumerate() {
-        let (plane, tap) = (index / taps, index % taps);
-        let (filter, channel) = (plane / filters.channels, plane % filters.channels);
-        packed[(filter * taps + tap) * LANES + channel] = *weight;
+    /// Weights in the order of the kernel of responses.
+    fn forward_weights(self) -> Vec<f32> {
+        let taps = self.channels * self.side * self.side;
+        let mut packed = Vec::with_capacity(self.count.next_multiple_of(FILTERS) * taps);
+        for group in (0..self.count).step_by(FILTERS) {
+            for tap in 0..taps {
+                let weight = |filter: usize| self.weights.get(filter * taps + tap);
+                let filters = group..group + FILTERS;
+                packed.extend(filters.map(|filter| weight(filter).copied().unwrap_or(0.0)));
+            }
+        }
+        packed
     }
-    packed
+
+    /// Weights in the order of the kernel of gradients.
+    fn backward_weights(self) -> Vec<f32> {
+        let taps = self.side * self.side;
+        let mut packed = vec![0.0; self.count * taps * LANES];
+        for (index, weight) in self.weights.iter().enumerate() {
+            let (plane, tap) = (index / taps, index % taps);
+            let (filter, channel) = (plane / self.channels, plane % self.channels);
+            packed[(filter * taps + tap) * LANES + channel] = *weight;
+        }
+        packed
+    }
 }
 
 impl Picture {
     /// A picture of interleaved values, `[H, W, C]`, on a device with these kernels.
     pub(crate) fn new(values: &[f32], size: [usize; 2], wraps: bool, device: &Device) -> Self {
+        Self::of(upload(values.to_vec(), device), size, wraps)
+    }
+
+    /// The picture that the first values of a list are.
+    pub(crate) fn of(values: Tensor<1>, size: [usize; 2], wraps: bool) -> Self {
         Self {
-            values: upload(values.to_vec(), device),
+            values,
             size,
             wraps,
         }
     }
 
-    pub(crate) fn device(&self) -> Device {
-        self.values.device()
+    /// Of `count` filters, how many at once the kernels compare along a picture of this height and width with this one: as
+    /// many as there is a buffer for their responses. None: they do not compare it.
+    pub(crate) fn filters_at_once(
+        &self,
+        size: [usize; 2],
+        (count, channels, side): (usize, usize, usize),
+    ) -> Option<usize> {
+        let bytes = |size: [usize; 2]| (size[0] * size[1] * FILTERS * size_of::<f32>()) as u64;
+        let of_group = bytes(size).max(bytes(self.size)).max(1);
+        let groups = match largest_buffer(&self.values.device()) {
+            Some(largest) => (largest / of_group) as usize,
+            None => count,
+        };
+        let computes = count.is_multiple_of(FILTERS) && side <= LONGEST_SIDE && channels <= LANES;
+        (computes && groups > 0).then(|| (groups * FILTERS).min(count))
     }
 
-    fn geometry(&self, filters: Filters<'_>) -> Geometry {
+    fn geometry(&self, filters: &DeviceFilters) -> Geometry {
         let [height, width] = self.size;
         Geometry {
             height,
@@ -113,84 +178,169 @@ impl Picture {
         }
     }
 
-    /// Of `count` filters, along how many at once the kernels compare a picture of this height and width with this one: as
-    /// many as there is a buffer for their responses. None: they do not compare it.
-    pub(crate) fn filters_at_once(
-        &self,
-        size: [usize; 2],
-        (count, channels, side): (usize, usize, usize),
-    ) -> Option<usize> {
-        let bytes = |size: [usize; 2]| (size[0] * size[1] * FILTERS * size_of::<f32>()) as u64;
-        let of_group = bytes(size).max(bytes(self.size)).max(1);
-        let groups = match largest_buffer(&self.device()) {
-            Some(largest) => (largest / of_group) as usize,
-            None => count,
+    /// The responses of this picture.
+    pub(crate) fn responses(&self, filters: &DeviceFilters) -> Responses {
+        let geometry = self.geometry(filters);
+        let padded = Geometry {
+            filters: filters.count.next_multiple_of(FILTERS),
+            ..geometry
         };
-        let computes = count.is_multiple_of(FILTERS) && side <= LONGEST_SIDE && channels <= LANES;
-        (computes && groups > 0).then(|| (groups * FILTERS).min(count))
+        let (values, weights) = (self.values.clone(), filters.forward.clone());
+        let responses =
+            Dispatch::filter_responses(values.into_dispatch(), weights.into_dispatch(), padded);
+        Responses {
+            values: Tensor::from_dispatch(responses),
+            geometry,
+        }
     }
 
-    /// The responses of this picture, and histograms: [`ENTRIES`](crate::engine::tables::ENTRIES) words for each filter of it, then for each of an
-    /// exemplar.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Device`](crate::Error::Device) if the device fails.
-    pub(crate) fn compare(
-        &self,
-        exemplar: &Self,
-        filters: Filters<'_>,
-    ) -> Result<(Compared, Vec<u32>)> {
-        let device = self.device();
-        let weights = upload(forward_weights(filters), &device).into_dispatch();
-        let responses = |picture: &Self| {
-            let values = picture.values.clone().into_dispatch();
-            Dispatch::filter_responses(values, weights.clone(), picture.geometry(filters))
+    /// The classes of this picture's positions for filters of that side, by a split for each bank.
+    pub(crate) fn labels(&self, guide: &DeviceGuide, splits: &[Split<'_>], side: usize) -> Labels {
+        let [channels, height, width] = guide.shape;
+        let halves = |word: &u32| [(word & 0xffff) as f32, (word >> 16) as f32];
+        let mut numbers = Vec::with_capacity(splits.len() * (channels + AFTER_DIRECTION));
+        for split in splits {
+            numbers.extend(split.direction);
+            // Borders of a class that there are too few positions for lie above all scores.
+            let missing = std::iter::repeat(&f32::MAX);
+            numbers.extend(split.borders.iter().chain(missing).take(CLASSES - 1));
+            numbers.push(split.width);
+            numbers.extend(split.noise.iter().flat_map(halves));
+        }
+        let geometry = Geometry {
+            height: self.size[0],
+            width: self.size[1],
+            channels,
+            filters: splits.len() * BANK,
+            side,
+            wraps: self.wraps,
         };
-        let own = responses(self);
-        let counts = Dispatch::response_histograms(own.clone(), responses(exemplar));
-        let words = read_integers(Tensor::<3, Int>::from_dispatch(counts))?;
-        let compared = Compared {
-            responses: Tensor::from_dispatch(own),
-            geometry: self.geometry(filters),
-            weights: upload(backward_weights(filters), &device),
+        let guide_geometry = GuideGeometry {
+            channels,
+            height,
+            width,
+            step: guide.step,
+            banks: splits.len(),
+            noisy: guide.noisy,
         };
-        Ok((compared, words))
+        let splits = upload(numbers, &guide.planes.device()).into_dispatch();
+        let planes = guide.planes.clone().into_dispatch();
+        let labels = Dispatch::position_classes(planes, splits, geometry, guide_geometry);
+        Labels(Tensor::from_dispatch(labels))
     }
 }
 
-impl Compared {
-    /// The gradient at the picture and the distances of all responses. `tables` has [`TABLE`](crate::engine::tables::TABLE) numbers for each filter.
-    /// The modulus of a distance is smoothed below `soft` standard deviations.
-    pub(crate) fn gradient(self, tables: Vec<f32>, soft: f32) -> Gradient {
-        let tables = upload(tables, &self.weights.device()).into_dispatch();
-        let (responses, weights) = (self.responses.into_dispatch(), self.weights.into_dispatch());
-        let packed = Dispatch::transport_gradient(responses, tables, weights, self.geometry, soft);
-        Gradient {
-            packed: Tensor::from_dispatch(packed),
-            values: self.geometry.values(),
+impl DeviceGuide {
+    /// A guide of `[channels, H, W]` values, each of which is that of `step` by `step` pixels. Scores have noise if `noisy`.
+    pub(crate) fn new(
+        planes: Vec<f32>,
+        shape: [usize; 3],
+        (step, noisy): (usize, bool),
+        device: &Device,
+    ) -> Self {
+        Self {
+            planes: upload(planes, device),
+            shape,
+            step,
+            noisy,
         }
+    }
+}
+
+impl Responses {
+    /// The gradient of the distances from where the responses are transported to, onto those of an exemplar: of all, or
+    /// class by class with the labels of both pictures from a bank on. The modulus of a distance is smoothed below `soft`
+    /// standard deviations.
+    ///
+    /// ```text
+    /// D = sum over f of 1/(M s_f) sum over p of |R_f(p) - T_f(R_f(p))|
+    /// ```
+    ///
+    /// is the sum of the distances, and the gradient is that of `M D`.
+    pub(crate) fn transported(
+        self,
+        exemplar: Self,
+        labels: Option<([&Labels; 2], usize)>,
+        filters: &DeviceFilters,
+        soft: f32,
+    ) -> Gradient {
+        let own = self.values.into_dispatch();
+        let exemplar = exemplar.values.into_dispatch();
+        // Without classes nothing is read of them.
+        let (compared, count, first_bank, [others, exemplar_labels]) = match labels {
+            Some((labels, first_bank)) => {
+                let labels = labels.map(|labels| labels.0.clone().into_dispatch());
+                (Compared::TransportedByClass, CLASSES, first_bank, labels)
+            }
+            None => {
+                let labels = [own.clone(), exemplar.clone()];
+                (Compared::Transported, 1, 0, labels)
+            }
+        };
+        let classes = Classes {
+            count,
+            first_bank,
+            soft,
+        };
+        let tables = Dispatch::transport_tables(
+            own.clone(),
+            exemplar,
+            others.clone(),
+            exemplar_labels,
+            classes,
+        );
+        let gradient = Dispatch::response_gradient(
+            own,
+            others,
+            tables,
+            filters.backward.clone().into_dispatch(),
+            self.geometry,
+            compared,
+            first_bank,
+        );
+        Gradient(Tensor::from_dispatch(gradient))
+    }
+
+    /// The gradient of the distances of contours from those of a content picture, with the moments of a style's responses:
+    ///
+    /// ```text
+    /// sum over f, p of w(z) h((R_f(p) - m_f) / s_f - z),   z = (Q_f(p) - n_f) / t_f
+    /// w(z) = z^2 / (z^2 + 1),   h(d) = |d| - ln(1 + |d|)
+    /// ```
+    ///
+    /// The gradient is multiplied by `factor`, and the sum by `share`.
+    pub(crate) fn contours(
+        self,
+        content: Self,
+        style: Self,
+        filters: &DeviceFilters,
+        (factor, share): (f32, f32),
+    ) -> Gradient {
+        let content = content.values.into_dispatch();
+        let style = style.values.into_dispatch();
+        let weights = ContourWeights { factor, share };
+        let tables = Dispatch::contour_tables(content.clone(), style, weights);
+        let gradient = Dispatch::response_gradient(
+            self.values.into_dispatch(),
+            content,
+            tables,
+            filters.backward.clone().into_dispatch(),
+            self.geometry,
+            Compared::WithContent,
+            0,
+        );
+        Gradient(Tensor::from_dispatch(gradient))
     }
 }
 
 impl Gradient {
     /// The sum of this one and another one of the same picture.
     pub(crate) fn plus(self, other: Self) -> Self {
-        Self {
-            packed: self.packed + other.packed,
-            ..self
-        }
+        Self(self.0 + other.0)
     }
 
-    /// The gradient, `[H, W, C]`, and the sum of the distances.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Device`](crate::Error::Device) if the device fails.
-    pub(crate) fn read(self) -> Result<(Vec<f32>, f64)> {
-        let mut gradient: Vec<f32> = read(self.packed)?;
-        let distances = gradient.split_off(self.values);
-        let sum = distances.into_iter().map(f64::from).sum();
-        Ok((gradient, sum))
+    /// The gradient, `[H, W, C]`, and after it numbers whose sum is that of the distances.
+    pub(crate) fn into_tensor(self) -> Tensor<1> {
+        self.0
     }
 }

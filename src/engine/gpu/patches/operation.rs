@@ -1,13 +1,14 @@
-//! Filter responses and their distances as operations of Burn's CubeCL backend, with and without Burn's fusion.
+//! Filter responses, classes of positions and distances as operations of Burn's CubeCL backend, with and without Burn's fusion.
 
 #[cfg(feature = "fusion")]
 use burn::backend::DType;
-use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
 use burn::tensor::Shape;
 
+pub(super) use super::kernels::Compared;
 #[cfg(feature = "fusion")]
-use crate::engine::tables::ENTRIES;
+use super::kernels::{CONTOUR, TABLE};
 
 /// A picture and square filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +35,11 @@ impl Geometry {
         Shape::from([self.filters, rows, columns])
     }
 
+    pub(super) fn labels(&self, banks: usize) -> Shape {
+        let [rows, columns] = self.positions();
+        Shape::from([banks, rows, columns])
+    }
+
     /// Workgroups down and across the picture.
     pub(super) fn blocks(&self) -> [usize; 2] {
         let [rows, columns] = super::kernels::BLOCK;
@@ -52,6 +58,40 @@ impl Geometry {
     }
 }
 
+/// The banks that filters belong to, and how positions are labelled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Classes {
+    /// Classes of positions; 1 without labels.
+    pub(super) count: usize,
+    /// The bank of the first filter.
+    pub(super) first_bank: usize,
+    /// The share of a standard deviation below which gradients are linear.
+    pub(super) soft: f32,
+}
+
+/// A guide of a picture, and how positions are found in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GuideGeometry {
+    pub(super) channels: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    /// Pixels of the picture for each of the guide, along both axes.
+    pub(super) step: usize,
+    /// Splits of positions, one for each bank.
+    pub(super) banks: usize,
+    /// Whether scores have noise.
+    pub(super) noisy: bool,
+}
+
+/// What contours are multiplied by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ContourWeights {
+    /// The gradients at responses.
+    pub(super) factor: f32,
+    /// The distances of responses.
+    pub(super) share: f32,
+}
+
 /// The comparison of a picture with an exemplar along filters.
 #[backend_extension(Cube: cfg(feature = "cube"), Fusion: cfg(feature = "fusion"))]
 pub(crate) trait Patches: Backend {
@@ -63,20 +103,43 @@ pub(crate) trait Patches: Backend {
         geometry: Geometry,
     ) -> FloatTensor<Self>;
 
-    /// The histograms of an image's and an exemplar's responses, `[2, filters, ENTRIES]`.
-    #[fusion(dtype = DType::U32, shape = Shape::from([2, image[0], ENTRIES]))]
-    fn response_histograms(
+    /// The classes of positions, `[banks, rows, columns]`, of a picture with this geometry.
+    #[fusion(dtype = DType::F32, shape = geometry.labels(guide_geometry.banks))]
+    fn position_classes(
+        guide: FloatTensor<Self>,
+        splits: FloatTensor<Self>,
+        geometry: Geometry,
+        guide_geometry: GuideGeometry,
+    ) -> FloatTensor<Self>;
+
+    /// The tables of transport from an image's responses onto an exemplar's, `[filters, classes, TABLE]`.
+    #[fusion(dtype = DType::F32, shape = Shape::from([image[0], classes.count, TABLE]))]
+    fn transport_tables(
         image: FloatTensor<Self>,
         exemplar: FloatTensor<Self>,
-    ) -> IntTensor<Self>;
+        image_labels: FloatTensor<Self>,
+        exemplar_labels: FloatTensor<Self>,
+        classes: Classes,
+    ) -> FloatTensor<Self>;
 
-    /// The gradient of the distances of responses from transported ones, and the sums of these distances.
+    /// The tables of contours from the responses of a content picture and of a style, `[filters, CONTOUR]`.
+    #[fusion(dtype = DType::F32, shape = Shape::from([content[0], CONTOUR]))]
+    fn contour_tables(
+        content: FloatTensor<Self>,
+        style: FloatTensor<Self>,
+        weights: ContourWeights,
+    ) -> FloatTensor<Self>;
+
+    /// The gradient of the distances of responses, and the sums of these distances. `others` are classes of positions from
+    /// the bank `first_bank` on, or responses of the content.
     #[fusion(dtype = DType::F32, shape = geometry.gradient())]
-    fn transport_gradient(
+    fn response_gradient(
         responses: FloatTensor<Self>,
+        others: FloatTensor<Self>,
         tables: FloatTensor<Self>,
         weights: FloatTensor<Self>,
         geometry: Geometry,
-        soft: f32,
+        compared: Compared,
+        first_bank: usize,
     ) -> FloatTensor<Self>;
 }

@@ -8,8 +8,7 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-/// Units of a workgroup. Every interface has at least 128, OpenGL no more for certain.
-pub(super) const UNITS: usize = 128;
+pub(super) use crate::engine::gpu::reductions::kernels::{UNITS, add_before};
 
 /// Words that a unit counts and moves.
 const ITEMS: usize = 16;
@@ -112,23 +111,6 @@ fn split(tile: &mut Shared<[u32]>, counts: &mut Counts, shift: u32) {
         next_high += select(value < 2, 0u32, one);
     }
     sync_cube();
-}
-
-/// Adds to each unit's value those of the units before it.
-#[cube]
-pub(super) fn add_before(values: &mut Shared<[u32]>) {
-    let unit = UNIT_POS as usize;
-    let mut reach = 1usize;
-    while reach < UNITS {
-        let mut before = 0u32;
-        if unit >= reach {
-            before = values[unit - reach];
-        }
-        sync_cube();
-        values[unit] += before;
-        sync_cube();
-        reach *= 2;
-    }
 }
 
 /// Where the digits of a sorted tile with `count` words start and end. Both are zero for a digit that is not there.

@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 
 use super::operation::Reduction;
 
-/// Units of a workgroup.
+/// Units of a workgroup. Every interface has at least 128, OpenGL no more for certain.
 pub(in crate::engine::gpu) const UNITS: usize = 128;
 
 /// Columns of a matrix that one workgroup adds up: neighbouring units read neighbouring values.
@@ -59,6 +59,23 @@ pub(in crate::engine::gpu) fn combined(
         half /= 2;
     }
     values[unit]
+}
+
+/// Adds to each unit's value those of the units before it.
+#[cube]
+pub(in crate::engine::gpu) fn add_before(values: &mut Shared<[u32]>) {
+    let unit = UNIT_POS as usize;
+    let mut reach = 1usize;
+    while reach < UNITS {
+        let mut before = 0u32;
+        if unit >= reach {
+            before = values[unit - reach];
+        }
+        sync_cube();
+        values[unit] += before;
+        sync_cube();
+        reach *= 2;
+    }
 }
 
 /// Reduces every value whose index is that of a unit plus a multiple of the number of all units. Each workgroup writes

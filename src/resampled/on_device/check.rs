@@ -1,0 +1,158 @@
+//! Whether a device computes what the host computes.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::Device;
+
+use super::{Objective, computes, on_device};
+use crate::backend::{guarded, read};
+use crate::device;
+use crate::error::{DeviceReason, Error, Result};
+use crate::imaging::{Raster, Size, luminance};
+use crate::resampled::buffers::Buffers;
+use crate::resampled::{Canvas, Content, Exemplar, Guide, Painting, Region, Resampled};
+
+/// The largest error of a device that is trusted, as a share of the norm of the gradient. A value at the border of two
+/// bins or classes may fall into either, by rounding.
+pub(super) const TOLERANCE: f32 = 2e-3;
+
+/// Compares what a device computes of small pictures with what the host computes, once for each device and for textures and
+/// paintings.
+///
+/// # Errors
+///
+/// [`Error::DeviceUnavailable`] naming adapter and driver if they differ, or if the device fails.
+pub(crate) fn check_device(device: &Device, painting: bool) -> Result<()> {
+    static PASSED: Mutex<Vec<(Device, bool)>> = Mutex::new(Vec::new());
+    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    let checked = (device.clone(), painting);
+    if passed.contains(&checked) || !computes(device) {
+        return Ok(());
+    }
+    for wraps in [false, true] {
+        if let Some(found) = wrong_result(device, wraps, painting) {
+            let adapter = device::info_of(device).map_or_else(String::new, |info| {
+                format!("{}, {}", info.adapter, info.driver)
+            });
+            let reason = DeviceReason::WrongResults { adapter, found };
+            return Err(Error::unavailable(device::name_of(device), reason));
+        }
+    }
+    passed.push(checked);
+    Ok(())
+}
+
+/// What is wrong with what a device computes, if anything is.
+pub(super) fn wrong_result(device: &Device, wraps: bool, painting: bool) -> Option<String> {
+    let picture = |height: usize, width: usize, step: usize| {
+        let value = |index: usize| ((index * step + index / 11) % 97) as f32 / 97.0;
+        Raster::new(
+            Size::new(width, height),
+            3,
+            (0..height * width * 3).map(value).collect(),
+        )
+    };
+    let image = picture(37, 50, 7);
+    let style = Resampled::of_one(picture(31, 43, 13), wraps, 1);
+    let guide = painting.then(|| Guide::of(&picture(37, 50, 11)));
+    let target = Painting {
+        content: Content::of(luminance(&picture(37, 50, 5)), None),
+        style: match guide {
+            Some(guide) => style.guided(guide),
+            None => style,
+        },
+        weight: if painting { 0.15 } else { 0.0 },
+        device: device.clone(),
+    };
+    let (on_host, on_device) = match both(&target, &image, device, usize::MAX) {
+        Ok(Some(both)) => both,
+        // Without kernels for the device the host computes.
+        Ok(None) => return None,
+        Err(error) => return Some(error.to_string()),
+    };
+    let terms = on_device.terms.iter().zip(on_host.terms);
+    let of_terms = terms.map(|(found, expected)| (found - expected).abs() / expected.max(1e-9));
+    let error = of_terms.fold(on_device.error(&on_host), |most, error| {
+        most.max(error as f32)
+    });
+    (error.is_nan() || error > TOLERANCE).then(|| {
+        format!("distances of patches or their gradient differ by {error} from the host's")
+    })
+}
+
+/// The terms and the gradient of a picture.
+pub(super) struct Evaluated {
+    pub(super) terms: [f64; 2],
+    pub(super) gradient: Vec<f32>,
+}
+
+impl Evaluated {
+    /// The norm of the difference of two gradients, as a share of the other one's.
+    pub(super) fn error(&self, other: &Self) -> f32 {
+        let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+        let pairs = self.gradient.iter().zip(&other.gradient);
+        let apart: Vec<f32> = pairs.map(|(a, b)| a - b).collect();
+        norm(&apart) / norm(&other.gradient)
+    }
+}
+
+/// What the host and a device find at a picture of any size, the latter with at most that many filters at once. None: the
+/// device has no kernels for the target.
+pub(super) fn both(
+    target: &Painting,
+    image: &Raster,
+    device: &Device,
+    most: usize,
+) -> Result<Option<(Evaluated, Evaluated)>> {
+    const DRAW: u32 = 3;
+    let (size, wraps) = (image.size(), target.style.wraps);
+    let mut gradient = vec![0.0; image.values().len()];
+    let terms = target.distance(Canvas::of(image, wraps), DRAW, &mut gradient);
+    let on_host = Evaluated { terms, gradient };
+    let content = Some((&target.content, target.weight));
+    let Some(objective) = Objective::new(&target.style, content, device)? else {
+        return Ok(None);
+    };
+    let Some(at_once) = objective.filters_at_once(size) else {
+        return Ok(None);
+    };
+    guarded(|| {
+        let picture = on_device(image, wraps, device);
+        let lists = objective.gradients(&picture, size, (DRAW, at_once.min(most)))?;
+        let mut gradient: Vec<f32> = read(lists.first)?;
+        let count = image.values().len();
+        let sum = |values: Vec<f32>| values.into_iter().map(f64::from).sum::<f64>();
+        let mut terms = [sum(gradient.split_off(count)) / super::FILTERS as f64, 0.0];
+        if let Some(second) = lists.second {
+            let mut second: Vec<f32> = read(second)?;
+            terms[1] = sum(second.split_off(count));
+            let pairs = gradient.iter_mut().zip(second);
+            pairs.for_each(|(sum, value)| *sum += value);
+        }
+        Ok(Some((on_host, Evaluated { terms, gradient })))
+    })
+}
+
+impl Resampled {
+    /// A target with one exemplar and nothing else.
+    pub(super) fn of_one(image: Raster, wraps: bool, seed: u64) -> Self {
+        let exemplar = Exemplar {
+            image,
+            mask: None,
+            guide: None,
+            share: 1.0,
+        };
+        Self {
+            regions: vec![Region {
+                exemplars: vec![exemplar],
+                mask: None,
+            }],
+            guide: None,
+            nearest: None,
+            wraps,
+            seed,
+            kept_bytes: usize::MAX,
+            buffers: Buffers::default(),
+        }
+    }
+}
