@@ -31,6 +31,39 @@ fn documents_name_files_that_exist() {
     assert!(named > 20, "{named}");
 }
 
+/// The fuzz target `config` compiles the program's files, so `fuzz/` has their dependencies. It is no part of the package
+/// and is built by hand.
+#[test]
+fn fuzz_targets_have_the_dependencies_of_the_program() {
+    if !root().join("fuzz").exists() {
+        // In the package.
+        return;
+    }
+    let dependencies = |manifest: &str| -> BTreeSet<String> {
+        let text = fs::read_to_string(root().join(manifest)).unwrap();
+        let list = text.split("\n[dependencies]\n").nth(1).unwrap();
+        let lines = list.lines().take_while(|line| !line.starts_with('['));
+        let names = lines.filter_map(|line| line.split_once(" = "));
+        names.map(|(name, _)| name.to_owned()).collect()
+    };
+    let mut files = Vec::new();
+    rust_files(&root().join("src/bin/ranvgg"), &mut files);
+    let texts: Vec<String> = files
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let fuzzed = dependencies("fuzz/Cargo.toml");
+    let mut used = 0;
+    for name in dependencies("Cargo.toml") {
+        let path = format!("{}::", name.replace('-', "_"));
+        if texts.iter().any(|text| text.contains(&path)) {
+            assert!(fuzzed.contains(&name), "fuzz/Cargo.toml lacks {name}");
+            used += 1;
+        }
+    }
+    assert!(used > 8, "{used}");
+}
+
 /// Rooms and their floors, as `docs/ARCHITECTURE.md` lists them.
 fn floors() -> BTreeMap<String, usize> {
     let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
