@@ -21,7 +21,7 @@ pub(super) const OUTSIDE: u8 = u8::MAX;
 /// The pixels of a picture that count.
 pub(super) struct Mask {
     width: usize,
-    pixels: Vec<bool>,
+    pub(super) pixels: Vec<bool>,
     /// The share of pixels that count.
     share: f64,
 }

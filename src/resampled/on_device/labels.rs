@@ -3,12 +3,12 @@
 use burn::tensor::Device;
 use rayon::prelude::*;
 
-use super::super::Resampled;
 use super::super::distance::Draw;
 use super::super::guide::Guide;
-use super::super::labels::{Labels, Noise, Split};
+use super::super::labels::{Labels, Mask, Noise, Split};
 use super::super::tiles::positions;
-use crate::engine::patches::{self, DeviceGuide, NOISE_WORDS};
+use super::super::{Content, Exemplar, Region, Resampled};
+use crate::engine::patches::{self, DeviceGuide, DeviceMask, NOISE_WORDS};
 use crate::imaging::Size;
 use crate::random::{self, Purpose};
 
@@ -57,23 +57,36 @@ impl Guide {
     }
 }
 
+impl Mask {
+    /// Writes the mask to a device.
+    pub(super) fn on(&self, device: &Device) -> DeviceMask {
+        DeviceMask::new(self.pixels.iter().copied(), device)
+    }
+
+    /// How many of the positions of a picture of this size count.
+    fn positions(&self, [rows, columns]: [usize; 2], reach: usize) -> usize {
+        let all = (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x)));
+        all.filter(|(y, x)| self.contains_middle(*y, *x, reach))
+            .count()
+    }
+}
+
 impl Resampled {
-    /// The splits of a picture of this size and of its only exemplar. None: there is no guide.
-    pub(super) fn splits(&self, size: Size, drawn: &Draw) -> Option<[Splits; 2]> {
-        let exemplar = &self.regions.first()?.exemplars.first()?;
-        let guides = [self.guide.as_ref()?, exemplar.guide.as_ref()?];
+    /// For each region, which has one exemplar, the splits of a picture of this size and of the exemplar. Empty: there is no
+    /// guide.
+    pub(super) fn splits(&self, size: Size, drawn: &Draw) -> Vec<[Splits; 2]> {
+        let (Some(own_guide), Some(drawn)) = (&self.guide, &drawn.splits) else {
+            return Vec::new();
+        };
         let reach = self.filter_side(size) - 1;
-        let of_picture = positions(size, reach, self.wraps);
-        let of_exemplar = positions(exemplar.image.size(), reach, false);
-        let own = (of_picture[0] * of_picture[1]) as u128;
-        let drawn = drawn.splits.as_ref()?;
-        let splits = |guide: &Guide, positions: [usize; 2], words: u128| {
+        let own = positions(size, reach, self.wraps);
+        let split = |guide: &Guide, mask: Option<&Mask>, positions: [usize; 2], words: u128| {
             let of_bank = |(split, noise): &(Split, Noise)| {
                 let noise = Noise {
                     word: noise.word + words,
                     ..*noise
                 };
-                let labels = Labels::new(None, Some((split, guide, noise)), (positions, reach));
+                let labels = Labels::new(mask, Some((split, guide, noise)), (positions, reach));
                 let (direction, borders, width) = labels.into_split()?;
                 Some(Owned {
                     direction,
@@ -85,10 +98,42 @@ impl Resampled {
             let owned: Option<Vec<Owned>> = drawn.par_iter().map(of_bank).collect();
             owned.map(Splits)
         };
-        let [own_guide, other_guide] = guides;
-        Some([
-            splits(own_guide, of_picture, 0)?,
-            splits(other_guide, of_exemplar, own)?,
-        ])
+        // Each picture takes its own words of the noise.
+        let mut words = 0;
+        let mut take = |[rows, columns]: [usize; 2]| {
+            let first = words;
+            words += (rows * columns) as u128;
+            first
+        };
+        let of_region = |region: &Region| {
+            let exemplar = region.exemplars.first()?;
+            let others = positions(exemplar.image.size(), reach, false);
+            let [first, first_of_exemplar] = [take(own), take(others)];
+            let (mask, guide) = (exemplar.mask.as_ref(), exemplar.guide.as_ref()?);
+            Some([
+                split(own_guide, region.mask.as_ref(), own, first)?,
+                split(guide, mask, others, first_of_exemplar)?,
+            ])
+        };
+        self.regions.iter().filter_map(of_region).collect()
+    }
+
+    /// How many positions of a content picture and of the first exemplar count.
+    pub(super) fn counts(&self, content: &Content) -> [usize; 2] {
+        let size = content.luminance.size();
+        let reach = self.filter_side(size) - 1;
+        let count = |mask: Option<&Mask>, size: Size, wraps: bool| {
+            let positions = positions(size, reach, wraps);
+            match mask {
+                Some(mask) => mask.positions(positions, reach),
+                None => positions[0] * positions[1],
+            }
+        };
+        let of_exemplar =
+            |exemplar: &Exemplar| count(exemplar.mask.as_ref(), exemplar.image.size(), false);
+        [
+            count(content.mask.as_ref(), size, self.wraps),
+            self.exemplars().next().map_or(0, of_exemplar),
+        ]
     }
 }

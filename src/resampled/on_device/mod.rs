@@ -13,12 +13,16 @@ use burn::tensor::Device;
 
 pub(crate) use self::check::check_device;
 use self::descent::Descent;
+use self::labels::Splits;
 use super::comparison::SOFT;
+use super::distance::Draw;
 use super::draw::{self, BANK};
 use super::{BANKS, Content, Optimised, Painting, Resampled};
 use crate::device::{self, DeviceClass};
 use crate::engine::adam::Lists;
-use crate::engine::patches::{self, DeviceFilters, DeviceGuide, Filters, Labels, Picture};
+use crate::engine::patches::{
+    self, DeviceFilters, DeviceGuide, DeviceMask, Filters, Labels, Picture,
+};
 use crate::error::{Error, Result};
 use crate::imaging::{Raster, Size, luma_weights};
 use crate::optim::{Adam, Stepper};
@@ -31,7 +35,7 @@ const FILTERS: usize = BANKS * BANK;
 const FEWEST_PIXELS: usize = 96 * 96;
 
 impl Resampled {
-    /// Steps from a state of the optimiser on, on a GPU that has kernels for this target: one exemplar without masks and
+    /// Steps from a state of the optimiser on, on a GPU that has kernels for this target: one exemplar in each region, and no
     /// nearest patches. Filters are drawn anew every `steps_per_draw` steps. A GPU in software is slower than the host.
     pub(crate) fn steps_on<'a>(
         &'a self,
@@ -44,7 +48,7 @@ impl Resampled {
 }
 
 impl Painting {
-    /// Steps from a state of the optimiser on, on a GPU that has kernels for this target: one style without masks.
+    /// Steps from a state of the optimiser on, on a GPU that has kernels for this target: one style.
     pub(crate) fn steps_on_device<'a>(
         &'a self,
         (adam, picture): (&Adam, Optimised<'_>),
@@ -82,19 +86,31 @@ fn computes(device: &Device) -> bool {
 /// What is minimised.
 struct Objective<'a> {
     style: &'a Resampled,
-    exemplar: Picture,
-    /// Of the picture, and of the exemplar.
-    guides: Option<[DeviceGuide; 2]>,
+    regions: Vec<DeviceRegion>,
+    /// Of the picture.
+    guide: Option<DeviceGuide>,
     contours: Option<Contours>,
     /// Whether there is a term of the content, which may have no weight.
     is_painting: bool,
     device: Device,
 }
 
+/// A region and its exemplar.
+struct DeviceRegion {
+    exemplar: Picture,
+    exemplar_mask: Option<DeviceMask>,
+    guide: Option<DeviceGuide>,
+    mask: Option<DeviceMask>,
+}
+
 /// The content's term.
 struct Contours {
     /// The luminance.
     content: Picture,
+    mask: Option<DeviceMask>,
+    /// Positions of the content and of the style that count, for filters of the side for the size.
+    counts: [usize; 2],
+    size: Size,
     weight: f64,
 }
 
@@ -105,50 +121,57 @@ impl<'a> Objective<'a> {
         content: Option<(&Content, f64)>,
         device: &Device,
     ) -> Result<Option<Self>> {
-        let ([region], None) = (style.regions.as_slice(), &style.nearest) else {
-            return Ok(None);
-        };
-        let ([exemplar], None) = (region.exemplars.as_slice(), &region.mask) else {
-            return Ok(None);
-        };
-        let has_mask =
-            exemplar.mask.is_some() || content.is_some_and(|(content, _)| content.mask.is_some());
-        if has_mask || !patches::serves(device) {
+        let weighted = content.filter(|(_, weight)| *weight > 0.0);
+        let has_mixtures = style
+            .regions
+            .iter()
+            .any(|region| region.exemplars.len() != 1);
+        // The moments of contours are those of one style.
+        let has_styles = weighted.is_some() && style.regions.len() > 1;
+        if has_mixtures || has_styles || style.nearest.is_some() || !patches::serves(device) {
             return Ok(None);
         }
         crate::backend::guarded(|| {
-            let guides = match (&style.guide, &exemplar.guide) {
-                (Some(own), Some(other)) => Some([own, other].map(|guide| guide.on(device))),
-                _ => None,
-            };
-            let contours = content
-                .filter(|(_, weight)| *weight > 0.0)
-                .map(|(content, weight)| Contours {
-                    content: on_device(&content.luminance, style.wraps, device),
-                    weight,
-                });
+            let regions = style.regions.iter().flat_map(|region| {
+                region.exemplars.iter().map(|exemplar| DeviceRegion {
+                    exemplar: on_device(&exemplar.image, false, device),
+                    exemplar_mask: exemplar.mask.as_ref().map(|mask| mask.on(device)),
+                    guide: exemplar.guide.as_ref().map(|guide| guide.on(device)),
+                    mask: region.mask.as_ref().map(|mask| mask.on(device)),
+                })
+            });
             Ok(Some(Self {
                 style,
-                exemplar: on_device(&exemplar.image, false, device),
-                guides,
-                contours,
+                regions: regions.collect(),
+                guide: style.guide.as_ref().map(|guide| guide.on(device)),
+                contours: weighted.map(|(content, weight)| {
+                    let size = content.luminance.size();
+                    Contours {
+                        content: on_device(&content.luminance, style.wraps, device),
+                        mask: content.mask.as_ref().map(|mask| mask.on(device)),
+                        counts: style.counts(content),
+                        size,
+                        weight,
+                    }
+                }),
                 is_painting: content.is_some(),
                 device: device.clone(),
             }))
         })
     }
 
-    /// The exemplar. There is one.
-    fn exemplar(&self) -> &'a Raster {
-        &self.style.regions[0].exemplars[0].image
+    fn channels(&self) -> usize {
+        let first = self.style.exemplars().next();
+        first.map_or(0, |exemplar| exemplar.image.channels())
     }
 
     /// How many filters are compared at once for a picture of this size; none if no buffer is large enough.
     fn filters_at_once(&self, size: Size) -> Option<usize> {
-        let side = self.style.filter_side(size);
-        let filters = (FILTERS, self.exemplar().channels(), side);
-        self.exemplar
-            .filters_at_once([size.height, size.width], filters)
+        let filters = (FILTERS, self.channels(), self.style.filter_side(size));
+        let size = [size.height, size.width];
+        let regions = self.regions.iter();
+        let of_each = regions.map(|region| region.exemplar.filters_at_once(size, filters));
+        of_each.min().flatten()
     }
 
     /// The gradients at a picture along the filters of draw number `draw`, with numbers after them whose sums are `K` times
@@ -161,7 +184,7 @@ impl<'a> Objective<'a> {
         (draw, most): (u32, usize),
     ) -> Result<Lists> {
         let side = self.style.filter_side(size);
-        let channels = self.exemplar().channels();
+        let channels = self.channels();
         let drawn = self.style.draw(channels, side, draw);
         let labels = self.labels(picture, size, &drawn);
         let mut sum: Option<patches::Gradient> = None;
@@ -174,17 +197,16 @@ impl<'a> Objective<'a> {
             .collect();
         for (number, weights) in weights.chunks(most * of_filter).enumerate() {
             let filters = self.filters(weights, (channels, side));
-            let labels = labels.as_ref();
-            let gradient = picture.responses(&filters).transported(
-                self.exemplar.responses(&filters),
-                labels.map(|[own, other]| ([own, other], number * most / BANK)),
-                &filters,
-                SOFT,
-            );
-            sum = Some(match sum.take() {
-                Some(sum) => sum.plus(gradient),
-                None => gradient,
-            });
+            let responses = picture.responses(&filters);
+            for (region, [own, other]) in self.regions.iter().zip(&labels) {
+                let labels = ([own.as_ref(), other.as_ref()], number * most / BANK);
+                let exemplar = region.exemplar.responses(&filters);
+                let gradient = responses.transported(exemplar, labels, &filters, SOFT);
+                sum = Some(match sum.take() {
+                    Some(sum) => sum.plus(gradient),
+                    None => gradient,
+                });
+            }
         }
         let first = sum.ok_or_else(|| Error::device("no filters"))?;
         let contours = self.contours.as_ref();
@@ -218,7 +240,7 @@ impl<'a> Objective<'a> {
         let bank = draw::bank(1, side, &mut generator);
         let of_luminance = self.filters(&bank.weights, (1, side));
         // The response of a picture's luminance is that of its channels to weighted filters.
-        let channels = self.exemplar().channels();
+        let channels = self.channels();
         let luma = luma_weights(channels);
         let planes = bank.weights.chunks(side * side);
         let weighted: Vec<f32> = planes
@@ -228,32 +250,44 @@ impl<'a> Objective<'a> {
             })
             .collect();
         let filters = self.filters(&weighted, (channels, side));
-        let reach = if style.wraps { 0 } else { side - 1 };
-        let positions = (size.width - reach) * (size.height - reach);
+        debug_assert_eq!(size, contours.size);
+        let [count, style_count] = contours.counts;
         let factor = (contours.weight * BANKS as f64) as f32;
-        let share = (contours.weight / (positions * BANK) as f64) as f32;
+        let share = (contours.weight / (count.max(1) * BANK) as f64) as f32;
+        let DeviceRegion {
+            exemplar,
+            exemplar_mask,
+            ..
+        } = &self.regions[0];
+        let content = contours.content.responses(&of_luminance);
+        let style = exemplar.responses(&filters);
         picture.responses(&filters).contours(
-            contours.content.responses(&of_luminance),
-            self.exemplar.responses(&filters),
+            (content.within(contours.mask.as_ref()), count),
+            (style.within(exemplar_mask.as_ref()), style_count),
             &filters,
             (factor, share),
         )
     }
 
-    /// The classes of the positions of the picture and of the exemplar, if there is a guide.
-    fn labels(
-        &self,
-        picture: &Picture,
-        size: Size,
-        drawn: &super::distance::Draw,
-    ) -> Option<[Labels; 2]> {
-        let [own, other] = self.guides.as_ref()?;
-        let side = self.style.filter_side(size);
-        let [of_picture, of_exemplar] = self.style.splits(size, drawn)?;
-        Some([
-            picture.labels(own, &of_picture.borrowed(), side),
-            self.exemplar.labels(other, &of_exemplar.borrowed(), side),
-        ])
+    /// For each region the classes of the positions of the picture and of the exemplar.
+    fn labels(&self, picture: &Picture, size: Size, drawn: &Draw) -> Vec<[Option<Labels>; 2]> {
+        let shape = (self.style.filter_side(size), BANKS);
+        let splits = self.style.splits(size, drawn);
+        let mut splits = splits
+            .iter()
+            .map(|both| both.each_ref().map(Splits::borrowed));
+        let of_region = |region: &DeviceRegion| {
+            let [own, other] = splits.next().map_or([None, None], |both| both.map(Some));
+            let own = self.guide.as_ref().zip(own.as_deref());
+            let other = region.guide.as_ref().zip(other.as_deref());
+            [
+                picture.labels(own, region.mask.as_ref(), shape),
+                region
+                    .exemplar
+                    .labels(other, region.exemplar_mask.as_ref(), shape),
+            ]
+        };
+        self.regions.iter().map(of_region).collect()
     }
 }
 

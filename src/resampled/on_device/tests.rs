@@ -8,7 +8,7 @@ use super::*;
 use crate::backend::{launches, reads};
 use crate::imaging::luminance;
 use crate::optim::{AdamOptions, falling_rate};
-use crate::resampled::{Canvas, Guide, Lattice, Mask, coloured};
+use crate::resampled::{Canvas, Exemplar, Guide, Lattice, Mask, Region, coloured};
 
 fn raster(height: usize, width: usize, across: f64, down: f64) -> Raster {
     let values = coloured(height, width, across, down).to_pixels();
@@ -138,7 +138,82 @@ fn a_device_is_checked() {
     }
 }
 
-/// Masks and mixtures are the host's.
+/// A mask that is white in a half plane and in dots.
+fn mask(size: Size, slope: usize) -> Mask {
+    let raster = Raster::from_pixels(size, |pixel| {
+        let (y, x) = (pixel / size.width, pixel % size.width);
+        let white = 2 * x > slope * y + size.width / 4 || (x / 5 + y / 7) % 3 == 0;
+        [f32::from(u8::from(white))]
+    });
+    Mask::new(&raster)
+}
+
+/// Masks of the exemplar, of the region, of both, of two regions that overlap, of a content, with and without classes; and
+/// a mask that is black.
+#[test]
+fn a_gpu_computes_masks() {
+    let Some(device) = crate::engine::gpu_of_tests() else {
+        return;
+    };
+    let image = raster(97, 131, 0.31, 0.17);
+    let (exemplar, other) = (raster(60, 73, 0.8, 0.3), raster(50, 44, 0.1, 0.9));
+    let (size, small) = (image.size(), exemplar.size());
+    for wraps in [false, true] {
+        for (name, guided, weight, most) in [
+            ("plain", None, 0.0, usize::MAX),
+            ("in classes", Some(size), 0.0, 32),
+            ("with a content", Some(size), 0.4, usize::MAX),
+        ] {
+            let target = |change: &dyn Fn(&mut Painting)| {
+                let mut target = painting(&exemplar, wraps, (guided, weight), &device);
+                change(&mut target);
+                target
+            };
+            let of_exemplar = target(&|target| {
+                target.style.regions[0].exemplars[0].mask = Some(mask(small, 1));
+            });
+            agree(&of_exemplar, &image, most, &format!("{name}, exemplar"));
+            let of_region = target(&|target| {
+                target.style.regions[0].mask = Some(mask(size, 2));
+            });
+            agree(&of_region, &image, most, &format!("{name}, region"));
+            let of_both = target(&|target| {
+                target.style.regions[0].exemplars[0].mask = Some(mask(small, 1));
+                target.style.regions[0].mask = Some(mask(size, 2));
+                target.content.mask = Some(mask(size, 1));
+            });
+            agree(&of_both, &image, most, &format!("{name}, both"));
+            if weight > 0.0 {
+                continue;
+            }
+            let of_two = target(&|target| {
+                let guide = guided.map(|_| Guide::of(&other));
+                let second = Exemplar {
+                    image: other.clone(),
+                    mask: Some(mask(other.size(), 3)),
+                    guide,
+                    share: 1.0,
+                };
+                target.style.regions[0].mask = Some(mask(size, 2));
+                target.style.regions.push(Region {
+                    exemplars: vec![second],
+                    mask: Some(mask(size, 0)),
+                });
+            });
+            agree(&of_two, &image, most, &format!("{name}, two regions"));
+            let black = target(&|target| {
+                let black = Raster::from_pixels(small, |_| [0.0]);
+                target.style.regions[0].exemplars[0].mask = Some(Mask::new(&black));
+            });
+            let (host, found) = both(&black, &image, &device, most).unwrap().unwrap();
+            assert_eq!(host.terms, [0.0; 2]);
+            assert_eq!(found.terms, [0.0; 2]);
+            assert!(found.gradient.iter().all(|value| *value == 0.0));
+        }
+    }
+}
+
+/// Mixtures, contours with several styles and nearest patches are the host's.
 #[test]
 fn what_a_gpu_does_not_compute_stays_on_the_host() {
     let Some(device) = crate::engine::gpu_of_tests() else {
@@ -150,22 +225,19 @@ fn what_a_gpu_does_not_compute_stays_on_the_host() {
         Objective::new(target, content, &device).unwrap().is_some()
     };
     assert!(computes(&texture(&exemplar, false), None));
-    let white = Raster::from_pixels(Size::new(53, 40), |_| [1.0]);
-    let mut masked = texture(&exemplar, false);
-    masked.regions[0].exemplars[0].mask = Some(Mask::new(&white));
-    assert!(!computes(&masked, None));
     let mut two = texture(&exemplar, false);
-    let other = texture(&exemplar, false)
-        .regions
-        .remove(0)
-        .exemplars
-        .remove(0);
-    two.regions[0].exemplars.push(other);
+    let mut other = texture(&exemplar, false).regions.remove(0);
+    two.regions[0].exemplars.push(other.exemplars.remove(0));
     assert!(!computes(&two, None));
     let nearest = texture(&exemplar, false).with_nearest(0.5, 10);
     assert!(!computes(&nearest, None));
-    let content = Content::of(white.clone(), Some(&white));
-    assert!(!computes(&texture(&exemplar, false), Some(&content)));
+    let content = Content::of(luminance(&exemplar), None);
+    assert!(computes(&texture(&exemplar, false), Some(&content)));
+    let mut regions = texture(&exemplar, false);
+    let other = texture(&exemplar, false).regions.remove(0);
+    regions.regions.push(other);
+    assert!(computes(&regions, None));
+    assert!(!computes(&regions, Some(&content)));
 }
 
 const STEPS: usize = 60;

@@ -20,6 +20,9 @@ use crate::engine::gpu::launches::{address_type, empty};
 const POSITIONS: usize = 4096;
 const MOST_PARTS: usize = 16;
 
+/// Most workgroups for all positions of a picture.
+const MOST_CUBES: usize = 4096;
+
 /// Positions that a unit labels: those of the words of one block of the stream.
 const LABELLED_AT_ONCE: usize = 16;
 
@@ -152,10 +155,11 @@ impl Patches for CubeBackend {
     fn position_classes(
         guide: FloatTensor<Self>,
         splits: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
         geometry: Geometry,
         guide_geometry: GuideGeometry,
     ) -> FloatTensor<Self> {
-        let (guide, splits) = (into_contiguous(guide), into_contiguous(splits));
+        let [guide, splits, mask] = [guide, splits, mask].map(into_contiguous);
         let client = guide.client.clone();
         let GuideGeometry {
             channels,
@@ -163,23 +167,24 @@ impl Patches for CubeBackend {
             width,
             step,
             banks,
-            noisy,
+            labelling,
         } = guide_geometry;
         let output = empty(&guide, geometry.labels(banks), DType::F32);
         let [rows, columns] = geometry.positions();
         // The first position's word may be anywhere in its block.
         let blocks = (rows * columns).div_ceil(LABELLED_AT_ONCE) + 1;
-        // SAFETY: units write the classes of their own positions, if they lie inside. Rows and columns of the guide are
-        // taken modulo the picture's size.
+        // SAFETY: units write the classes of their own positions, if they lie inside. Rows and columns of the guide and the
+        // mask are taken modulo the picture's size; they are read where there are such.
         #[allow(unsafe_code)]
         unsafe {
             kernels::classify::launch_unchecked(
                 &client,
                 CubeCount::Static(blocks.div_ceil(UNITS) as u32, banks as u32, 1),
                 units(),
-                address_type(&[&guide, &splits, &output]),
+                address_type(&[&guide, &splits, &mask, &output]),
                 guide.into_tensor_arg(),
                 splits.into_tensor_arg(),
+                mask.into_tensor_arg(),
                 output.clone().into_tensor_arg(),
                 sizes(&geometry),
                 GuideSizesLaunch::new(
@@ -189,7 +194,36 @@ impl Patches for CubeBackend {
                     (geometry.side / 2) as u32,
                 ),
                 channels,
-                noisy,
+                labelling,
+            );
+        }
+        output
+    }
+
+    fn hide_responses(
+        responses: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let (responses, mask) = (into_contiguous(responses), into_contiguous(mask));
+        let client = responses.client.clone();
+        let [filters, positions, _] = shares(&responses);
+        let output = empty(&responses, responses.meta.shape().clone(), DType::F32);
+        let cubes = positions.div_ceil(UNITS).clamp(1, MOST_CUBES);
+        // SAFETY: units read and write responses within the positions, and the mask modulo the picture's size.
+        #[allow(unsafe_code)]
+        unsafe {
+            kernels::hide::launch_unchecked(
+                &client,
+                CubeCount::Static(cubes as u32, 1, 1),
+                units(),
+                address_type(&[&responses, &mask, &output]),
+                responses.into_tensor_arg(),
+                mask.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                sizes(&geometry),
+                geometry.side / 2,
+                filters,
             );
         }
         output
@@ -225,6 +259,7 @@ impl Patches for CubeBackend {
                 output.clone().into_tensor_arg(),
                 classes.soft,
                 classes.count,
+                classes.inside,
             );
         }
         output
@@ -237,8 +272,9 @@ impl Patches for CubeBackend {
     ) -> FloatTensor<Self> {
         let (content, style) = (into_contiguous(content), into_contiguous(style));
         let client = content.client.clone();
-        let [filters, content_count, content_parts] = shares(&content);
-        let [_, style_count, style_parts] = shares(&style);
+        let [filters, _, content_parts] = shares(&content);
+        let [_, _, style_parts] = shares(&style);
+        let [content_count, style_count] = weights.counts;
         let output = empty(&content, [filters, CONTOUR], DType::F32);
         let (content, style) = (sums(&content), sums(&style));
         // SAFETY: a workgroup has more units than there are filters, and each reads and writes the rows of its filter.
@@ -273,7 +309,7 @@ impl Patches for CubeBackend {
         weights: FloatTensor<Self>,
         geometry: Geometry,
         compared: Compared,
-        first_bank: usize,
+        classes: Classes,
     ) -> FloatTensor<Self> {
         let (responses, others) = (into_contiguous(responses), into_contiguous(others));
         let (tables, weights) = (into_contiguous(tables), into_contiguous(weights));
@@ -298,8 +334,9 @@ impl Patches for CubeBackend {
                 output.clone().into_tensor_arg(),
                 sizes(&geometry),
                 geometry.filters,
-                first_bank,
+                classes.first_bank,
                 compared,
+                classes.count,
                 geometry.channels,
                 geometry.side,
                 geometry.wraps,

@@ -14,7 +14,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 pub(crate) use self::kernels::NOISE_WORDS;
 use self::kernels::{AFTER_DIRECTION, FILTERS, LANES, LONGEST_SIDE, SHARED_BYTES, UNITS};
-use self::operation::{Classes, Compared, ContourWeights, Geometry, GuideGeometry, Patches as _};
+use self::operation::{
+    Classes, Compared, ContourWeights, Geometry, GuideGeometry, Labelling, Patches as _,
+};
 use crate::backend::largest_buffer;
 use crate::engine::tables::{BANK, CLASSES};
 
@@ -79,8 +81,18 @@ pub(crate) struct Split<'a> {
     pub(crate) noise: [u32; NOISE_WORDS],
 }
 
-/// The classes of a picture's positions, `[banks, rows, columns]`.
-pub(crate) struct Labels(Tensor<3>);
+/// The pixels of a picture that count.
+pub(crate) struct DeviceMask {
+    /// 1 at pixels that count and 0 at others, `[H, W]`.
+    values: Tensor<1>,
+}
+
+/// The classes of a picture's positions.
+pub(crate) struct Labels {
+    /// `[banks, rows, columns]`.
+    values: Tensor<3>,
+    labelling: Labelling,
+}
 
 /// The gradient at a picture, on the device: `[H, W, C]`, then sums of distances.
 pub(crate) struct Gradient(Tensor<1>);
@@ -194,24 +206,31 @@ impl Picture {
         }
     }
 
-    /// The classes of this picture's positions for filters of that side, by a split for each bank.
-    pub(crate) fn labels(&self, guide: &DeviceGuide, splits: &[Split<'_>], side: usize) -> Labels {
-        let [channels, height, width] = guide.shape;
-        let halves = |word: &u32| [(word & 0xffff) as f32, (word >> 16) as f32];
-        let mut numbers = Vec::with_capacity(splits.len() * (channels + AFTER_DIRECTION));
-        for split in splits {
-            numbers.extend(split.direction);
-            // Borders of a class that there are too few positions for lie above all scores.
-            let missing = std::iter::repeat(&f32::MAX);
-            numbers.extend(split.borders.iter().chain(missing).take(CLASSES - 1));
-            numbers.push(split.width);
-            numbers.extend(split.noise.iter().flat_map(halves));
+    /// The classes of this picture's positions for filters of that side and so many banks: by a guide with a split for each
+    /// bank, by a mask, or by both. None: all have one class.
+    pub(crate) fn labels(
+        &self,
+        guided: Option<(&DeviceGuide, &[Split<'_>])>,
+        mask: Option<&DeviceMask>,
+        (side, banks): (usize, usize),
+    ) -> Option<Labels> {
+        if guided.is_none() && mask.is_none() {
+            return None;
         }
+        let labelling = Labelling {
+            guided: guided.is_some(),
+            noisy: guided.is_some_and(|(guide, _)| guide.noisy),
+            masked: mask.is_some(),
+        };
+        // What is not read may be anything.
+        let unread = || self.values.clone();
+        let ([channels, height, width], step) =
+            guided.map_or(([0; 3], 1), |(guide, _)| (guide.shape, guide.step));
         let geometry = Geometry {
             height: self.size[0],
             width: self.size[1],
             channels,
-            filters: splits.len() * BANK,
+            filters: banks * BANK,
             side,
             wraps: self.wraps,
         };
@@ -219,14 +238,51 @@ impl Picture {
             channels,
             height,
             width,
-            step: guide.step,
-            banks: splits.len(),
-            noisy: guide.noisy,
+            step,
+            banks,
+            labelling,
         };
-        let splits = upload(numbers, &guide.planes.device()).into_dispatch();
-        let planes = guide.planes.clone().into_dispatch();
-        let labels = Dispatch::position_classes(planes, splits, geometry, guide_geometry);
-        Labels(Tensor::from_dispatch(labels))
+        let device = self.values.device();
+        let splits = guided.map(|(_, splits)| upload(numbers(splits), &device));
+        let planes = guided.map_or_else(unread, |(guide, _)| guide.planes.clone());
+        let labels = Dispatch::position_classes(
+            planes.into_dispatch(),
+            splits.unwrap_or_else(unread).into_dispatch(),
+            mask.map_or_else(unread, |mask| mask.values.clone())
+                .into_dispatch(),
+            geometry,
+            guide_geometry,
+        );
+        Some(Labels {
+            values: Tensor::from_dispatch(labels),
+            labelling,
+        })
+    }
+}
+
+/// Splits in the order of the kernel.
+fn numbers(splits: &[Split<'_>]) -> Vec<f32> {
+    let halves = |word: &u32| [(word & 0xffff) as f32, (word >> 16) as f32];
+    let mut numbers = Vec::new();
+    for split in splits {
+        numbers.reserve(split.direction.len() + AFTER_DIRECTION);
+        numbers.extend(split.direction);
+        // Borders of a class that there are too few positions for lie above all scores.
+        let missing = std::iter::repeat(&f32::MAX);
+        numbers.extend(split.borders.iter().chain(missing).take(CLASSES - 1));
+        numbers.push(split.width);
+        numbers.extend(split.noise.iter().flat_map(halves));
+    }
+    numbers
+}
+
+impl DeviceMask {
+    /// The pixels that count, row by row.
+    pub(crate) fn new(pixels: impl Iterator<Item = bool>, device: &Device) -> Self {
+        let values = pixels.map(|counts| f32::from(u8::from(counts)));
+        Self {
+            values: upload(values.collect(), device),
+        }
     }
 }
 
@@ -249,8 +305,8 @@ impl DeviceGuide {
 
 impl Responses {
     /// The gradient of the distances from where the responses are transported to, onto those of an exemplar: of all, or
-    /// class by class with the labels of both pictures from a bank on. The modulus of a distance is smoothed below `soft`
-    /// standard deviations.
+    /// class by class with the labels of both pictures, if either has some, from a bank on. The modulus of a distance is
+    /// smoothed below `soft` standard deviations.
     ///
     /// ```text
     /// D = sum over f of 1/(M s_f) sum over p of |R_f(p) - T_f(R_f(p))|
@@ -258,33 +314,40 @@ impl Responses {
     ///
     /// is the sum of the distances, and the gradient is that of `M D`.
     pub(crate) fn transported(
-        self,
+        &self,
         exemplar: Self,
-        labels: Option<([&Labels; 2], usize)>,
+        (labels, first_bank): ([Option<&Labels>; 2], usize),
         filters: &DeviceFilters,
         soft: f32,
     ) -> Gradient {
-        let own = self.values.into_dispatch();
-        let exemplar = exemplar.values.into_dispatch();
-        // Without classes nothing is read of them.
-        let (compared, count, first_bank, [others, exemplar_labels]) = match labels {
-            Some((labels, first_bank)) => {
-                let labels = labels.map(|labels| labels.0.clone().into_dispatch());
-                (Compared::TransportedByClass, CLASSES, first_bank, labels)
-            }
-            None => {
-                let labels = [own.clone(), exemplar.clone()];
-                (Compared::Transported, 1, 0, labels)
-            }
-        };
+        let own = self.values.clone().into_dispatch();
+        let labelling = labels.into_iter().flatten().map(|labels| labels.labelling);
+        let inside = labelling.clone().map(Labelling::classes).max().unwrap_or(1);
+        let masked = labelling.clone().any(|labelling| labelling.masked);
+        let is_labelled = labelling.count() > 0;
         let classes = Classes {
-            count,
+            count: inside + usize::from(masked),
+            inside,
             first_bank,
             soft,
         };
+        let compared = match is_labelled {
+            true => Compared::TransportedByClass,
+            false => Compared::Transported,
+        };
+        // Of two pictures with one class, one of which has no mask, all its positions have class 0.
+        let [others, exemplar_labels] =
+            [(labels[0], self), (labels[1], &exemplar)].map(|(labels, responses)| {
+                match (labels, is_labelled) {
+                    (Some(labels), _) => labels.values.clone(),
+                    (None, true) => responses.values.zeros_like(),
+                    (None, false) => responses.values.clone(),
+                }
+                .into_dispatch()
+            });
         let tables = Dispatch::transport_tables(
             own.clone(),
-            exemplar,
+            exemplar.values.into_dispatch(),
             others.clone(),
             exemplar_labels,
             classes,
@@ -296,9 +359,25 @@ impl Responses {
             filters.backward.clone().into_dispatch(),
             self.geometry,
             compared,
-            first_bank,
+            classes,
         );
         Gradient(Tensor::from_dispatch(gradient))
+    }
+
+    /// These responses without those whose middle is outside of a mask, for [`contours`](Self::contours).
+    pub(crate) fn within(self, mask: Option<&DeviceMask>) -> Self {
+        match mask {
+            None => self,
+            Some(mask) => {
+                let mask = mask.values.clone().into_dispatch();
+                let values = self.values.into_dispatch();
+                let hidden = Dispatch::hide_responses(values, mask, self.geometry);
+                Self {
+                    values: Tensor::from_dispatch(hidden),
+                    geometry: self.geometry,
+                }
+            }
+        }
     }
 
     /// The gradient of the distances of contours from those of a content picture, with the moments of a style's responses:
@@ -308,18 +387,29 @@ impl Responses {
     /// w(z) = z^2 / (z^2 + 1),   h(d) = |d| - ln(1 + |d|)
     /// ```
     ///
-    /// The gradient is multiplied by `factor`, and the sum by `share`.
+    /// The gradient is multiplied by `factor`, and the sum by `share`. Responses come with the number of positions that
+    /// count.
     pub(crate) fn contours(
         self,
-        content: Self,
-        style: Self,
+        (content, content_count): (Self, usize),
+        (style, style_count): (Self, usize),
         filters: &DeviceFilters,
         (factor, share): (f32, f32),
     ) -> Gradient {
         let content = content.values.into_dispatch();
         let style = style.values.into_dispatch();
-        let weights = ContourWeights { factor, share };
+        let weights = ContourWeights {
+            factor,
+            share,
+            counts: [content_count, style_count],
+        };
         let tables = Dispatch::contour_tables(content.clone(), style, weights);
+        let classes = Classes {
+            count: 1,
+            inside: 1,
+            first_bank: 0,
+            soft: 0.0,
+        };
         let gradient = Dispatch::response_gradient(
             self.values.into_dispatch(),
             content,
@@ -327,7 +417,7 @@ impl Responses {
             filters.backward.clone().into_dispatch(),
             self.geometry,
             Compared::WithContent,
-            0,
+            classes,
         );
         Gradient(Tensor::from_dispatch(gradient))
     }

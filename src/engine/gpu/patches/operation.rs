@@ -6,9 +6,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
 use burn::tensor::Shape;
 
-pub(super) use super::kernels::Compared;
 #[cfg(feature = "fusion")]
 use super::kernels::{CONTOUR, TABLE};
+pub(super) use super::kernels::{Compared, Labelling};
 
 /// A picture and square filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,11 +58,13 @@ impl Geometry {
     }
 }
 
-/// The banks that filters belong to, and how positions are labelled.
+/// The banks that filters belong to, and the classes of positions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Classes {
     /// Classes of positions; 1 without labels.
     pub(super) count: usize,
+    /// Those that are not outside of a mask.
+    pub(super) inside: usize,
     /// The bank of the first filter.
     pub(super) first_bank: usize,
     /// The share of a standard deviation below which gradients are linear.
@@ -77,10 +79,9 @@ pub(crate) struct GuideGeometry {
     pub(super) width: usize,
     /// Pixels of the picture for each of the guide, along both axes.
     pub(super) step: usize,
-    /// Splits of positions, one for each bank.
+    /// Banks, whose positions are labelled one by one.
     pub(super) banks: usize,
-    /// Whether scores have noise.
-    pub(super) noisy: bool,
+    pub(super) labelling: Labelling,
 }
 
 /// What contours are multiplied by.
@@ -90,6 +91,8 @@ pub(crate) struct ContourWeights {
     pub(super) factor: f32,
     /// The distances of responses.
     pub(super) share: f32,
+    /// Positions of the content and of the style inside of their masks.
+    pub(super) counts: [usize; 2],
 }
 
 /// The comparison of a picture with an exemplar along filters.
@@ -108,8 +111,17 @@ pub(crate) trait Patches: Backend {
     fn position_classes(
         guide: FloatTensor<Self>,
         splits: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
         geometry: Geometry,
         guide_geometry: GuideGeometry,
+    ) -> FloatTensor<Self>;
+
+    /// Responses without those outside of a mask, whose place a number takes that no response has.
+    #[fusion(dtype = DType::F32, shape = responses)]
+    fn hide_responses(
+        responses: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        geometry: Geometry,
     ) -> FloatTensor<Self>;
 
     /// The tables of transport from an image's responses onto an exemplar's, `[filters, classes, TABLE]`.
@@ -130,8 +142,8 @@ pub(crate) trait Patches: Backend {
         weights: ContourWeights,
     ) -> FloatTensor<Self>;
 
-    /// The gradient of the distances of responses, and the sums of these distances. `others` are classes of positions from
-    /// the bank `first_bank` on, or responses of the content.
+    /// The gradient of the distances of responses, and the sums of these distances. `others` are classes of positions, or
+    /// responses of the content.
     #[fusion(dtype = DType::F32, shape = geometry.gradient())]
     fn response_gradient(
         responses: FloatTensor<Self>,
@@ -140,6 +152,6 @@ pub(crate) trait Patches: Backend {
         weights: FloatTensor<Self>,
         geometry: Geometry,
         compared: Compared,
-        first_bank: usize,
+        classes: Classes,
     ) -> FloatTensor<Self>;
 }

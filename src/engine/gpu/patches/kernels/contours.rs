@@ -4,12 +4,39 @@ use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::{
-    CONTENT_DEVIATION, CONTENT_MEAN, CONTOUR, CONTOUR_FACTOR, CONTOUR_SHARE, STYLE_DEVIATION,
-    STYLE_MEAN, UNITS,
+    CONTENT_DEVIATION, CONTENT_MEAN, CONTOUR, CONTOUR_FACTOR, CONTOUR_SHARE, HIDDEN, OUTSIDE,
+    STYLE_DEVIATION, STYLE_MEAN, Sizes, UNITS,
 };
 use crate::engine::gpu::reductions::kernels::{Fold, combined};
 
-/// The sum of the responses to each filter and the sum of their squares, of the part of the positions that a workgroup
+/// Replaces responses `[filters, rows, columns]` whose middle is 0 in a mask `[height, width]` by a number that is larger than
+/// any response.
+#[cube(launch_unchecked, address_type = "dynamic")]
+pub(in crate::engine::gpu::patches) fn hide(
+    responses: &Tensor<f32>,
+    mask: &Tensor<f32>,
+    output: &mut Tensor<f32>,
+    sizes: &Sizes,
+    middle: usize,
+    filters: usize,
+) {
+    let (rows, columns) = (sizes.rows as usize, sizes.columns as usize);
+    let positions = rows * columns;
+    let step = CUBE_COUNT_X as usize * UNITS;
+    let mut position = ABSOLUTE_POS;
+    while position < positions {
+        let y = (position / columns + middle) % sizes.height as usize;
+        let x = (position % columns + middle) % sizes.width as usize;
+        let is_outside = mask[y * sizes.width as usize + x] < 0.5;
+        for filter in 0..filters {
+            let index = filter * positions + position;
+            output[index] = select(is_outside, HIDDEN, responses[index]);
+        }
+        position += step;
+    }
+}
+
+/// The sum of the responses to each filter and the sum of their squares, hidden ones left out, of the part of the positions that a workgroup
 /// has: `[filters, parts, 2]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(in crate::engine::gpu::patches) fn sums(
@@ -25,6 +52,7 @@ pub(in crate::engine::gpu::patches) fn sums(
     let mut squares = 0.0f32;
     while position < positions {
         let value = responses[filter * positions + position];
+        let value = select(value < OUTSIDE, value, 0.0f32);
         own += value;
         squares = fma(value, value, squares);
         position += step;
@@ -41,7 +69,7 @@ pub(in crate::engine::gpu::patches) fn sums(
 /// What the tables of contours need beside sums.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 pub(in crate::engine::gpu::patches) struct ContourFactors {
-    /// Positions of the content and of the style.
+    /// Positions of the content and of the style inside of their masks.
     pub(in crate::engine::gpu::patches) content_count: f32,
     pub(in crate::engine::gpu::patches) style_count: f32,
     /// Parts of the sums.

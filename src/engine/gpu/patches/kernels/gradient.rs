@@ -5,11 +5,11 @@ use cubecl::prelude::*;
 
 use super::{
     ABREAST, ACROSS, AT_ONCE, BLOCK, CONTENT_DEVIATION, CONTENT_MEAN, CONTOUR, CONTOUR_FACTOR,
-    CONTOUR_SHARE, FACTOR, FIRST_EDGE, LOW, SCALE, SHARE, SOFT, STYLE_DEVIATION, STYLE_MEAN, Sizes,
-    TABLE, UNITS,
+    CONTOUR_SHARE, FACTOR, FIRST_EDGE, LOW, OUTSIDE, SCALE, SHARE, SOFT, STYLE_DEVIATION,
+    STYLE_MEAN, Sizes, TABLE, UNITS,
 };
 use crate::engine::gpu::reductions::kernels::{Fold, combined};
-use crate::engine::tables::{BANK, BINS, CLASSES};
+use crate::engine::tables::{BANK, BINS};
 
 /// What responses are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ fn from_transported(value: f32, tables: &Tensor<f32>, table: usize) -> Slope {
 
 /// Of the standardised response `z` of the content and the response of the picture, standardised by the style's moments:
 /// `w(z) d / (1 + |d|)` and `w(z) (|d| - ln(1 + |d|))` with the difference `d` and `w(z) = z^2 / (z^2 + 1)`, times their
-/// factors.
+/// factors. Outside of the content's mask both are 0.
 #[cube]
 fn from_content(value: f32, content: f32, tables: &Tensor<f32>, table: usize) -> Slope {
     let z = (content - tables[table + CONTENT_MEAN]) / tables[table + CONTENT_DEVIATION];
@@ -59,9 +59,10 @@ fn from_content(value: f32, content: f32, tables: &Tensor<f32>, table: usize) ->
     let magnitude = difference.abs();
     let slope = weight * difference / ((magnitude + 1.0) * deviation);
     let distance = weight * (magnitude - (magnitude + 1.0).ln());
+    let is_inside = content < OUTSIDE;
     Slope {
-        slope: slope * tables[table + CONTOUR_FACTOR],
-        distance: distance * tables[table + CONTOUR_SHARE],
+        slope: select(is_inside, slope * tables[table + CONTOUR_FACTOR], 0.0f32),
+        distance: select(is_inside, distance * tables[table + CONTOUR_SHARE], 0.0f32),
     }
 }
 
@@ -85,6 +86,7 @@ pub(in crate::engine::gpu::patches) fn response_gradient<N: Size>(
     filters: usize,
     first_bank: usize,
     #[comptime] compared: Compared,
+    #[comptime] classes: usize,
     #[comptime] channels: usize,
     #[comptime] side: usize,
     #[comptime] wraps: bool,
@@ -132,7 +134,7 @@ pub(in crate::engine::gpu::patches) fn response_gradient<N: Size>(
                     from_content(value, content, tables, filter * CONTOUR)
                 } else if comptime!(compared == Compared::TransportedByClass) {
                     let class = others[(first_bank + filter / BANK) * positions + position];
-                    let table = filter * CLASSES + u32::cast_from(class) as usize;
+                    let table = filter * classes + u32::cast_from(class) as usize;
                     from_transported(value, tables, table * TABLE)
                 } else {
                     from_transported(value, tables, filter * TABLE)

@@ -212,14 +212,15 @@ fn cumulative(counts: &Tensor<u32>, row: usize, sums: &mut Shared<[u32]>) -> Cum
 ///
 /// at each edge between bins of the picture's responses. `F` are cumulative distributions. A workgroup computes the table
 /// of a class (first dimension) of a filter (second dimension). Distances are counted in standard deviations of the
-/// exemplar's responses in all classes, their mean is taken over the positions of all classes that both have, and
-/// `1 / filters` of it is each filter's share.
+/// exemplar's responses in all classes, and their mean is taken over the positions of all classes that both have. Classes from
+/// number `inside` on are outside of a mask and have no distances.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(in crate::engine::gpu::patches) fn tables(
     counts: &Tensor<u32>,
     output: &mut Tensor<f32>,
     soft: f32,
     #[comptime] classes: usize,
+    #[comptime] inside: usize,
 ) {
     let unit = UNIT_POS as usize;
     let class = CUBE_POS_X as usize;
@@ -231,7 +232,7 @@ pub(in crate::engine::gpu::patches) fn tables(
     let mut compared = 0.0f32;
     let mut count = 0.0f32;
     let mut sum = 0.0f32;
-    for other in 0..classes {
+    for other in 0..inside {
         let own = (own_rows + other) * ENTRIES;
         let row = (other_rows + other) * ENTRIES;
         if exists(counts, row) {
@@ -250,7 +251,7 @@ pub(in crate::engine::gpu::patches) fn tables(
     let mean = sum_for_all(sum) / count;
     let compared = max(sum_for_all(compared), 1.0f32);
     let mut squares = 0.0f32;
-    for other in 0..classes {
+    for other in 0..inside {
         let row = (other_rows + other) * ENTRIES;
         if exists(counts, row) {
             let bins = bins_of(counts, row);
@@ -312,7 +313,7 @@ pub(in crate::engine::gpu::patches) fn tables(
     }
     if unit == 0 {
         let bins = bins_of(counts, own);
-        let has_both = exists(counts, own) && exists(counts, row);
+        let has_both = class < inside && exists(counts, own) && exists(counts, row);
         let factor = select(has_both, 1.0 / s, 0.0f32);
         output[table + LOW] = bins.low;
         output[table + SCALE] = 1.0 / bins.width;

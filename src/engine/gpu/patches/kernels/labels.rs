@@ -23,6 +23,23 @@ const UNIFORM: f32 = 1.0 / 16_777_216.0;
 /// Numbers of a split after its direction.
 pub(in crate::engine::gpu::patches) const AFTER_DIRECTION: usize = NOISE + 2 * NOISE_WORDS;
 
+/// What positions are labelled by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Labelling {
+    /// By a guide, with or without noise.
+    pub(in crate::engine::gpu::patches) guided: bool,
+    pub(in crate::engine::gpu::patches) noisy: bool,
+    /// By a mask.
+    pub(in crate::engine::gpu::patches) masked: bool,
+}
+
+impl Labelling {
+    /// Classes of positions inside of the mask.
+    pub(in crate::engine::gpu::patches) fn classes(self) -> usize {
+        if self.guided { CLASSES } else { 1 }
+    }
+}
+
 /// A guide's size, and where its pixels are.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 pub(in crate::engine::gpu::patches) struct GuideSizes {
@@ -100,36 +117,41 @@ fn chacha(splits: &Tensor<f32>, first: usize, block: u32, words: &mut Array<u32>
     }
 }
 
-/// The classes `[banks, rows, columns]` of a picture's positions:
+/// The classes `[banks, rows, columns]` of a picture's positions, 0 for all if it is not `guided`:
 ///
 /// ```text
 /// score = direction . g(middle) + width (u - 1/2)          class = number of borders below the score
 /// ```
 ///
 /// `g` is the guide `[channels, height, width]` and `u` a uniform deviate of the bank's stream, one word for each
-/// position. `splits` are direction, borders, width and words of the noise of each bank. Beyond its border the picture repeats itself.
+/// position. `splits` are direction, borders, width and words of the noise of each bank. Beyond its border the picture repeats
+/// itself. Positions whose middle is 0 in the mask `[height, width]`, if it is `masked`, get the class after the last one.
 /// A unit labels the positions whose words are in one block (first dimension) of the stream of a bank (second dimension).
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(in crate::engine::gpu::patches) fn classify(
     guide: &Tensor<f32>,
     splits: &Tensor<f32>,
+    mask: &Tensor<f32>,
     output: &mut Tensor<f32>,
     sizes: &Sizes,
     guide_sizes: &GuideSizes,
     #[comptime] channels: usize,
-    #[comptime] noisy: bool,
+    #[comptime] labelling: Labelling,
 ) {
     let bank = CUBE_POS_Y as usize;
     let columns = sizes.columns as usize;
     let positions = sizes.rows as usize * columns;
     let split = bank * comptime!(channels + AFTER_DIRECTION);
     let noise = split + comptime!(channels + NOISE);
-    let first_word = noise_word(splits, noise, comptime!(NOISE_WORDS - 1));
+    let mut first_word = 0u32;
+    if comptime!(labelling.noisy) {
+        first_word = noise_word(splits, noise, comptime!(NOISE_WORDS - 1));
+    }
     let block = first_word / comptime!(BLOCK_WORDS as u32)
         + CUBE_POS_X * comptime!(UNITS as u32)
         + UNIT_POS;
     let mut words = Array::<u32>::new(BLOCK_WORDS);
-    if comptime!(noisy) {
+    if comptime!(labelling.noisy) {
         chacha(splits, noise, block, &mut words);
     }
     #[unroll]
@@ -139,23 +161,30 @@ pub(in crate::engine::gpu::patches) fn classify(
         if number >= first_word && position < positions {
             let y = (position / columns + guide_sizes.middle as usize) % sizes.height as usize;
             let x = (position % columns + guide_sizes.middle as usize) % sizes.width as usize;
-            let row = y / guide_sizes.step as usize;
-            let column = x / guide_sizes.step as usize;
-            let mut score = 0.0f32;
-            #[unroll]
-            for channel in 0..channels {
-                let line = channel * guide_sizes.height as usize + row;
-                score +=
-                    splits[split + channel] * guide[line * guide_sizes.width as usize + column];
-            }
-            if comptime!(noisy) {
-                let uniform = f32::cast_from(words[word] >> 8) * UNIFORM;
-                score += splits[split + comptime!(channels + WIDTH)] * (uniform - 0.5);
-            }
             let mut class = 0.0f32;
-            #[unroll]
-            for border in 0..comptime!(CLASSES - 1) {
-                class += select(score > splits[split + channels + border], 1.0f32, 0.0f32);
+            if comptime!(labelling.guided) {
+                let row = y / guide_sizes.step as usize;
+                let column = x / guide_sizes.step as usize;
+                let mut score = 0.0f32;
+                #[unroll]
+                for channel in 0..channels {
+                    let line = channel * guide_sizes.height as usize + row;
+                    let value = guide[line * guide_sizes.width as usize + column];
+                    score += splits[split + channel] * value;
+                }
+                if comptime!(labelling.noisy) {
+                    let uniform = f32::cast_from(words[word] >> 8) * UNIFORM;
+                    score += splits[split + comptime!(channels + WIDTH)] * (uniform - 0.5);
+                }
+                #[unroll]
+                for border in 0..comptime!(CLASSES - 1) {
+                    class += select(score > splits[split + channels + border], 1.0f32, 0.0f32);
+                }
+            }
+            if comptime!(labelling.masked) {
+                let is_outside = mask[y * sizes.width as usize + x] < 0.5;
+                let outside = comptime!(labelling.classes() as f32);
+                class = select(is_outside, outside, class);
             }
             output[bank * positions + position] = class;
         }

@@ -12,10 +12,11 @@ mod responses;
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-pub(super) use self::contours::{ContourFactorsLaunch, contour_tables, sums};
+pub(super) use self::contours::{ContourFactorsLaunch, contour_tables, hide, sums};
 pub(super) use self::gradient::{Compared, response_gradient};
 use self::histograms::TABLE_BYTES;
 pub(super) use self::histograms::{ENTRIES, count_responses, ranges, tables};
+pub(crate) use self::labels::Labelling;
 pub(crate) use self::labels::NOISE_WORDS;
 pub(super) use self::labels::{AFTER_DIRECTION, GuideSizesLaunch, classify};
 pub(super) use self::responses::filter_responses;
@@ -76,6 +77,10 @@ const CONTOUR_SHARE: usize = 5;
 
 /// Numbers of a table of contours.
 pub(super) const CONTOUR: usize = 6;
+
+/// What stands in place of a response outside of a mask, and a number above all responses and below it.
+const HIDDEN: f32 = 2e38;
+const OUTSIDE: f32 = 1e38;
 
 /// The sizes of a picture: its pixels, and the positions of filters in it.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
