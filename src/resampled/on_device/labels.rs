@@ -7,7 +7,7 @@ use super::super::distance::Draw;
 use super::super::guide::Guide;
 use super::super::labels::{Labels, Mask, Noise, Split};
 use super::super::tiles::positions;
-use super::super::{Content, Exemplar, Region, Resampled};
+use super::super::{Content, Exemplar, Resampled};
 use crate::engine::patches::{self, DeviceGuide, DeviceMask, NOISE_WORDS};
 use crate::imaging::Size;
 use crate::random::{self, Purpose};
@@ -72,18 +72,21 @@ impl Mask {
 }
 
 impl Resampled {
-    /// For each region, which has one exemplar, the splits of a picture of this size and of the exemplar. Empty: there is no
+    /// The splits of a picture of this size for each region, followed by those of the region's exemplars. Empty: there is no
     /// guide.
-    pub(super) fn splits(&self, size: Size, drawn: &Draw) -> Vec<[Splits; 2]> {
+    pub(super) fn splits(&self, size: Size, drawn: &Draw) -> Vec<Splits> {
         let (Some(own_guide), Some(drawn)) = (&self.guide, &drawn.splits) else {
             return Vec::new();
         };
         let reach = self.filter_side(size) - 1;
-        let own = positions(size, reach, self.wraps);
-        let split = |guide: &Guide, mask: Option<&Mask>, positions: [usize; 2], words: u128| {
+        let mut words = 0;
+        let mut split = |guide: &Guide, mask: Option<&Mask>, positions: [usize; 2]| {
+            // Each picture takes its own words of the noise.
+            let first = words;
+            words += (positions[0] * positions[1]) as u128;
             let of_bank = |(split, noise): &(Split, Noise)| {
                 let noise = Noise {
-                    word: noise.word + words,
+                    word: noise.word + first,
                     ..*noise
                 };
                 let labels = Labels::new(mask, Some((split, guide, noise)), (positions, reach));
@@ -98,42 +101,46 @@ impl Resampled {
             let owned: Option<Vec<Owned>> = drawn.par_iter().map(of_bank).collect();
             owned.map(Splits)
         };
-        // Each picture takes its own words of the noise.
-        let mut words = 0;
-        let mut take = |[rows, columns]: [usize; 2]| {
-            let first = words;
-            words += (rows * columns) as u128;
-            first
-        };
-        let of_region = |region: &Region| {
-            let exemplar = region.exemplars.first()?;
-            let others = positions(exemplar.image.size(), reach, false);
-            let [first, first_of_exemplar] = [take(own), take(others)];
-            let (mask, guide) = (exemplar.mask.as_ref(), exemplar.guide.as_ref()?);
-            Some([
-                split(own_guide, region.mask.as_ref(), own, first)?,
-                split(guide, mask, others, first_of_exemplar)?,
-            ])
-        };
-        self.regions.iter().filter_map(of_region).collect()
+        let mut splits = Vec::new();
+        for region in &self.regions {
+            let own = positions(size, reach, self.wraps);
+            splits.extend(split(own_guide, region.mask.as_ref(), own));
+            for exemplar in &region.exemplars {
+                let own = positions(exemplar.image.size(), reach, false);
+                let guide = exemplar.guide.as_ref();
+                splits.extend(guide.and_then(|guide| split(guide, exemplar.mask.as_ref(), own)));
+            }
+        }
+        splits
     }
 
-    /// How many positions of a content picture and of the first exemplar count.
-    pub(super) fn counts(&self, content: &Content) -> [usize; 2] {
+    /// How many positions of a content picture count.
+    pub(super) fn count(&self, content: &Content) -> usize {
         let size = content.luminance.size();
         let reach = self.filter_side(size) - 1;
-        let count = |mask: Option<&Mask>, size: Size, wraps: bool| {
-            let positions = positions(size, reach, wraps);
-            match mask {
-                Some(mask) => mask.positions(positions, reach),
-                None => positions[0] * positions[1],
-            }
+        count(
+            content.mask.as_ref(),
+            positions(size, reach, self.wraps),
+            reach,
+        )
+    }
+
+    /// Of each exemplar how many positions count where the result has this size, and its weight among all.
+    pub(super) fn counts(&self, size: Size) -> Vec<(usize, f32)> {
+        let reach = self.filter_side(size) - 1;
+        let regions = self.regions.len() as f32;
+        let of_exemplar = |exemplar: &Exemplar| {
+            let positions = positions(exemplar.image.size(), reach, false);
+            let count = count(exemplar.mask.as_ref(), positions, reach);
+            (count, exemplar.share / regions)
         };
-        let of_exemplar =
-            |exemplar: &Exemplar| count(exemplar.mask.as_ref(), exemplar.image.size(), false);
-        [
-            count(content.mask.as_ref(), size, self.wraps),
-            self.exemplars().next().map_or(0, of_exemplar),
-        ]
+        self.exemplars().map(of_exemplar).collect()
+    }
+}
+
+fn count(mask: Option<&Mask>, positions: [usize; 2], reach: usize) -> usize {
+    match mask {
+        Some(mask) => mask.positions(positions, reach),
+        None => positions[0] * positions[1],
     }
 }

@@ -9,7 +9,7 @@ mod labels;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 pub(crate) use self::check::check_device;
 use self::descent::Descent;
@@ -17,11 +17,11 @@ use self::labels::Splits;
 use super::comparison::SOFT;
 use super::distance::Draw;
 use super::draw::{self, BANK};
-use super::{BANKS, Content, Optimised, Painting, Resampled};
+use super::{BANKS, Content, Exemplar, Optimised, Painting, Resampled};
 use crate::device::{self, DeviceClass};
 use crate::engine::adam::Lists;
 use crate::engine::patches::{
-    self, DeviceFilters, DeviceGuide, DeviceMask, Filters, Labels, Picture,
+    self, DeviceFilters, DeviceGuide, DeviceMask, Filters, Labels, Mixture, Picture,
 };
 use crate::error::{Error, Result};
 use crate::imaging::{Raster, Size, luma_weights};
@@ -35,8 +35,8 @@ const FILTERS: usize = BANKS * BANK;
 const FEWEST_PIXELS: usize = 96 * 96;
 
 impl Resampled {
-    /// Steps from a state of the optimiser on, on a GPU that has kernels for this target: one exemplar in each region, and no
-    /// nearest patches. Filters are drawn anew every `steps_per_draw` steps. A GPU in software is slower than the host.
+    /// Steps from a state of the optimiser on, on a GPU that has kernels for this target, which nearest patches do not
+    /// pull. Filters are drawn anew every `steps_per_draw` steps. A GPU in software is slower than the host.
     pub(crate) fn steps_on<'a>(
         &'a self,
         device: &Device,
@@ -48,7 +48,7 @@ impl Resampled {
 }
 
 impl Painting {
-    /// Steps from a state of the optimiser on, on a GPU that has kernels for this target: one style.
+    /// Steps from a state of the optimiser on, on a GPU that has kernels for this target.
     pub(crate) fn steps_on_device<'a>(
         &'a self,
         (adam, picture): (&Adam, Optimised<'_>),
@@ -95,12 +95,18 @@ struct Objective<'a> {
     device: Device,
 }
 
-/// A region and its exemplar.
+/// A region and its exemplars.
 struct DeviceRegion {
-    exemplar: Picture,
-    exemplar_mask: Option<DeviceMask>,
-    guide: Option<DeviceGuide>,
+    exemplars: Vec<DeviceExemplar>,
+    /// The parts of the exemplars.
+    shares: Tensor<1>,
     mask: Option<DeviceMask>,
+}
+
+struct DeviceExemplar {
+    picture: Picture,
+    mask: Option<DeviceMask>,
+    guide: Option<DeviceGuide>,
 }
 
 /// The content's term.
@@ -108,9 +114,10 @@ struct Contours {
     /// The luminance.
     content: Picture,
     mask: Option<DeviceMask>,
-    /// Positions of the content and of the style that count, for filters of the side for the size.
-    counts: [usize; 2],
-    size: Size,
+    /// Positions of the content that count.
+    count: usize,
+    /// Of each exemplar the positions that count, and its weight among the styles.
+    styles: Vec<(usize, f32)>,
     weight: f64,
 }
 
@@ -122,42 +129,46 @@ impl<'a> Objective<'a> {
         device: &Device,
     ) -> Result<Option<Self>> {
         let weighted = content.filter(|(_, weight)| *weight > 0.0);
-        let has_mixtures = style
-            .regions
-            .iter()
-            .any(|region| region.exemplars.len() != 1);
-        // The moments of contours are those of one style.
-        let has_styles = weighted.is_some() && style.regions.len() > 1;
-        if has_mixtures || has_styles || style.nearest.is_some() || !patches::serves(device) {
+        if style.nearest.is_some() || !patches::serves(device) {
             return Ok(None);
         }
         crate::backend::guarded(|| {
-            let regions = style.regions.iter().flat_map(|region| {
-                region.exemplars.iter().map(|exemplar| DeviceRegion {
-                    exemplar: on_device(&exemplar.image, false, device),
-                    exemplar_mask: exemplar.mask.as_ref().map(|mask| mask.on(device)),
-                    guide: exemplar.guide.as_ref().map(|guide| guide.on(device)),
-                    mask: region.mask.as_ref().map(|mask| mask.on(device)),
-                })
+            let exemplar = |exemplar: &Exemplar| DeviceExemplar {
+                picture: on_device(&exemplar.image, false, device),
+                mask: exemplar.mask.as_ref().map(|mask| mask.on(device)),
+                guide: exemplar.guide.as_ref().map(|guide| guide.on(device)),
+            };
+            let regions = style.regions.iter().map(|region| DeviceRegion {
+                exemplars: region.exemplars.iter().map(exemplar).collect(),
+                shares: patches::upload(
+                    region
+                        .exemplars
+                        .iter()
+                        .map(|exemplar| exemplar.share)
+                        .collect(),
+                    device,
+                ),
+                mask: region.mask.as_ref().map(|mask| mask.on(device)),
             });
             Ok(Some(Self {
                 style,
                 regions: regions.collect(),
                 guide: style.guide.as_ref().map(|guide| guide.on(device)),
-                contours: weighted.map(|(content, weight)| {
-                    let size = content.luminance.size();
-                    Contours {
-                        content: on_device(&content.luminance, style.wraps, device),
-                        mask: content.mask.as_ref().map(|mask| mask.on(device)),
-                        counts: style.counts(content),
-                        size,
-                        weight,
-                    }
+                contours: weighted.map(|(content, weight)| Contours {
+                    content: on_device(&content.luminance, style.wraps, device),
+                    mask: content.mask.as_ref().map(|mask| mask.on(device)),
+                    count: style.count(content),
+                    styles: style.counts(content.luminance.size()),
+                    weight,
                 }),
                 is_painting: content.is_some(),
                 device: device.clone(),
             }))
         })
+    }
+
+    fn exemplars(&self) -> impl Iterator<Item = &DeviceExemplar> {
+        self.regions.iter().flat_map(|region| &region.exemplars)
     }
 
     fn channels(&self) -> usize {
@@ -169,8 +180,8 @@ impl<'a> Objective<'a> {
     fn filters_at_once(&self, size: Size) -> Option<usize> {
         let filters = (FILTERS, self.channels(), self.style.filter_side(size));
         let size = [size.height, size.width];
-        let regions = self.regions.iter();
-        let of_each = regions.map(|region| region.exemplar.filters_at_once(size, filters));
+        let exemplars = self.exemplars();
+        let of_each = exemplars.map(|exemplar| exemplar.picture.filters_at_once(size, filters));
         of_each.min().flatten()
     }
 
@@ -198,10 +209,18 @@ impl<'a> Objective<'a> {
         for (number, weights) in weights.chunks(most * of_filter).enumerate() {
             let filters = self.filters(weights, (channels, side));
             let responses = picture.responses(&filters);
-            for (region, [own, other]) in self.regions.iter().zip(&labels) {
-                let labels = ([own.as_ref(), other.as_ref()], number * most / BANK);
-                let exemplar = region.exemplar.responses(&filters);
-                let gradient = responses.transported(exemplar, labels, &filters, SOFT);
+            for (region, (own, others)) in self.regions.iter().zip(&labels) {
+                let exemplars = region.exemplars.iter().zip(others);
+                let mixture = Mixture {
+                    exemplars: exemplars
+                        .map(|(exemplar, labels)| {
+                            (exemplar.picture.responses(&filters), labels.as_ref())
+                        })
+                        .collect(),
+                    shares: &region.shares,
+                    first_bank: number * most / BANK,
+                };
+                let gradient = responses.transported(own.as_ref(), &mixture, &filters, SOFT);
                 sum = Some(match sum.take() {
                     Some(sum) => sum.plus(gradient),
                     None => gradient,
@@ -250,42 +269,45 @@ impl<'a> Objective<'a> {
             })
             .collect();
         let filters = self.filters(&weighted, (channels, side));
-        debug_assert_eq!(size, contours.size);
-        let [count, style_count] = contours.counts;
         let factor = (contours.weight * BANKS as f64) as f32;
-        let share = (contours.weight / (count.max(1) * BANK) as f64) as f32;
-        let DeviceRegion {
-            exemplar,
-            exemplar_mask,
-            ..
-        } = &self.regions[0];
+        let share = (contours.weight / (contours.count.max(1) * BANK) as f64) as f32;
         let content = contours.content.responses(&of_luminance);
-        let style = exemplar.responses(&filters);
+        let styles = self.exemplars().zip(&contours.styles);
+        let styles = styles.map(|(exemplar, (count, weight))| {
+            let responses = exemplar.picture.responses(&filters);
+            (responses.within(exemplar.mask.as_ref()), *count, *weight)
+        });
         picture.responses(&filters).contours(
-            (content.within(contours.mask.as_ref()), count),
-            (style.within(exemplar_mask.as_ref()), style_count),
+            (content.within(contours.mask.as_ref()), contours.count),
+            styles.collect(),
             &filters,
             (factor, share),
         )
     }
 
-    /// For each region the classes of the positions of the picture and of the exemplar.
-    fn labels(&self, picture: &Picture, size: Size, drawn: &Draw) -> Vec<[Option<Labels>; 2]> {
+    /// For each region the classes of the positions of the picture and of the exemplars.
+    fn labels(
+        &self,
+        picture: &Picture,
+        size: Size,
+        drawn: &Draw,
+    ) -> Vec<(Option<Labels>, Vec<Option<Labels>>)> {
         let shape = (self.style.filter_side(size), BANKS);
-        let splits = self.style.splits(size, drawn);
-        let mut splits = splits
-            .iter()
-            .map(|both| both.each_ref().map(Splits::borrowed));
+        // In the order in which the pictures take their words of the noise.
+        let mut splits = self.style.splits(size, drawn).into_iter();
+        let mut label =
+            |picture: &Picture, guide: Option<&DeviceGuide>, mask: Option<&DeviceMask>| {
+                let splits = splits.next();
+                let splits = splits.as_ref().map(Splits::borrowed);
+                picture.labels(guide.zip(splits.as_deref()), mask, shape)
+            };
         let of_region = |region: &DeviceRegion| {
-            let [own, other] = splits.next().map_or([None, None], |both| both.map(Some));
-            let own = self.guide.as_ref().zip(own.as_deref());
-            let other = region.guide.as_ref().zip(other.as_deref());
-            [
-                picture.labels(own, region.mask.as_ref(), shape),
-                region
-                    .exemplar
-                    .labels(other, region.exemplar_mask.as_ref(), shape),
-            ]
+            let own = label(picture, self.guide.as_ref(), region.mask.as_ref());
+            let others = region.exemplars.iter().map(|exemplar| {
+                let (guide, mask) = (exemplar.guide.as_ref(), exemplar.mask.as_ref());
+                label(&exemplar.picture, guide, mask)
+            });
+            (own, others.collect())
         };
         self.regions.iter().map(of_region).collect()
     }

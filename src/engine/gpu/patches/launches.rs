@@ -1,7 +1,7 @@
 //! The launches of the kernels on CubeCL's backend.
 
 use burn::backend::DType;
-use burn::backend::tensor::FloatTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl;
 use burn_cubecl::kernel::into_contiguous;
@@ -13,12 +13,8 @@ use super::kernels::{
     self, CONTOUR, ContourFactorsLaunch, ENTRIES, FILTERS, GuideSizesLaunch, LANES, SizesLaunch,
     TABLE, UNITS,
 };
-use super::operation::{Classes, Compared, ContourWeights, Geometry, GuideGeometry, Patches};
+use super::operation::{Classes, Compared, ContourPart, Geometry, GuideGeometry, Patches, parts};
 use crate::engine::gpu::launches::{address_type, empty};
-
-/// Positions that are worth a workgroup of their own, and the most workgroups for the responses to a filter.
-const POSITIONS: usize = 4096;
-const MOST_PARTS: usize = 16;
 
 /// Most workgroups for all positions of a picture.
 const MOST_CUBES: usize = 4096;
@@ -49,56 +45,7 @@ fn cubes(geometry: &Geometry, deep: usize) -> CubeCount {
 /// The filters and the positions of responses, and the parts that positions are shared out in.
 fn shares(responses: &CubeTensor) -> [usize; 3] {
     let [filters, rows, columns] = responses.meta.shape().dims();
-    let parts = (rows * columns).div_ceil(POSITIONS).clamp(1, MOST_PARTS);
-    [filters, rows * columns, parts]
-}
-
-/// Adds the histograms of responses to rows of `counts`, from `first_row` on.
-fn count(
-    responses: &CubeTensor,
-    labels: &CubeTensor,
-    (counts, first_row): (&CubeTensor, usize),
-    classes: Classes,
-) {
-    let client = responses.client.clone();
-    let [filters, positions, parts] = shares(responses);
-    let ranges = empty(responses, [filters, classes.count, parts, 2], DType::F32);
-    // SAFETY: units read responses and labels within the positions, and labels only where there are several classes. Each
-    // workgroup writes its own two values of `ranges` for each class.
-    #[allow(unsafe_code)]
-    unsafe {
-        kernels::ranges::launch_unchecked(
-            &client,
-            CubeCount::Static(parts as u32, filters as u32, 1),
-            units(),
-            address_type(&[responses, labels, &ranges]),
-            responses.clone().into_tensor_arg(),
-            labels.clone().into_tensor_arg(),
-            ranges.clone().into_tensor_arg(),
-            positions,
-            classes.first_bank,
-            classes.count,
-        );
-    }
-    // SAFETY: as above for reads; the bin of any value is clamped to those of its row, which is written by atomic
-    // operations alone.
-    #[allow(unsafe_code)]
-    unsafe {
-        kernels::count_responses::launch_unchecked(
-            &client,
-            CubeCount::Static(parts as u32, filters as u32, classes.count as u32),
-            units(),
-            address_type(&[responses, labels, &ranges, counts]),
-            responses.clone().into_tensor_arg(),
-            labels.clone().into_tensor_arg(),
-            ranges.into_tensor_arg(),
-            counts.clone().into_tensor_arg(),
-            positions,
-            first_row,
-            classes.first_bank,
-            classes.count,
-        );
-    }
+    [filters, rows * columns, parts(rows * columns)]
 }
 
 /// Sums of responses and of their squares, `[filters, parts, 2]`.
@@ -229,34 +176,94 @@ impl Patches for CubeBackend {
         output
     }
 
-    fn transport_tables(
-        image: FloatTensor<Self>,
-        exemplar: FloatTensor<Self>,
-        image_labels: FloatTensor<Self>,
-        exemplar_labels: FloatTensor<Self>,
+    fn response_ranges(
+        responses: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
         classes: Classes,
     ) -> FloatTensor<Self> {
-        let (image, exemplar) = (into_contiguous(image), into_contiguous(exemplar));
-        let image_labels = into_contiguous(image_labels);
-        let exemplar_labels = into_contiguous(exemplar_labels);
-        let [filters, _, _] = image.meta.shape().dims();
-        let (client, device) = (image.client.clone(), image.device.clone());
-        let shape = [2, filters, classes.count, ENTRIES];
+        let (responses, labels) = (into_contiguous(responses), into_contiguous(labels));
+        let client = responses.client.clone();
+        let [filters, positions, parts] = shares(&responses);
+        let output = empty(&responses, [filters, classes.count, parts, 2], DType::F32);
+        // SAFETY: units read responses and labels within the positions, and labels only where there are several classes. Each
+        // workgroup writes its own two values for each class.
+        #[allow(unsafe_code)]
+        unsafe {
+            kernels::ranges::launch_unchecked(
+                &client,
+                CubeCount::Static(parts as u32, filters as u32, 1),
+                units(),
+                address_type(&[&responses, &labels, &output]),
+                responses.into_tensor_arg(),
+                labels.into_tensor_arg(),
+                output.clone().into_tensor_arg(),
+                positions,
+                classes.first_bank,
+                classes.count,
+            );
+        }
+        output
+    }
+
+    fn response_histograms(
+        responses: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        ranges: FloatTensor<Self>,
+        classes: Classes,
+    ) -> IntTensor<Self> {
+        let [responses, labels, ranges] = [responses, labels, ranges].map(into_contiguous);
+        let (client, device) = (responses.client.clone(), responses.device.clone());
+        let [filters, positions, parts] = shares(&responses);
+        let [_, _, all_parts, _] = ranges.meta.shape().dims();
+        let shape = [filters, classes.count, ENTRIES];
         let counts = zeros_client(client.clone(), device, shape.into(), DType::U32);
-        count(&image, &image_labels, (&counts, 0), classes);
-        let row = filters * classes.count;
-        count(&exemplar, &exemplar_labels, (&counts, row), classes);
-        let output = empty(&image, [filters, classes.count, TABLE], DType::F32);
-        // SAFETY: each workgroup reads the rows of its filter, and writes the table of its class and filter.
+        // SAFETY: as above for reads; the bin of any value is clamped to those of its row, which is written by atomic
+        // operations alone.
+        #[allow(unsafe_code)]
+        unsafe {
+            kernels::count_responses::launch_unchecked(
+                &client,
+                CubeCount::Static(parts as u32, filters as u32, classes.count as u32),
+                units(),
+                address_type(&[&responses, &labels, &ranges, &counts]),
+                responses.into_tensor_arg(),
+                labels.into_tensor_arg(),
+                ranges.into_tensor_arg(),
+                counts.clone().into_tensor_arg(),
+                positions,
+                all_parts,
+                classes.first_bank,
+                classes.count,
+            );
+        }
+        counts
+    }
+
+    fn transport_tables(
+        counts: IntTensor<Self>,
+        others: IntTensor<Self>,
+        shares: FloatTensor<Self>,
+        classes: Classes,
+    ) -> FloatTensor<Self> {
+        let [counts, others, shares] = [counts, others, shares].map(into_contiguous);
+        let client = counts.client.clone();
+        let [filters, _, _] = counts.meta.shape().dims();
+        let [exemplars, _, _, _] = others.meta.shape().dims();
+        let output = empty(&shares, [filters, classes.count, TABLE], DType::F32);
+        // SAFETY: each workgroup reads the rows of its filter, and writes the table of its class and filter. Each exemplar has
+        // a share.
         #[allow(unsafe_code)]
         unsafe {
             kernels::tables::launch_unchecked(
                 &client,
                 CubeCount::Static(classes.count as u32, filters as u32, 1),
                 units(),
-                address_type(&[&counts, &output]),
+                address_type(&[&counts, &others, &shares, &output]),
                 counts.into_tensor_arg(),
+                others.into_tensor_arg(),
+                shares.into_tensor_arg(),
                 output.clone().into_tensor_arg(),
+                exemplars,
                 classes.soft,
                 classes.count,
                 classes.inside,
@@ -266,17 +273,19 @@ impl Patches for CubeBackend {
     }
 
     fn contour_tables(
-        content: FloatTensor<Self>,
-        style: FloatTensor<Self>,
-        weights: ContourWeights,
+        responses: FloatTensor<Self>,
+        count: usize,
+        part: ContourPart,
     ) -> FloatTensor<Self> {
-        let (content, style) = (into_contiguous(content), into_contiguous(style));
-        let client = content.client.clone();
-        let [filters, _, content_parts] = shares(&content);
-        let [_, _, style_parts] = shares(&style);
-        let [content_count, style_count] = weights.counts;
-        let output = empty(&content, [filters, CONTOUR], DType::F32);
-        let (content, style) = (sums(&content), sums(&style));
+        let responses = into_contiguous(responses);
+        let client = responses.client.clone();
+        let [filters, _, parts] = shares(&responses);
+        let output = empty(&responses, [filters, CONTOUR], DType::F32);
+        let sums = sums(&responses);
+        let (of_content, weight, factor, share) = match part {
+            ContourPart::Content { factor, share } => (true, 1.0, factor, share),
+            ContourPart::Style(weight) => (false, weight, 0.0, 0.0),
+        };
         // SAFETY: a workgroup has more units than there are filters, and each reads and writes the rows of its filter.
         #[allow(unsafe_code)]
         unsafe {
@@ -284,19 +293,12 @@ impl Patches for CubeBackend {
                 &client,
                 CubeCount::Static(1, 1, 1),
                 units(),
-                address_type(&[&content, &style, &output]),
-                content.into_tensor_arg(),
-                style.into_tensor_arg(),
+                address_type(&[&sums, &output]),
+                sums.into_tensor_arg(),
                 output.clone().into_tensor_arg(),
-                ContourFactorsLaunch::new(
-                    content_count as f32,
-                    style_count as f32,
-                    content_parts as u32,
-                    style_parts as u32,
-                    weights.factor,
-                    weights.share,
-                ),
+                ContourFactorsLaunch::new(count as f32, parts as u32, weight, factor, share),
                 filters,
+                of_content,
             );
         }
         output

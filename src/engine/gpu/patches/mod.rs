@@ -10,12 +10,12 @@ mod launches;
 mod operation;
 
 use burn::backend::Dispatch;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 pub(crate) use self::kernels::NOISE_WORDS;
 use self::kernels::{AFTER_DIRECTION, FILTERS, LANES, LONGEST_SIDE, SHARED_BYTES, UNITS};
 use self::operation::{
-    Classes, Compared, ContourWeights, Geometry, GuideGeometry, Labelling, Patches as _,
+    Classes, Compared, ContourPart, Geometry, GuideGeometry, Labelling, Patches as _,
 };
 use crate::backend::largest_buffer;
 use crate::engine::tables::{BANK, CLASSES};
@@ -92,6 +92,16 @@ pub(crate) struct Labels {
     /// `[banks, rows, columns]`.
     values: Tensor<3>,
     labelling: Labelling,
+}
+
+/// The responses of the exemplars of a region.
+pub(crate) struct Mixture<'a> {
+    /// With their labels.
+    pub(crate) exemplars: Vec<(Responses, Option<&'a Labels>)>,
+    /// The part of each exemplar.
+    pub(crate) shares: &'a Tensor<1>,
+    /// The bank of the first filter.
+    pub(crate) first_bank: usize,
 }
 
 /// The gradient at a picture, on the device: `[H, W, C]`, then sums of distances.
@@ -304,9 +314,9 @@ impl DeviceGuide {
 }
 
 impl Responses {
-    /// The gradient of the distances from where the responses are transported to, onto those of an exemplar: of all, or
-    /// class by class with the labels of both pictures, if either has some, from a bank on. The modulus of a distance is
-    /// smoothed below `soft` standard deviations.
+    /// The gradient of the distances from where the responses are transported to, onto those of a mixture of exemplars: of
+    /// all, or class by class with the labels of the pictures, if any has some. The modulus of a distance is smoothed below
+    /// `soft` standard deviations.
     ///
     /// ```text
     /// D = sum over f of 1/(M s_f) sum over p of |R_f(p) - T_f(R_f(p))|
@@ -315,46 +325,74 @@ impl Responses {
     /// is the sum of the distances, and the gradient is that of `M D`.
     pub(crate) fn transported(
         &self,
-        exemplar: Self,
-        (labels, first_bank): ([Option<&Labels>; 2], usize),
+        labels: Option<&Labels>,
+        mixture: &Mixture<'_>,
         filters: &DeviceFilters,
         soft: f32,
     ) -> Gradient {
-        let own = self.values.clone().into_dispatch();
-        let labelling = labels.into_iter().flatten().map(|labels| labels.labelling);
-        let inside = labelling.clone().map(Labelling::classes).max().unwrap_or(1);
-        let masked = labelling.clone().any(|labelling| labelling.masked);
-        let is_labelled = labelling.count() > 0;
+        let others = mixture.exemplars.iter().filter_map(|(_, labels)| *labels);
+        let labelling = labels.into_iter().chain(others);
+        let labelling: Vec<Labelling> = labelling.map(|labels| labels.labelling).collect();
+        let inside = labelling.iter().map(|labelling| labelling.classes()).max();
+        let inside = inside.unwrap_or(1);
+        let masked = labelling.iter().any(|labelling| labelling.masked);
         let classes = Classes {
             count: inside + usize::from(masked),
             inside,
-            first_bank,
+            first_bank: mixture.first_bank,
             soft,
         };
-        let compared = match is_labelled {
-            true => Compared::TransportedByClass,
-            false => Compared::Transported,
+        let compared = match labelling.is_empty() {
+            true => Compared::Transported,
+            false => Compared::TransportedByClass,
         };
-        // Of two pictures with one class, one of which has no mask, all its positions have class 0.
-        let [others, exemplar_labels] =
-            [(labels[0], self), (labels[1], &exemplar)].map(|(labels, responses)| {
-                match (labels, is_labelled) {
-                    (Some(labels), _) => labels.values.clone(),
-                    (None, true) => responses.values.zeros_like(),
-                    (None, false) => responses.values.clone(),
-                }
-                .into_dispatch()
-            });
+        // Without classes nothing is read of the labels. A picture without labels beside one with a mask has one class.
+        let labels_of = |responses: &Self, labels: Option<&Labels>| match (labels, compared) {
+            (Some(labels), _) => labels.values.clone(),
+            (None, Compared::Transported) => responses.values.clone(),
+            (None, _) => responses.values.zeros_like(),
+        };
+        let ranges_of = |responses: &Self, labels: &Tensor<3>| {
+            let (responses, labels) = (responses.values.clone(), labels.clone());
+            let (responses, labels) = (responses.into_dispatch(), labels.into_dispatch());
+            Tensor::<4>::from_dispatch(Dispatch::response_ranges(responses, labels, classes))
+        };
+        let counts_of = |responses: &Self, labels: &Tensor<3>, ranges: Tensor<4>| {
+            let (responses, labels) = (responses.values.clone(), labels.clone());
+            let counts = Dispatch::response_histograms(
+                responses.into_dispatch(),
+                labels.into_dispatch(),
+                ranges.into_dispatch(),
+                classes,
+            );
+            Tensor::<3, Int>::from_dispatch(counts)
+        };
+        let own_labels = labels_of(self, labels);
+        let counts = counts_of(self, &own_labels, ranges_of(self, &own_labels));
+        let exemplars: Vec<(&Self, Tensor<3>)> = mixture
+            .exemplars
+            .iter()
+            .map(|(responses, labels)| (responses, labels_of(responses, *labels)))
+            .collect();
+        let ranges = exemplars
+            .iter()
+            .map(|(responses, labels)| ranges_of(responses, labels));
+        // Those of all exemplars have the same bins.
+        let ranges = joined(ranges.collect(), |ranges| Tensor::cat(ranges, 2));
+        let others = exemplars.iter().map(|(responses, labels)| {
+            let counts = counts_of(responses, labels, ranges.clone());
+            counts.unsqueeze::<4>()
+        });
+        let others = joined(others.collect(), |counts| Tensor::cat(counts, 0));
         let tables = Dispatch::transport_tables(
-            own.clone(),
-            exemplar.values.into_dispatch(),
-            others.clone(),
-            exemplar_labels,
+            counts.into_dispatch(),
+            others.into_dispatch(),
+            mixture.shares.clone().into_dispatch(),
             classes,
         );
         let gradient = Dispatch::response_gradient(
-            own,
-            others,
+            self.values.clone().into_dispatch(),
+            own_labels.into_dispatch(),
             tables,
             filters.backward.clone().into_dispatch(),
             self.geometry,
@@ -380,30 +418,31 @@ impl Responses {
         }
     }
 
-    /// The gradient of the distances of contours from those of a content picture, with the moments of a style's responses:
+    /// The gradient of the distances of contours from those of a content picture, with the moments of styles' responses:
     ///
     /// ```text
     /// sum over f, p of w(z) h((R_f(p) - m_f) / s_f - z),   z = (Q_f(p) - n_f) / t_f
     /// w(z) = z^2 / (z^2 + 1),   h(d) = |d| - ln(1 + |d|)
     /// ```
     ///
-    /// The gradient is multiplied by `factor`, and the sum by `share`. Responses come with the number of positions that
-    /// count.
+    /// `m` and `s` are weighted sums over the styles. The gradient is multiplied by `factor`, and the sum by `share`.
+    /// Responses come with the number of positions that count, styles with their weights.
     pub(crate) fn contours(
         self,
-        (content, content_count): (Self, usize),
-        (style, style_count): (Self, usize),
+        (content, count): (Self, usize),
+        styles: Vec<(Self, usize, f32)>,
         filters: &DeviceFilters,
         (factor, share): (f32, f32),
     ) -> Gradient {
-        let content = content.values.into_dispatch();
-        let style = style.values.into_dispatch();
-        let weights = ContourWeights {
-            factor,
-            share,
-            counts: [content_count, style_count],
+        let part = |responses: &Self, count: usize, part: ContourPart| {
+            let responses = responses.values.clone().into_dispatch();
+            Tensor::<2>::from_dispatch(Dispatch::contour_tables(responses, count, part))
         };
-        let tables = Dispatch::contour_tables(content.clone(), style, weights);
+        let of_content = part(&content, count, ContourPart::Content { factor, share });
+        let of_styles = styles
+            .iter()
+            .map(|(style, count, weight)| part(style, *count, ContourPart::Style(*weight)));
+        let tables = of_styles.fold(of_content, |sum, part| sum + part);
         let classes = Classes {
             count: 1,
             inside: 1,
@@ -412,14 +451,22 @@ impl Responses {
         };
         let gradient = Dispatch::response_gradient(
             self.values.into_dispatch(),
-            content,
-            tables,
+            content.values.into_dispatch(),
+            tables.into_dispatch(),
             filters.backward.clone().into_dispatch(),
             self.geometry,
             Compared::WithContent,
             classes,
         );
         Gradient(Tensor::from_dispatch(gradient))
+    }
+}
+
+/// Several lists joined, or one as it is.
+fn joined<T>(mut lists: Vec<T>, join: impl FnOnce(Vec<T>) -> T) -> T {
+    match lists.len() {
+        1 => lists.remove(0),
+        _ => join(lists),
     }
 }
 

@@ -2,12 +2,12 @@
 
 #[cfg(feature = "fusion")]
 use burn::backend::DType;
-use burn::backend::tensor::FloatTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, backend_extension};
 use burn::tensor::Shape;
 
 #[cfg(feature = "fusion")]
-use super::kernels::{CONTOUR, TABLE};
+use super::kernels::{CONTOUR, ENTRIES, TABLE};
 pub(super) use super::kernels::{Compared, Labelling};
 
 /// A picture and square filters.
@@ -58,6 +58,22 @@ impl Geometry {
     }
 }
 
+/// Positions that are worth a workgroup of their own, and the most workgroups for the responses to a filter.
+const POSITIONS: usize = 4096;
+const MOST_PARTS: usize = 16;
+
+/// How many parts so many positions are shared out in.
+pub(super) fn parts(positions: usize) -> usize {
+    positions.div_ceil(POSITIONS).clamp(1, MOST_PARTS)
+}
+
+/// The shape of the ranges of responses.
+#[cfg(feature = "fusion")]
+fn ranges(responses: &Shape, classes: Classes) -> Shape {
+    let [filters, rows, columns] = responses.dims();
+    Shape::from([filters, classes.count, parts(rows * columns), 2])
+}
+
 /// The banks that filters belong to, and the classes of positions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Classes {
@@ -84,15 +100,13 @@ pub(crate) struct GuideGeometry {
     pub(super) labelling: Labelling,
 }
 
-/// What contours are multiplied by.
+/// A part of the tables of contours.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct ContourWeights {
-    /// The gradients at responses.
-    pub(super) factor: f32,
-    /// The distances of responses.
-    pub(super) share: f32,
-    /// Positions of the content and of the style inside of their masks.
-    pub(super) counts: [usize; 2],
+pub(crate) enum ContourPart {
+    /// The content, with what gradients and distances of responses are multiplied by.
+    Content { factor: f32, share: f32 },
+    /// A style, with its weight.
+    Style(f32),
 }
 
 /// The comparison of a picture with an exemplar along filters.
@@ -124,22 +138,39 @@ pub(crate) trait Patches: Backend {
         geometry: Geometry,
     ) -> FloatTensor<Self>;
 
-    /// The tables of transport from an image's responses onto an exemplar's, `[filters, classes, TABLE]`.
-    #[fusion(dtype = DType::F32, shape = Shape::from([image[0], classes.count, TABLE]))]
-    fn transport_tables(
-        image: FloatTensor<Self>,
-        exemplar: FloatTensor<Self>,
-        image_labels: FloatTensor<Self>,
-        exemplar_labels: FloatTensor<Self>,
+    /// The smallest and the largest responses in each class, `[filters, classes, parts, 2]`.
+    #[fusion(dtype = DType::F32, shape = ranges(responses, classes))]
+    fn response_ranges(
+        responses: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
         classes: Classes,
     ) -> FloatTensor<Self>;
 
-    /// The tables of contours from the responses of a content picture and of a style, `[filters, CONTOUR]`.
-    #[fusion(dtype = DType::F32, shape = Shape::from([content[0], CONTOUR]))]
+    /// The histograms of responses over these ranges, `[filters, classes, ENTRIES]`.
+    #[fusion(dtype = DType::U32, shape = Shape::from([responses[0], classes.count, ENTRIES]))]
+    fn response_histograms(
+        responses: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        ranges: FloatTensor<Self>,
+        classes: Classes,
+    ) -> IntTensor<Self>;
+
+    /// The tables of transport from an image's histograms onto those of exemplars, `[exemplars, filters, classes, ENTRIES]`,
+    /// with their shares: `[filters, classes, TABLE]`.
+    #[fusion(dtype = DType::F32, shape = Shape::from([counts[0], classes.count, TABLE]))]
+    fn transport_tables(
+        counts: IntTensor<Self>,
+        others: IntTensor<Self>,
+        shares: FloatTensor<Self>,
+        classes: Classes,
+    ) -> FloatTensor<Self>;
+
+    /// A part of the tables of contours from responses, of which `count` are inside of a mask: `[filters, CONTOUR]`.
+    #[fusion(dtype = DType::F32, shape = Shape::from([responses[0], CONTOUR]))]
     fn contour_tables(
-        content: FloatTensor<Self>,
-        style: FloatTensor<Self>,
-        weights: ContourWeights,
+        responses: FloatTensor<Self>,
+        count: usize,
+        part: ContourPart,
     ) -> FloatTensor<Self>;
 
     /// The gradient of the distances of responses, and the sums of these distances. `others` are classes of positions, or

@@ -66,62 +66,55 @@ pub(in crate::engine::gpu::patches) fn sums(
     }
 }
 
-/// What the tables of contours need beside sums.
+/// What a part of the tables of contours is made of beside sums.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 pub(in crate::engine::gpu::patches) struct ContourFactors {
-    /// Positions of the content and of the style inside of their masks.
-    pub(in crate::engine::gpu::patches) content_count: f32,
-    pub(in crate::engine::gpu::patches) style_count: f32,
+    /// Positions inside of the mask.
+    pub(in crate::engine::gpu::patches) count: f32,
     /// Parts of the sums.
-    pub(in crate::engine::gpu::patches) content_parts: u32,
-    pub(in crate::engine::gpu::patches) style_parts: u32,
+    pub(in crate::engine::gpu::patches) parts: u32,
+    /// What the moments are multiplied by.
+    pub(in crate::engine::gpu::patches) weight: f32,
     /// What gradients and distances are multiplied by.
     pub(in crate::engine::gpu::patches) factor: f32,
     pub(in crate::engine::gpu::patches) share: f32,
 }
 
-#[derive(CubeType)]
-struct Moments {
-    mean: f32,
-    deviation: f32,
-}
-
-/// Mean and standard deviation from the sums of parts.
-#[cube]
-fn moments(sums: &Tensor<f32>, filter: usize, parts: usize, count: f32) -> Moments {
-    let mut sum = 0.0f32;
-    let mut squares = 0.0f32;
-    for part in 0..parts {
-        sum += sums[2 * (filter * parts + part)];
-        squares += sums[2 * (filter * parts + part) + 1];
-    }
-    let mean = sum / count;
-    let deviation = max(squares / count - mean * mean, 1e-12f32).sqrt();
-    Moments { mean, deviation }
-}
-
-/// The tables of contours `[filters, CONTOUR]` from the sums of the content's and the style's responses: their moments, and
-/// what a gradient and a distance are multiplied by. Each unit writes one.
+/// A part of the tables of contours `[filters, CONTOUR]`, which is the sum of such parts: the moments of the content with the
+/// factors of gradient and distance, or the weighted moments of a style. Each unit writes one.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(in crate::engine::gpu::patches) fn contour_tables(
-    content: &Tensor<f32>,
-    style: &Tensor<f32>,
+    sums: &Tensor<f32>,
     output: &mut Tensor<f32>,
     factors: &ContourFactors,
     filters: usize,
+    #[comptime] of_content: bool,
 ) {
     let filter = UNIT_POS as usize;
     if filter < filters {
-        let content_parts = factors.content_parts as usize;
-        let of_content = moments(content, filter, content_parts, factors.content_count);
-        let style_parts = factors.style_parts as usize;
-        let of_style = moments(style, filter, style_parts, factors.style_count);
+        let parts = factors.parts as usize;
+        let mut sum = 0.0f32;
+        let mut squares = 0.0f32;
+        for part in 0..parts {
+            sum += sums[2 * (filter * parts + part)];
+            squares += sums[2 * (filter * parts + part) + 1];
+        }
+        let count = max(factors.count, 1.0f32);
+        let mean = sum / count;
+        let deviation = max(squares / count - mean * mean, 1e-12f32).sqrt();
         let table = filter * CONTOUR;
-        output[table + CONTENT_MEAN] = of_content.mean;
-        output[table + CONTENT_DEVIATION] = of_content.deviation;
-        output[table + STYLE_MEAN] = of_style.mean;
-        output[table + STYLE_DEVIATION] = of_style.deviation;
-        output[table + CONTOUR_FACTOR] = factors.factor;
-        output[table + CONTOUR_SHARE] = factors.share;
+        #[unroll]
+        for place in 0..CONTOUR {
+            output[table + place] = 0.0;
+        }
+        if comptime!(of_content) {
+            output[table + CONTENT_MEAN] = mean;
+            output[table + CONTENT_DEVIATION] = deviation;
+            output[table + CONTOUR_FACTOR] = factors.factor;
+            output[table + CONTOUR_SHARE] = factors.share;
+        } else {
+            output[table + STYLE_MEAN] = factors.weight * mean;
+            output[table + STYLE_DEVIATION] = factors.weight * deviation;
+        }
     }
 }

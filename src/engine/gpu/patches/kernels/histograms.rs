@@ -71,8 +71,8 @@ pub(in crate::engine::gpu::patches) fn ranges(
     }
 }
 
-/// Adds the histograms of responses to `counts`, `[filters, classes, ENTRIES]` from row `first_row` on. A workgroup counts
-/// the positions of one class (third dimension).
+/// Adds the histograms of responses to `counts`, `[filters, classes, ENTRIES]`. A workgroup counts the positions of one class
+/// (third dimension). Bins cover the ranges of all `parts`, of which there may be more than workgroups.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(in crate::engine::gpu::patches) fn count_responses(
     responses: &Tensor<f32>,
@@ -80,14 +80,13 @@ pub(in crate::engine::gpu::patches) fn count_responses(
     ranges: &Tensor<f32>,
     counts: &mut Tensor<Atomic<u32>>,
     positions: usize,
-    first_row: usize,
+    parts: usize,
     first_bank: usize,
     #[comptime] classes: usize,
 ) {
     let unit = UNIT_POS as usize;
     let filter = CUBE_POS_Y as usize;
     let class = CUBE_POS_Z as usize;
-    let parts = CUBE_COUNT_X as usize;
     let first_part = 2 * (filter * classes + class) * parts;
     let mut low = ranges[first_part];
     let mut high = ranges[first_part + 1];
@@ -106,7 +105,7 @@ pub(in crate::engine::gpu::patches) fn count_responses(
         bin += UNITS;
     }
     sync_cube();
-    let step = parts * UNITS;
+    let step = CUBE_COUNT_X as usize * UNITS;
     let mut position = CUBE_POS_X as usize * UNITS + unit;
     while position < positions {
         let mut label = own_label;
@@ -121,7 +120,7 @@ pub(in crate::engine::gpu::patches) fn count_responses(
         position += step;
     }
     sync_cube();
-    let row = (first_row + filter * classes + class) * ENTRIES;
+    let row = (filter * classes + class) * ENTRIES;
     let mut bin = unit;
     while bin < BINS {
         let count = bins[bin].load();
@@ -203,21 +202,25 @@ fn cumulative(counts: &Tensor<u32>, row: usize, sums: &mut Shared<[u32]>) -> Cum
     Cumulative { before, total }
 }
 
-/// The tables of transport `[filters, classes, TABLE]` from histograms `[2, filters, classes, ENTRIES]` of a picture and of
-/// its exemplar:
+/// The tables of transport `[filters, classes, TABLE]` from the histograms of a picture, `[filters, classes, ENTRIES]`, and of
+/// its exemplars, `[exemplars, filters, classes, ENTRIES]`:
 ///
 /// ```text
-/// T(v) = F_exemplar^-1(F_picture(v))
+/// T(v) = F_exemplars^-1(F_picture(v))          F_exemplars = sum over e of share_e F_e
 /// ```
 ///
-/// at each edge between bins of the picture's responses. `F` are cumulative distributions. A workgroup computes the table
-/// of a class (first dimension) of a filter (second dimension). Distances are counted in standard deviations of the
-/// exemplar's responses in all classes, and their mean is taken over the positions of all classes that both have. Classes from
-/// number `inside` on are outside of a mask and have no distances.
+/// at each edge between bins of the picture's responses. `F` are cumulative distributions; those of all exemplars have the
+/// same bins. A workgroup computes the table of a class (first dimension) of a filter (second dimension). Distances are
+/// counted in standard deviations of an exemplar's responses in all classes, averaged over the exemplars. Their mean is taken
+/// over the positions of all classes that both sides have. Classes from number `inside` on are outside of a mask and have no
+/// distances.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(in crate::engine::gpu::patches) fn tables(
     counts: &Tensor<u32>,
+    others: &Tensor<u32>,
+    shares: &Tensor<f32>,
     output: &mut Tensor<f32>,
+    exemplars: usize,
     soft: f32,
     #[comptime] classes: usize,
     #[comptime] inside: usize,
@@ -226,65 +229,84 @@ pub(in crate::engine::gpu::patches) fn tables(
     let class = CUBE_POS_X as usize;
     let filter = CUBE_POS_Y as usize;
     let own_rows = filter * classes;
-    let other_rows = (CUBE_COUNT_Y as usize + filter) * classes;
+    let step = CUBE_COUNT_Y as usize * classes;
 
-    // Of all classes: positions that have a transport, and the mean and deviation of the exemplar's responses.
+    // Positions of the picture in classes that an exemplar has, too.
     let mut compared = 0.0f32;
-    let mut count = 0.0f32;
-    let mut sum = 0.0f32;
     for other in 0..inside {
-        let own = (own_rows + other) * ENTRIES;
-        let row = (other_rows + other) * ENTRIES;
-        if exists(counts, row) {
-            let bins = bins_of(counts, row);
+        let row = (own_rows + other) * ENTRIES;
+        if exists(others, row) {
             let mut bin = unit;
             while bin < BINS {
-                let n = f32::cast_from(counts[row + bin]);
-                count += n;
-                sum += n * middle(&bins, bin);
-                compared += f32::cast_from(counts[own + bin]);
+                compared += f32::cast_from(counts[row + bin]);
                 bin += UNITS;
             }
         }
     }
-    let count = max(sum_for_all(count), 1.0f32);
-    let mean = sum_for_all(sum) / count;
     let compared = max(sum_for_all(compared), 1.0f32);
-    let mut squares = 0.0f32;
-    for other in 0..inside {
-        let row = (other_rows + other) * ENTRIES;
-        if exists(counts, row) {
-            let bins = bins_of(counts, row);
+
+    // The mean standard deviation of the exemplars that have positions.
+    let mut deviations = 0.0f32;
+    let mut present = 0.0f32;
+    for exemplar in 0..exemplars {
+        let mut count = 0.0f32;
+        let mut sum = 0.0f32;
+        for other in 0..inside {
+            let row = (exemplar * step + own_rows + other) * ENTRIES;
+            let bins = bins_of(others, row);
             let mut bin = unit;
             while bin < BINS {
-                let n = f32::cast_from(counts[row + bin]);
-                let away = middle(&bins, bin) - mean;
-                squares += n * away * away;
+                let n = f32::cast_from(others[row + bin]);
+                count += n;
+                sum += select(n > 0.0, n * middle(&bins, bin), 0.0f32);
                 bin += UNITS;
             }
         }
+        let count = sum_for_all(count);
+        let mean = sum_for_all(sum) / max(count, 1.0f32);
+        let mut squares = 0.0f32;
+        for other in 0..inside {
+            let row = (exemplar * step + own_rows + other) * ENTRIES;
+            let bins = bins_of(others, row);
+            let mut bin = unit;
+            while bin < BINS {
+                let n = f32::cast_from(others[row + bin]);
+                let away = middle(&bins, bin) - mean;
+                squares += select(n > 0.0, n * away * away, 0.0f32);
+                bin += UNITS;
+            }
+        }
+        let variance = sum_for_all(squares) / max(count, 1.0f32);
+        let share = select(count > 0.0, shares[exemplar], 0.0f32);
+        deviations += share * max(variance, 1e-12f32).sqrt();
+        present += share;
     }
-    let s = max(sum_for_all(squares) / count, 1e-12f32).sqrt();
+    let s = deviations / max(present, 1e-9f32);
 
     let own = (own_rows + class) * ENTRIES;
-    let row = (other_rows + class) * ENTRIES;
     let mut sums = Shared::<[u32]>::new_slice(UNITS);
     let mut ranks = Shared::<[f32]>::new_slice(comptime!(BINS + 1));
-    let of_exemplar = cumulative(counts, row, &mut sums);
-    let mass = 1.0 / f32::cast_from(max(of_exemplar.total, 1u32));
-    let mut below = of_exemplar.before;
-    if unit == 0 {
-        ranks[0] = 0.0;
+    let mut slot = unit;
+    while slot <= BINS {
+        ranks[slot] = 0.0;
+        slot += UNITS;
     }
-    for bin in 0..OWN_BINS {
-        let index = unit * OWN_BINS + bin;
-        below += counts[row + index];
-        ranks[index + 1] = f32::cast_from(below) * mass;
+    sync_cube();
+    for exemplar in 0..exemplars {
+        let row = exemplar * step * ENTRIES + own;
+        let of_exemplar = cumulative(others, row, &mut sums);
+        let mass = shares[exemplar] / f32::cast_from(max(of_exemplar.total, 1u32));
+        let mut below = of_exemplar.before;
+        for bin in 0..OWN_BINS {
+            let index = unit * OWN_BINS + bin;
+            below += others[row + index];
+            ranks[index + 1] += f32::cast_from(below) * mass;
+        }
     }
     sync_cube();
 
     let table = (own_rows + class) * TABLE;
-    let bins = bins_of(counts, row);
+    let bins = bins_of(others, own);
     let of_picture = cumulative(counts, own, &mut sums);
     let mass = 1.0 / f32::cast_from(max(of_picture.total, 1u32));
     let mut below = of_picture.before;
@@ -313,7 +335,7 @@ pub(in crate::engine::gpu::patches) fn tables(
     }
     if unit == 0 {
         let bins = bins_of(counts, own);
-        let has_both = class < inside && exists(counts, own) && exists(counts, row);
+        let has_both = class < inside && exists(counts, own) && exists(others, own);
         let factor = select(has_both, 1.0 / s, 0.0f32);
         output[table + LOW] = bins.low;
         output[table + SCALE] = 1.0 / bins.width;
