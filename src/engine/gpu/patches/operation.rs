@@ -69,7 +69,7 @@ pub(super) fn parts(positions: usize) -> usize {
 
 /// The shape of the ranges of responses.
 #[cfg(feature = "fusion")]
-fn ranges(responses: &Shape, classes: Classes) -> Shape {
+fn ranges(responses: &Shape, classes: &Classes) -> Shape {
     let [filters, rows, columns] = responses.dims();
     Shape::from([filters, classes.count, parts(rows * columns), 2])
 }
