@@ -74,7 +74,8 @@ fn from_content(value: f32, content: f32, tables: &Tensor<f32>, table: usize) ->
 /// ```
 ///
 /// `d` is the gradient at a response. `others` are the classes of positions, `[banks, rows, columns]` from bank `first_bank`
-/// on, or the responses of the content. They are not read where there are no classes. Weights are `[filters, side, side, 4]`, with zeros beyond the last channel. With `wraps` positions repeat.
+/// on, or the responses of the content. They are not read where there are no classes. Weights are
+/// `[filters, side, side, 4]`, with zeros beyond the last channel. With `wraps` positions repeat.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(in crate::engine::gpu::patches) fn response_gradient<N: Size>(
     responses: &Tensor<f32>,

@@ -1,7 +1,7 @@
 //! Responses of a picture to filters, their histograms, and the gradient of their distances from a target.
 //!
-//! In [`filter_responses`] and [`response_gradient`] a workgroup computes a block of positions or pixels, and each unit four neighbours of a
-//! row.
+//! In [`filter_responses`] and [`response_gradient`] a workgroup computes a block of positions or pixels, and each unit
+//! four neighbours of a row.
 
 mod contours;
 mod gradient;
@@ -16,9 +16,8 @@ pub(super) use self::contours::{ContourFactorsLaunch, contour_tables, hide, sums
 pub(super) use self::gradient::{Compared, response_gradient};
 use self::histograms::TABLE_BYTES;
 pub(super) use self::histograms::{ENTRIES, count_responses, ranges, tables};
-pub(crate) use self::labels::Labelling;
-pub(crate) use self::labels::NOISE_WORDS;
 pub(super) use self::labels::{AFTER_DIRECTION, GuideSizesLaunch, classify};
+pub(crate) use self::labels::{Labelling, NOISE_WORDS};
 pub(super) use self::responses::filter_responses;
 pub(super) use crate::engine::gpu::reductions::kernels::UNITS;
 use crate::engine::tables::BINS;
