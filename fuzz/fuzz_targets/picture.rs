@@ -9,17 +9,8 @@ use ranvgg::imaging::{Limits, dimensions, flatten, open, open_data, provenance};
 
 const LIMITS: (u32, u64) = (256, 1 << 20);
 
-/// Panics of decoders are errors of their files: the fuzzer's hook must not end the process for them.
-fn quiet_caught_panics() {
-    let loud = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !ranvgg::error::catches_panics() {
-            loud(panic);
-        }
-    }));
-}
-
-fuzz_target!(init: quiet_caught_panics(), |bytes: &[u8]| {
+// Panics of decoders are errors of their files: the fuzzer's hook must not end the process for them.
+fuzz_target!(init: ranvgg::error::quiet_caught_panics(), |bytes: &[u8]| {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("picture");
     fs::write(&path, bytes).unwrap();

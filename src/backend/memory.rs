@@ -1,6 +1,8 @@
-//! Where tensors lie, and how large they can be.
+//! Where tensors lie, how large they can be, and how values get there.
 
 use burn::tensor::Device;
+#[cfg(feature = "cube")]
+use burn::tensor::{Tensor, TensorData};
 
 /// Whether tensors of `device` lie in host memory, where kernels on slices can compute.
 pub(crate) fn is_in_host_memory(device: &Device) -> bool {
@@ -26,6 +28,13 @@ pub(crate) fn largest_buffer(device: &Device) -> Option<u64> {
     }
     let _ = device;
     None
+}
+
+/// Writes values to a device.
+#[cfg(feature = "cube")]
+pub(crate) fn upload(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), device)
 }
 
 /// Burn has deprecated this backend. It stays available here until Burn removes it.

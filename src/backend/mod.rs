@@ -11,6 +11,8 @@ pub(crate) use self::guard::guarded;
 pub use self::launches::{Launches, launches};
 #[cfg(feature = "ndarray")]
 pub(crate) use self::memory::ndarray;
+#[cfg(feature = "cube")]
+pub(crate) use self::memory::upload;
 pub(crate) use self::memory::{is_in_host_memory, largest_buffer};
 pub(crate) use self::reading::read;
 pub use self::reading::reads;

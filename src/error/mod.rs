@@ -9,8 +9,8 @@ mod reasons;
 pub(crate) mod variants;
 
 pub(crate) use self::checks::{all_finite, at_least_one, not_negative, positive, unknown_name};
-#[doc(hidden)]
-pub use self::panics::catches_panics;
 pub(crate) use self::panics::caught;
+#[doc(hidden)]
+pub use self::panics::quiet_caught_panics;
 pub use self::reasons::{DeviceReason, FileUse, ImageReason, OutputReason, TensorReason};
 pub(crate) use self::variants::{Error, Result};

@@ -35,11 +35,20 @@ pub(crate) fn caught<T>(compute: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Whether a panic of this thread would become an error. A program's panic hook may then stay silent.
-#[doc(hidden)]
-#[must_use]
-pub fn catches_panics() -> bool {
+/// Whether a panic of this thread would become an error.
+fn catches_panics() -> bool {
     DEPTH.get() > 0
+}
+
+/// Keeps the panic hook of a program silent where a panic becomes an error.
+#[doc(hidden)]
+pub fn quiet_caught_panics() {
+    let loud = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !catches_panics() {
+            loud(panic);
+        }
+    }));
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Adam with its state on a device.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::adam::{Adam, AdamOptions, Rates};
-use crate::backend::read;
+use crate::backend::{read, upload};
 use crate::engine::adam::{Lists, StepRates, Summary, step};
 use crate::error::{Result, not_negative};
 
@@ -40,15 +40,11 @@ impl AdamOnDevice {
             (_, Some(vectors)) => vectors.concat(),
             (_, None) => return None,
         };
-        let upload = |values: Vec<f32>| {
-            let length = values.len();
-            Tensor::from_data(TensorData::new(values, [length]), device)
-        };
         Some(Self {
-            state: upload(state),
+            state: upload(state, device),
             count,
             channels,
-            free: free.map(|free| upload(free.to_vec())),
+            free: free.map(|free| upload(free.to_vec(), device)),
             steps: adam.steps(),
             options: adam.options().clone(),
         })
@@ -136,10 +132,6 @@ mod tests {
         let Some(device) = crate::engine::gpu_of_tests() else {
             return;
         };
-        let upload = |values: Vec<f32>| {
-            let length = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [length]), &device)
-        };
         for (pixels, both, held, bounds) in [
             (1, false, false, None),
             (43, true, false, Some((-0.4, 0.3))),
@@ -173,8 +165,8 @@ mod tests {
                 let rate = falling_rate((0.02, 0.004), 0.7, number, 6);
                 host.tell(&gradient, rate).unwrap();
                 let lists = Lists {
-                    first: upload(more),
-                    second: both.then(|| upload(others)),
+                    first: upload(more, &device),
+                    second: both.then(|| upload(others, &device)),
                 };
                 let summary = on_device.tell(lists, rate).unwrap();
                 let sums = [4.75, if both { 1400.0 } else { 0.0 }];
@@ -206,9 +198,8 @@ mod tests {
         ] {
             let mut gradient = noise(3002, 2);
             gradient[index] = bad;
-            let data = TensorData::new(gradient, [3002]);
             let lists = Lists {
-                first: Tensor::from_data(data, &device),
+                first: upload(gradient, &device),
                 second: None,
             };
             assert!(!on_device.tell(lists, 0.1).unwrap().is_finite);

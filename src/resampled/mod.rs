@@ -40,6 +40,8 @@ pub(crate) use self::guide::{Guide, HALVED_FROM};
 use self::labels::Mask;
 pub(crate) use self::lattice::Lattice;
 use self::nearest::Nearest;
+#[cfg(all(test, feature = "wgpu"))]
+pub(crate) use self::on_device::FEWEST_PIXELS;
 #[cfg(feature = "cube")]
 pub(crate) use self::on_device::check_device;
 pub(crate) use self::painting::Painting;

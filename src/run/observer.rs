@@ -211,13 +211,13 @@ impl Observer for () {
 /// a size and one in 25 after which the picture is read; and that evaluations on the host read nothing.
 #[cfg(all(test, feature = "wgpu"))]
 pub(crate) fn reads_once_an_evaluation(run: impl FnOnce(&mut dyn Observer) -> super::Outcome) {
-    /// Pixels from which on a GPU computes, with the margin of a picture that does not wrap.
-    const FEWEST_PIXELS: usize = 96 * 96;
+    use super::stochastic::MARGIN;
+    use crate::resampled::FEWEST_PIXELS;
     let (mut on_host, mut on_device) = (Vec::new(), Vec::new());
     let mut before = None;
     let outcome = run(&mut |progress: &Progress<'_>| {
         let now = crate::backend::reads();
-        let found = match progress.size.with_margin(5).pixels() {
+        let found = match progress.size.with_margin(MARGIN).pixels() {
             FEWEST_PIXELS.. => &mut on_device,
             _ => &mut on_host,
         };

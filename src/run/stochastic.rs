@@ -22,7 +22,7 @@ use crate::resampled::{Canvas, Optimised};
 
 /// Width of the margin that is made around the picture and cut off at the end. Fewer patches cover a
 /// pixel at the border than inside; the outermost belongs to one patch and stays noise.
-const MARGIN: usize = 5;
+pub(super) const MARGIN: usize = 5;
 
 /// How many steps take as long as preparing a size.
 const PREPARING: f64 = 1.0;

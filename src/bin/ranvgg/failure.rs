@@ -23,16 +23,6 @@ pub(crate) enum Status {
     Stopped,
 }
 
-/// Leaves panics that become errors to these.
-pub(crate) fn quiet_caught_panics() {
-    let loud = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !ranvgg::error::catches_panics() {
-            loud(panic);
-        }
-    }));
-}
-
 /// What the library calls an option, and the flag that sets it.
 const FLAGS: [(&str, &str); 26] = [
     ("bias sigma", "--bias-sigma"),

@@ -71,7 +71,7 @@ enum Command {
 
 fn main() -> ExitCode {
     threads::bound();
-    failure::quiet_caught_panics();
+    ranvgg::error::quiet_caught_panics();
     let result = run(std::env::args_os().collect());
     failure::exit_code(result)
 }

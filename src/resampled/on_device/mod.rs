@@ -18,6 +18,7 @@ use super::comparison::SOFT;
 use super::distance::Draw;
 use super::draw::{self, BANK};
 use super::{BANKS, Content, Exemplar, Optimised, Painting, Resampled};
+use crate::backend::{guarded, upload};
 use crate::device::{self, DeviceClass};
 use crate::engine::adam::Lists;
 use crate::engine::patches::{
@@ -32,7 +33,7 @@ use crate::random::{self, Purpose};
 const FILTERS: usize = BANKS * BANK;
 
 /// Pixels from which on a GPU is used. Smaller pictures take less time on the host than a GPU's answer takes.
-const FEWEST_PIXELS: usize = 96 * 96;
+pub(crate) const FEWEST_PIXELS: usize = 96 * 96;
 
 impl Resampled {
     /// Steps from a state of the optimiser on, on a GPU that has kernels for this target, which nearest patches do not
@@ -132,7 +133,7 @@ impl<'a> Objective<'a> {
         if style.nearest.is_some() || !patches::serves(device) {
             return Ok(None);
         }
-        crate::backend::guarded(|| {
+        guarded(|| {
             let exemplar = |exemplar: &Exemplar| DeviceExemplar {
                 picture: on_device(&exemplar.image, false, device),
                 mask: exemplar.mask.as_ref().map(|mask| mask.on(device)),
@@ -140,7 +141,7 @@ impl<'a> Objective<'a> {
             };
             let regions = style.regions.iter().map(|region| DeviceRegion {
                 exemplars: region.exemplars.iter().map(exemplar).collect(),
-                shares: patches::upload(
+                shares: upload(
                     region
                         .exemplars
                         .iter()

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::kernels::{FILTERS, LANES};
-use super::upload;
+use crate::backend::upload;
 
 /// Square filters.
 #[derive(Clone, Copy)]

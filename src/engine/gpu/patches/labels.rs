@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::kernels::{AFTER_DIRECTION, NOISE_WORDS};
 use super::operation::Labelling;
-use super::upload;
+use crate::backend::upload;
 use crate::engine::tables::CLASSES;
 
 /// A guide of a picture, by which positions are put into classes.

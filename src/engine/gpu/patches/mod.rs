@@ -14,7 +14,7 @@ mod operation;
 mod picture;
 mod responses;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 
 pub(crate) use self::filters::{DeviceFilters, Filters};
 pub(crate) use self::kernels::NOISE_WORDS;
@@ -26,10 +26,4 @@ pub(crate) use self::responses::{Gradient, Mixture};
 /// Whether the kernels run on a device: their workgroups and shared memory are within its limits.
 pub(crate) fn serves(device: &Device) -> bool {
     super::runs_workgroups(device, UNITS, SHARED_BYTES)
-}
-
-/// Writes values to a device.
-pub(crate) fn upload(values: Vec<f32>, device: &Device) -> Tensor<1> {
-    let length = values.len();
-    Tensor::from_data(TensorData::new(values, [length]), device)
 }

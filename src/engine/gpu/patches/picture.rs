@@ -8,8 +8,7 @@ use super::kernels::{FILTERS, LANES, LONGEST_SIDE};
 use super::labels::{DeviceGuide, DeviceMask, Labels, Split, numbers};
 use super::operation::{Geometry, GuideGeometry, Labelling, Patches as _};
 use super::responses::Responses;
-use super::upload;
-use crate::backend::largest_buffer;
+use crate::backend::{largest_buffer, upload};
 use crate::engine::tables::BANK;
 
 /// A picture on a device.
