@@ -5,6 +5,7 @@ mod guard;
 mod launches;
 mod memory;
 mod reading;
+mod threads;
 mod tuning;
 
 pub(crate) use self::guard::guarded;
@@ -16,6 +17,7 @@ pub(crate) use self::memory::upload;
 pub(crate) use self::memory::{is_in_host_memory, largest_buffer};
 pub(crate) use self::reading::read;
 pub use self::reading::reads;
+pub(crate) use self::threads::threads;
 #[cfg(feature = "wgpu")]
 pub(crate) use self::tuning::no_tuning_unless_asked;
 #[cfg(feature = "cube")]

@@ -10,7 +10,7 @@ use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, wgpu};
 use burn::tensor::{Device, DeviceKind};
 
 use super::{DeviceClass, DeviceInfo};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 
 /// An adapter of a graphics interface.
 #[derive(Clone)]
@@ -197,7 +197,9 @@ pub(super) fn open(backend: &'static str, index: usize, name: &str) -> Result<De
     let options = Device::wgpu_options()
         .device_kind(adapter.kind.clone())
         .graphics_api(pinned(adapter.interface));
-    let device = match options.init() {
+    // CubeCL panics where it cannot start a thread.
+    let opened = caught(|| options.init()).map_err(refused)?;
+    let device = match opened {
         Ok(device) => device,
         // The adapter was opened outside of this module. Burn's own constructor gives the same runtime.
         Err(WgpuInitError::Registration { message }) => {

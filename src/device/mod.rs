@@ -25,12 +25,12 @@ pub use self::check::check;
 pub(crate) use self::check::check_half;
 use self::check::check_once;
 pub use self::spread::{Attempt, spread};
-use crate::backend::is_in_host_memory;
 #[cfg(feature = "ndarray")]
 use crate::backend::ndarray;
 #[doc(hidden)]
 pub use crate::backend::reads;
 pub use crate::backend::{Launches, launches, without_tuning};
+use crate::backend::{is_in_host_memory, threads};
 use crate::error::{DeviceReason, Error, Result, unknown_name};
 
 /// The kind of hardware of a device.
@@ -201,7 +201,7 @@ pub fn list() -> Vec<DeviceInfo> {
 /// # Errors
 ///
 /// [`Error::DeviceUnavailable`] for a name that no backend has, for a backend whose feature is off, if
-/// nothing answers, and for a device that does not compute what it should.
+/// nothing answers, and for a device that does not compute what it should; [`Error::Threads`].
 pub fn by_name(name: &str) -> Result<Device> {
     let name = name.trim().to_lowercase();
     #[cfg(feature = "remote")]
@@ -236,6 +236,7 @@ pub fn by_name(name: &str) -> Result<Device> {
         ));
     }
     let device = open(backend.name, index.unwrap_or(0), &name)?;
+    threads()?;
     if !is_in_host_memory(&device) {
         check_once(&device)?;
     }
@@ -280,7 +281,11 @@ fn cpu_info(name: &str, driver: &str) -> DeviceInfo {
     DeviceInfo {
         name: name.into(),
         class: DeviceClass::Cpu,
-        adapter: format!("{} threads", rayon::current_num_threads()),
+        adapter: match threads() {
+            Ok(1) => "1 thread".into(),
+            Ok(count) => format!("{count} threads"),
+            Err(error) => error.to_string(),
+        },
         driver: driver.into(),
         largest_buffer: None,
         matrices: Vec::new(),

@@ -35,9 +35,12 @@ pub(super) fn open(address: &str, name: &str) -> Result<Device> {
     let url = RemoteHost::websocket(&format!("ws://{host}"));
     let (sender, receiver) = mpsc::channel();
     // If the server never answers, the thread is left behind.
-    thread::spawn(move || {
-        let _ = sender.send(Device::remote_options(&url).device_index(index).init());
-    });
+    let session = thread::Builder::new().name("remote".into());
+    session
+        .spawn(move || {
+            let _ = sender.send(Device::remote_options(&url).device_index(index).init());
+        })
+        .map_err(|error| refused(error.to_string()))?;
     let device = match receiver.recv_timeout(ANSWERS) {
         Ok(Ok(device)) => device,
         Ok(Err(error)) => return Err(refused(error.to_string())),

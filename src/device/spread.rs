@@ -67,7 +67,8 @@ pub enum Attempt<T> {
 ///
 /// # Panics
 ///
-/// With the panic of `work`, after the other devices have ended their jobs.
+/// With the panic of `work`, after the other devices have ended their jobs; and if the system refuses the thread of a
+/// device, of which there are none for a single one.
 pub fn spread<D, J, T>(
     devices: impl IntoIterator<Item = D>,
     jobs: impl IntoIterator<Item = J>,

@@ -148,6 +148,9 @@ pub enum Error {
         /// The device it should be on.
         expected: String,
     },
+    /// The system refuses the threads that compute; what it said. Runs on a GPU need them, too.
+    #[error("cannot start the threads of the processor: {0}; RAYON_NUM_THREADS asks for fewer")]
+    Threads(String),
     /// A device failed while it computed.
     #[error("the device failed: {0}")]
     Device(String),

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 
 use super::stages::stages;
 use super::{Layer, NetworkConfig, Vgg};
+use crate::backend::threads;
 use crate::engine::{ConvolutionShape, LazyParameters, Operation, Parameters, Weighted};
 use crate::error::{Error, Result, not_negative, positive};
 use crate::random::{self, Purpose};
@@ -142,9 +143,10 @@ impl RandomVgg {
     ///
     /// # Errors
     ///
-    /// Those of [`check`](Self::check).
+    /// Those of [`check`](Self::check), and [`Error::Threads`].
     pub fn init(&self, device: &Device) -> Result<Vgg> {
         self.check()?;
+        threads()?;
         let plan = self.plan();
         let bias_sigma = self.weights.bias_sigma as f32;
         let mut next_stream = 0;

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use super::checkpoint::Checkpoint;
 use super::stages::Stage;
 use super::{Architecture, Layer, NetworkConfig, Preprocessing, Vgg};
+use crate::backend::threads;
 use crate::engine::{
     ConvolutionShape, LazyParameters, Operation, Padding, Parameters, Pooling, Weighted,
 };
@@ -91,12 +92,14 @@ impl WeightFile {
     ///
     /// [`Error::File`] for another format, [`Error::Tensor`] and [`Error::Shape`] for a tensor that
     /// is missing or does not fit the architecture, [`Error::NotFinite`] for NaN or infinite
-    /// weights, [`Error::UnknownLayer`] for a deepest layer that the architecture does not have.
+    /// weights, [`Error::UnknownLayer`] for a deepest layer that the architecture does not have,
+    /// [`Error::Threads`].
     pub fn read(&self, bytes: &[u8], device: &Device) -> Result<Vgg> {
         self.network(&Checkpoint::safetensors(bytes)?, device)
     }
 
     fn network(&self, checkpoint: &Checkpoint<'_>, device: &Device) -> Result<Vgg> {
+        threads()?;
         self.preprocessing.check()?;
         let stages = self.wanted()?;
         let names = Names::of(checkpoint, &stages)?;

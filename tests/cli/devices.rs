@@ -105,7 +105,7 @@ fn runs_in_one_memory_share_its_bound() {
     refused(
         folder,
         &words(little, &SMALL),
-        &["memory is 25000000", "at least"],
+        &["is 25000000; allowed: at least"],
     );
     made(folder, &words(&little.replace("flex,flex", "flex"), &SMALL));
 }

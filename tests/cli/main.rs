@@ -8,6 +8,8 @@ mod batches;
 mod configuration;
 mod devices;
 mod help;
+#[cfg(unix)]
+mod limits;
 mod maps;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -182,6 +182,80 @@ fn assert_others_are_refused(run: &Run) {
     assert_eq!(ask(run, "GET", "/stop", &[]).0, 404);
 }
 
+/// What a connection gets for these bytes: the status, or nothing.
+fn status_of(run: &Run, bytes: &[u8]) -> Option<u16> {
+    let mut stream = TcpStream::connect(("127.0.0.1", run.port)).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    // The server may have answered, and closed, before all is sent.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let text = String::from_utf8_lossy(&answer);
+    text.split(' ').nth(1).map(|status| status.parse().unwrap())
+}
+
+/// No request ends the run or takes its memory: neither lengths that are not true, nor heads without an end, nor
+/// connections that say nothing.
+#[test]
+fn bad_requests_do_the_run_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = start(folder.path());
+    let host = format!("Host: 127.0.0.1:{}\r\n", run.port);
+    let head = |line: &str, headers: &str| format!("{line}\r\n{host}{headers}\r\n").into_bytes();
+    let long = "/".repeat(100_000);
+    let many = "A: b\r\n".repeat(20_000);
+    let mut quiet = Vec::new();
+    for (request, expected) in [
+        (
+            head("POST /stop HTTP/1.1", "Content-Length: 99999999999999\r\n"),
+            403,
+        ),
+        (head("POST /stop HTTP/1.1", "Content-Length: -1\r\n"), 403),
+        (
+            head(
+                "GET /state HTTP/1.1",
+                "Content-Length: 18446744073709551616\r\n",
+            ),
+            200,
+        ),
+        (
+            head("GET / HTTP/1.1", "Transfer-Encoding: chunked\r\n"),
+            200,
+        ),
+        (head("GET /../../etc/passwd HTTP/1.1", ""), 404),
+        (head("GET /%2e%2e/etc/passwd HTTP/1.1", ""), 404),
+        (head("GET /state?from=-1 HTTP/1.1", ""), 200),
+        (
+            head("GET /state?from=99999999999999999999 HTTP/1.1", ""),
+            200,
+        ),
+        (head("HEAD / HTTP/1.1", ""), 404),
+        (head("BREW /pot HTTP/1.1", ""), 404),
+        (head("GET / HTTP/9.9", ""), 400),
+        (head("GET", ""), 400),
+        (b"\x00\xff\xfe\r\n\r\n".to_vec(), 400),
+        (head(&format!("GET {long} HTTP/1.1"), ""), 431),
+        (head("GET / HTTP/1.1", &many), 431),
+    ] {
+        let said = String::from_utf8_lossy(&request[..request.len().min(60)]);
+        assert_eq!(status_of(&run, &request), Some(expected), "{said}");
+        quiet.push(TcpStream::connect(("127.0.0.1", run.port)).unwrap());
+    }
+    // More than the server keeps: the rest is closed, and the server goes on when these have gone.
+    quiet.extend((0..40).map(|_| TcpStream::connect(("127.0.0.1", run.port)).unwrap()));
+    drop(quiet);
+    wait("an answer", || {
+        status_of(&run, &head("GET / HTTP/1.1", "")) == Some(200)
+    });
+    assert!(state(&run)["elapsed"].is_f64());
+    assert!(
+        run.child.try_wait().unwrap().is_none(),
+        "it should still run"
+    );
+}
+
 #[test]
 fn a_port_that_is_taken_is_an_error() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,8 @@
 //! Errors as lines that name flags, and the exit status.
 
 use std::error::Error;
-use std::process::ExitCode;
+use std::ffi::OsString;
+use std::process::{ExitCode, exit};
 
 use ranvgg::error::OutputReason;
 
@@ -33,7 +34,7 @@ const FLAGS: [(&str, &str); 26] = [
     ("content weight", "--content-weight"),
     ("evaluations", "--evaluations"),
     ("layers", "--layers"),
-    ("memory", "--memory"),
+    ("memory", "memory (--memory, or a share of what is free)"),
     ("nearest weight", "--nearest-weight"),
     ("octaves", "--scales"),
     ("padding", "--padding"),
@@ -97,6 +98,19 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
 /// Says an error on a line of standard error.
 pub(crate) fn report(error: &(dyn Error + 'static)) {
     terminal::say(&format!("error: {}", chain(error)));
+}
+
+/// Ends the process as `clap` does, which has refused a command line or shows help. Words that hold control characters are
+/// not shown as they are: the line may be that of a file.
+pub(crate) fn leave(error: &clap::Error, line: &[OsString]) -> ! {
+    let mut words = line.iter().map(|word| word.to_string_lossy());
+    if error.use_stderr() && words.any(|word| word.contains(char::is_control)) {
+        for line in error.to_string().lines() {
+            terminal::say(line);
+        }
+        exit(error.exit_code());
+    }
+    error.exit()
 }
 
 pub(crate) fn exit_code(result: Result<Status>) -> ExitCode {

@@ -70,9 +70,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    threads::bound();
+    threads::start();
     ranvgg::error::quiet_caught_panics();
-    let result = run(std::env::args_os().collect());
+    let result = signals::outlive_large_files().and_then(|()| run(std::env::args_os().collect()));
     failure::exit_code(result)
 }
 
@@ -112,13 +112,14 @@ fn run(line: Vec<OsString>) -> Result<Status> {
     let line = config::with_file(&program, line)?;
     let matches = program
         .clone()
-        .try_get_matches_from(line)
-        .unwrap_or_else(|error| error.exit());
+        .try_get_matches_from(&line)
+        .unwrap_or_else(|error| failure::leave(&error, &line));
     if config::printed(&program, &matches)? {
         return Ok(Status::Complete);
     }
     recall::remember(&program, &matches);
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let arguments =
+        Arguments::from_arg_matches(&matches).unwrap_or_else(|error| failure::leave(&error, &line));
     match arguments.command {
         Command::Texture(arguments) => texture::run(&arguments),
         Command::Invert(arguments) => invert::run(&arguments),

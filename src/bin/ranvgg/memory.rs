@@ -151,7 +151,7 @@ pub(crate) fn available() -> Option<f64> {
     }
 }
 
-/// Bytes that the process may still take by a limit of its own, as `ulimit -v` sets one.
+/// Bytes that the process may still take by limits of its own, as `ulimit -v` and `ulimit -d` set them.
 #[cfg(target_os = "linux")]
 fn below_limit() -> Option<f64> {
     let first = |file: &str, name: &str| -> Option<u64> {
@@ -159,10 +159,15 @@ fn below_limit() -> Option<f64> {
         let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
         rest.split_whitespace().next()?.parse().ok()
     };
-    // None where it says `unlimited`.
-    let limit = first("/proc/self/limits", "Max address space")?;
-    let taken = 1024 * first("/proc/self/status", "VmSize:")?;
-    Some(limit.saturating_sub(taken) as f64)
+    let left = |limit: &str, taken: &str| {
+        // None where it says `unlimited`.
+        let limit = first("/proc/self/limits", limit)?;
+        let taken = 1024 * first("/proc/self/status", taken)?;
+        Some(limit.saturating_sub(taken))
+    };
+    let space = left("Max address space", "VmSize:");
+    let data = left("Max data size", "VmData:");
+    space.into_iter().chain(data).min().map(|left| left as f64)
 }
 
 #[cfg(not(target_os = "linux"))]

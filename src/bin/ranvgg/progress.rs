@@ -103,7 +103,7 @@ impl Meter {
 
     /// What is being made, of several.
     pub(crate) fn item(&self, name: &str) {
-        self.bar.set_prefix(format!("{name} "));
+        self.bar.set_prefix(format!("{} ", terminal::visible(name)));
     }
 
     /// A line above the bar of a run, or below that of one that has ended.
@@ -141,8 +141,10 @@ impl Observer for Meter {
             terminal::say(&format!("{}{message}", self.bar.prefix()));
         }
         self.bar.set_message(message);
-        // On a GPU that compiles and tunes kernels this may take minutes: something has to move.
-        self.bar.enable_steady_tick(Duration::from_millis(120));
+        // On a GPU that compiles and tunes kernels this may take minutes: something has to move. It takes a thread.
+        if !self.bar.is_hidden() {
+            self.bar.enable_steady_tick(Duration::from_millis(120));
+        }
     }
 
     fn observe(&mut self, progress: &Progress<'_>) -> Control {

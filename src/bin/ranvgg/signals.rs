@@ -6,13 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ranvgg::{Control, Observer, Progress};
+#[cfg(unix)]
+use signal_hook::consts::{SIGXCPU, SIGXFSZ};
+#[cfg(unix)]
+use signal_hook::flag;
 
 use crate::failure::Result;
 
 /// A terminal that closes may send its signal twice. What comes sooner than this is no second wish.
 const ECHO: Duration = Duration::from_millis(500);
 
-/// Whether Ctrl-C was pressed since, or the process was asked to end (SIGTERM, SIGHUP).
+/// Whether Ctrl-C was pressed since, or the process was asked to end (SIGTERM, SIGHUP, SIGXCPU).
 #[derive(Clone)]
 pub(crate) struct Interrupts(Arc<AtomicBool>);
 
@@ -31,6 +35,9 @@ impl Interrupts {
                 Some(_) => exit(130),
             }
         })?;
+        // What a process may compute is nearly used up: a soft limit of the shell or of a batch system.
+        #[cfg(unix)]
+        flag::register(SIGXCPU, Arc::clone(&asked))?;
         Ok(Self(asked))
     }
 
@@ -42,6 +49,19 @@ impl Interrupts {
     pub(crate) fn asked(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
+}
+
+/// A file beyond the limit of the process (`ulimit -f`) is an error of that file from now on. Left alone, the signal
+/// ends the process and leaves half a file.
+#[cfg(unix)]
+pub(crate) fn outlive_large_files() -> Result<()> {
+    flag::register(SIGXFSZ, Arc::default())?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn outlive_large_files() -> Result<()> {
+    Ok(())
 }
 
 /// Stops a run when the process is asked to end.

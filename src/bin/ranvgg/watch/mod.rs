@@ -1,17 +1,17 @@
 //! `--watch`: a page on this machine that shows a run while it goes on, and stops it.
 
+mod http;
 mod server;
 mod state;
 
 use std::io::Error as IoError;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use ranvgg::run::Preparation;
 use ranvgg::{Control, Observer, Progress};
-use tiny_http::Server;
 
+use self::http::Server;
 use self::state::State;
 use crate::signals::Interrupts;
 
@@ -21,29 +21,20 @@ const BETWEEN_PICTURES: Duration = Duration::from_millis(500);
 /// A page that shows a run. It is served until this is dropped.
 pub(crate) struct Page {
     state: Arc<State>,
-    server: Arc<Server>,
-    url: String,
+    server: Server,
     limit: Option<Duration>,
     pictured: Option<Instant>,
 }
 
 /// Serves the page on 127.0.0.1, at `port` or, if that is 0, at one that the system chooses.
 pub(crate) fn start(port: u16, interrupts: Interrupts) -> Result<Page, IoError> {
-    let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
-        IoError::other(format!("cannot serve the page at port {port}: {source}"))
-    };
-    let server = Arc::new(Server::http(("127.0.0.1", port)).map_err(refused)?);
-    let address = server.server_addr().to_ip();
-    let port = address.map_or(port, |address| address.port());
     let state = Arc::new(State::new(interrupts));
-    thread::Builder::new().name("watch".into()).spawn({
-        let (server, state) = (Arc::clone(&server), Arc::clone(&state));
-        move || server::serve(&server, &state, port)
+    let server = server::start(port, Arc::clone(&state)).map_err(|source| {
+        IoError::other(format!("cannot serve the page at port {port}: {source}"))
     })?;
     Ok(Page {
         state,
         server,
-        url: format!("http://127.0.0.1:{port}/"),
         limit: None,
         pictured: None,
     })
@@ -51,8 +42,8 @@ pub(crate) fn start(port: u16, interrupts: Interrupts) -> Result<Page, IoError> 
 
 impl Page {
     /// Where the page is.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.server.port())
     }
 
     /// The longest time that the run may take: the time left is no longer.
@@ -88,12 +79,5 @@ impl Observer for Page {
             true => Control::Stop,
             false => Control::Continue,
         }
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        // The thread is not waited for: it may be sending to somebody who does not read.
-        self.server.unblock();
     }
 }
