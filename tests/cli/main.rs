@@ -7,6 +7,7 @@ mod bad_inputs;
 mod batches;
 mod configuration;
 mod devices;
+mod drawn_lines;
 mod help;
 #[cfg(unix)]
 mod limits;
