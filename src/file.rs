@@ -76,11 +76,17 @@ pub(crate) fn read(path: &Path, limit: u64, wanted: FileUse) -> Result<Vec<u8>> 
 /// The first bytes of the regular file at `path`, at most `count`, and its length.
 pub(crate) fn start(path: &Path, count: u64) -> Result<(Vec<u8>, u64)> {
     let reading = |source: IoError| Error::file(FileUse::Read, path, source);
-    let length = regular(path)?.len();
+    let (file, length) = open(path)?;
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(reading)?;
     file.take(count).read_to_end(&mut bytes).map_err(reading)?;
     Ok((bytes, length))
+}
+
+/// Opens the regular file at `path`, and says its length.
+pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
+    let length = regular(path)?.len();
+    let file = File::open(path).map_err(|source| Error::file(FileUse::Read, path, source))?;
+    Ok((file, length))
 }
 
 /// Refuses what is no regular file. Asked before anything is opened: opening a pipe waits for its writer.
@@ -147,13 +153,25 @@ pub(crate) fn check(path: &Path, if_exists: IfExists) -> Result<()> {
 
 /// Writes `bytes` to a temporary file beside `path`, which then takes its name.
 pub(crate) fn write(path: &Path, bytes: &[u8], if_exists: IfExists) -> Result<()> {
+    write_with(path, if_exists, |file| {
+        let written = file.write_all(bytes);
+        written.map_err(|source| Error::file(FileUse::Write, path, source))
+    })
+}
+
+/// As [`write`](self::write), of what `content` writes.
+pub(crate) fn write_with(
+    path: &Path,
+    if_exists: IfExists,
+    content: impl FnOnce(&mut File) -> Result<()>,
+) -> Result<()> {
     check(path, if_exists)?;
     let place = Place::of(path)?;
     clear(folder_of(&place.file));
     let writing = |source| Error::file(FileUse::Write, path, source);
     let mut file = place.temporary()?;
     // Errors of the temporary file itself would name it, which nobody knows.
-    file.as_file_mut().write_all(bytes).map_err(writing)?;
+    content(file.as_file_mut())?;
     if let Some(permissions) = place.permissions {
         file.as_file()
             .set_permissions(permissions)

@@ -1,5 +1,7 @@
 //! Adam: stochastic gradient descent with a step size for each variable.
 
+use std::borrow::Cow;
+
 use derive_setters::Setters;
 use pulp::Arch;
 use rayon::prelude::*;
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compact::{CompactMeans, Scale};
 use super::options::check_bounds;
-use super::saved::Saved;
+use super::saved::{Saved, Vector};
 use crate::error::{Error, Result, all_finite, not_negative, positive};
 
 /// Variables that one thread steps at a time.
@@ -274,10 +276,14 @@ impl Adam {
     }
 
     /// The state for a file.
-    pub(crate) fn save(&self) -> Result<Saved> {
+    pub(crate) fn save(&self) -> Result<Saved<'_>> {
+        let f32 = |values| Vector::F32(Cow::Borrowed(values));
         let (scale, [a, b]) = match &self.means {
-            Means::Full { mean, square } => (None, [mean.clone(), square.clone()]),
-            Means::Compact(means) => (Some(means.scale), means.to_vectors()),
+            Means::Full { mean, square } => (None, [mean, square].map(|it| f32(it))),
+            Means::Compact(CompactMeans { ratio, root, scale }) => {
+                let whole = [Vector::I16(ratio.into()), Vector::U16(root.into())];
+                (Some(*scale), whole)
+            }
         };
         let numbers = Numbers {
             steps: self.steps,
@@ -285,22 +291,25 @@ impl Adam {
             unit: self.unit,
             scale,
         };
-        Saved::new(&numbers, vec![self.point.clone(), a, b])
+        Saved::new(&numbers, vec![f32(&self.point), a, b])
     }
 
     /// Continues from a state of `count` variables.
-    pub(crate) fn restore(saved: Saved, count: usize) -> Result<Self> {
+    pub(crate) fn restore(saved: Saved<'_>, count: usize) -> Result<Self> {
         let (numbers, vectors): (Numbers, _) = saved.into_parts(count)?;
         let [point, a, b] = vectors.try_into().map_err(|_| Saved::incomplete())?;
         let means = match numbers.scale {
-            None => Means::Full { mean: a, square: b },
+            None => Means::Full {
+                mean: a.into_f32()?,
+                square: b.into_f32()?,
+            },
             Some(scale) => {
-                let means = CompactMeans::from_vectors(scale, [a, b]);
+                let means = CompactMeans::from_parts(scale, a.into_i16()?, b.into_u16()?);
                 Means::Compact(means.ok_or_else(Saved::incomplete)?)
             }
         };
         Ok(Self {
-            point,
+            point: point.into_f32()?,
             means,
             steps: numbers.steps,
             options: numbers.options,

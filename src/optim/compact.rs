@@ -130,21 +130,10 @@ impl CompactMeans {
         }
     }
 
-    /// The whole numbers, for a file.
-    pub(super) fn to_vectors(&self) -> [Vec<f32>; 2] {
-        let ratio = self.ratio.iter().map(|ratio| f32::from(*ratio));
-        let root = self.root.iter().map(|root| f32::from(*root));
-        [ratio.collect(), root.collect()]
-    }
-
-    /// Means from what [`to_vectors`](Self::to_vectors) gave; none if the scale is of no means.
-    pub(super) fn from_vectors(scale: Scale, [ratio, root]: [Vec<f32>; 2]) -> Option<Self> {
+    /// The means of a file; none if the scale is of no means.
+    pub(super) fn from_parts(scale: Scale, ratio: Vec<i16>, root: Vec<u16>) -> Option<Self> {
         let fresh = scale == Scale::default();
-        (fresh || scale.is_valid()).then(|| Self {
-            ratio: ratio.into_iter().map(|ratio| ratio as i16).collect(),
-            root: root.into_iter().map(|root| root as u16).collect(),
-            scale,
-        })
+        (fresh || scale.is_valid()).then_some(Self { ratio, root, scale })
     }
 }
 
@@ -177,6 +166,6 @@ mod tests {
             smallest: u32::MAX,
             ..scale
         };
-        assert_eq!(CompactMeans::from_vectors(wrong, [vec![], vec![]]), None);
+        assert_eq!(CompactMeans::from_parts(wrong, vec![], vec![]), None);
     }
 }

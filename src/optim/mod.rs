@@ -21,6 +21,6 @@ pub(crate) use self::adam_on_device::AdamOnDevice;
 pub use self::lbfgs::{Lbfgs, Next};
 pub use self::line_search::LineSearchFailure;
 pub use self::options::{LbfgsOptions, LbfgsSettings, Termination};
-pub(crate) use self::saved::Saved;
+pub(crate) use self::saved::{Saved, Vector};
 pub use self::state::LbfgsState;
 pub(crate) use self::stepper::Stepper;

@@ -9,7 +9,7 @@ use super::lbfgs::{Counts, Lbfgs, Point};
 use super::line_search::LineSearch;
 use super::options::{LbfgsOptions, Termination};
 use super::pairs::{Curvature, Pair};
-use super::saved::Saved;
+use super::saved::{Saved, Vector};
 use crate::error::{Error, Result};
 
 /// The state of [`Lbfgs`], in host memory and serialisable.
@@ -56,6 +56,21 @@ impl Lbfgs {
     ///
     /// [`Error::Device`] if a vector cannot be read.
     pub fn state(&self) -> Result<LbfgsState> {
+        self.state_with(&mut |vector| vector.try_to_data().map_err(Error::device))
+    }
+
+    /// The state with what `read` gives for each vector, asked in the order of [`LbfgsState::vectors_mut`].
+    fn state_with(
+        &self,
+        read: &mut dyn FnMut(&Tensor<1>) -> Result<TensorData>,
+    ) -> Result<LbfgsState> {
+        let current = point_state(&self.current, read)?;
+        let candidate = match &self.candidate {
+            Some((point, curvature)) => Some((point_state(point, read)?, *curvature)),
+            None => None,
+        };
+        let trial = read(&self.trial)?;
+        let direction = self.direction.as_ref().map(&mut *read).transpose()?;
         let pairs: Result<_> = self
             .pairs
             .iter()
@@ -68,16 +83,12 @@ impl Lbfgs {
                 })
             })
             .collect();
-        let candidate = match &self.candidate {
-            Some((point, curvature)) => Some((point_state(point)?, *curvature)),
-            None => None,
-        };
         Ok(LbfgsState {
             options: self.options.clone(),
-            current: point_state(&self.current)?,
-            trial: read(&self.trial)?,
+            current,
+            trial,
             step: self.step,
-            direction: self.direction.as_ref().map(read).transpose()?,
+            direction,
             search: self.search.clone(),
             candidate,
             pairs: pairs?,
@@ -145,33 +156,31 @@ impl LbfgsState {
 }
 
 impl Lbfgs {
-    /// The state for a file.
-    ///
-    /// Errors are those of [`state`](Self::state), and [`Error::Device`] for vectors of another type than
-    /// f32.
-    pub(crate) fn save(&self) -> Result<Saved> {
-        let mut state = self.state()?;
-        let vectors: Result<Vec<Vec<f32>>> = state
-            .vectors_mut()
-            .into_iter()
-            .map(|vector| {
-                std::mem::replace(vector, absent())
-                    .try_into_vec()
-                    .map_err(Error::device)
-            })
-            .collect();
-        Saved::new(&state, vectors?)
+    /// The state for a file. Reading one of its vectors is [`Error::Device`] if that cannot be read, or is of another type
+    /// than f32.
+    pub(crate) fn save(&self) -> Result<Saved<'static>> {
+        let mut vectors = Vec::new();
+        let state = self.state_with(&mut |vector| {
+            let (count, vector) = (vector.dims()[0], vector.clone());
+            let read = move || {
+                let data = vector.try_to_data().map_err(Error::device)?;
+                data.try_into_vec().map_err(Error::device)
+            };
+            vectors.push(Vector::OnDevice(count, Box::new(read)));
+            Ok(absent())
+        })?;
+        Saved::new(&state, vectors)
     }
 
     /// Continues on a device from a state of `count` variables.
-    pub(crate) fn restore(saved: Saved, count: usize, device: &Device) -> Result<Self> {
+    pub(crate) fn restore(saved: Saved<'_>, count: usize, device: &Device) -> Result<Self> {
         let (mut state, vectors): (LbfgsState, _) = saved.into_parts(count)?;
         let empty = state.vectors_mut();
         if empty.len() != vectors.len() {
             return Err(Saved::incomplete());
         }
         for (empty, vector) in empty.into_iter().zip(vectors) {
-            *empty = TensorData::new(vector, [count]);
+            *empty = TensorData::new(vector.into_f32()?, [count]);
         }
         Ok(Self::resume(state, device))
     }
@@ -182,14 +191,13 @@ fn absent() -> TensorData {
     TensorData::new(Vec::<f32>::new(), [0])
 }
 
-fn read(vector: &Tensor<1>) -> Result<TensorData> {
-    vector.try_to_data().map_err(Error::device)
-}
-
-fn point_state(point: &Point) -> Result<PointState> {
+fn point_state(
+    point: &Point,
+    read: &mut dyn FnMut(&Tensor<1>) -> Result<TensorData>,
+) -> Result<PointState> {
     Ok(PointState {
         position: read(&point.position)?,
-        gradient: point.gradient.as_ref().map(read).transpose()?,
+        gradient: point.gradient.as_ref().map(&mut *read).transpose()?,
         values: point.values.clone(),
         largest: point.largest,
         norm: point.norm,

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 
 use super::identity::Identity;
 use super::saved::SavedRun;
+use super::state_file;
 use crate::error::{Error, FileUse, Result};
 use crate::file::{self, IfExists};
 use crate::imaging::Picture;
@@ -97,7 +98,7 @@ impl Checkpoint {
     /// Refuses a path that cannot be written, and a file that is no checkpoint.
     fn check(&self) -> Result<()> {
         file::check(&self.path, IfExists::Replace)?;
-        if self.path.exists() && !SavedRun::is_at(&self.path)? {
+        if self.path.exists() && !state_file::is_at(&self.path)? {
             let said = "it is another file, and stays as it is";
             return Err(Error::file(FileUse::Checkpoint, &self.path, said));
         }
@@ -137,14 +138,17 @@ impl Keeper {
         self.to.as_ref().is_some_and(due)
     }
 
-    /// Saves what `run` gives, if there is a checkpoint. A failure is kept and not returned: the run goes on.
-    pub(super) fn save(&mut self, run: impl FnOnce(Identity) -> Result<SavedRun>) {
+    /// Saves what `run` hands to its argument, if there is a checkpoint. A failure is kept and not returned: the run goes on.
+    pub(super) fn save(
+        &mut self,
+        run: impl FnOnce(Identity, &dyn Fn(SavedRun<'_>) -> Result<()>) -> Result<()>,
+    ) {
         if let Some((checkpoint, identity)) = &self.to {
-            let saved = run(identity.clone()).and_then(|mut run| {
+            let write = |mut run: SavedRun<'_>| {
                 run.note.clone_from(&checkpoint.note);
                 run.write(&checkpoint.path)
-            });
-            self.failure = saved.err();
+            };
+            self.failure = run(identity.clone(), &write).err();
             self.last = Instant::now();
         }
     }

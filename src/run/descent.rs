@@ -1,5 +1,6 @@
 //! A run by L-BFGS: its picture, and the loop through the evaluations of one scale.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use burn::tensor::Tensor;
@@ -73,7 +74,7 @@ impl Descent<'_> {
         size: Size,
         objective: &mut dyn FnMut(usize, Objective) -> Result<Objective>,
         observer: &mut dyn Observer,
-        saved: Option<Saved>,
+        saved: Option<Saved<'_>>,
     ) -> Result<Option<StopReason>> {
         let deadline = self.time.deadline(scale, self.clock.elapsed());
         let started = Instant::now();
@@ -243,9 +244,9 @@ impl Descent<'_> {
             records,
             ..
         } = self;
-        keeper.save(|identity| {
+        keeper.save(|identity, write| {
             guarded(|| {
-                Ok(SavedRun {
+                write(SavedRun {
                     identity,
                     note: String::new(),
                     progress: SavedProgress {
@@ -255,7 +256,7 @@ impl Descent<'_> {
                         names: names.clone(),
                     },
                     records: records.clone(),
-                    picture: best(lbfgs, shape)?,
+                    picture: Cow::Owned(best(lbfgs, shape)?),
                     start: None,
                     optimiser: lbfgs.save()?,
                     memory: Vec::new(),

@@ -47,6 +47,8 @@ pub(crate) struct HostNeed<'a> {
     pub(crate) exemplars: usize,
     /// Whether sizes may be made in windows: each place of the result is like any other, and the run is not saved.
     pub(crate) windows: bool,
+    /// Whether checkpoints are saved: the picture at the start of each size is kept for them, and the one so far copied.
+    pub(crate) saved: bool,
 }
 
 /// What a run does for its memory.
@@ -179,7 +181,8 @@ impl HostNeed<'_> {
             // The luminance of the content at all sizes, and a guide.
             Kind::Painting => 8.2 + guide(pixels),
         };
-        (2.0 + means) * self.vector() + more
+        let saved = if self.saved { 2.0 } else { 0.0 };
+        (2.0 + means + saved) * self.vector() + more
     }
 
     fn bytes_of_exemplars(&self, pixels: f64) -> f64 {
@@ -210,6 +213,7 @@ mod tests {
             levels,
             exemplars: 1 << 20,
             windows: false,
+            saved: false,
         }
     }
 

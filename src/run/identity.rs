@@ -11,14 +11,16 @@ use crate::error::{Error, Result};
 use crate::imaging::Raster;
 use crate::network::Vgg;
 
-/// All that decides a run's result: version of the crate, task, options, network, device, and
-/// fingerprints of its inputs.
+/// All that decides a run's result: version of the crate, task, options, network, and fingerprints of its inputs. The device
+/// decides its last bits; a run may go on on another one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Identity(Map<String, Value>);
 
 /// Options of a run that may differ when it goes on.
 const FREE: [&str; 2] = ["evaluations", "time_limit"];
+
+const DEVICE: &str = "device";
 
 impl Identity {
     /// The identity of a run, if it is saved or resumed. `inputs` are named fingerprints.
@@ -38,7 +40,7 @@ impl Identity {
         let mut identity = Map::new();
         identity.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
         identity.insert("task".into(), json!(task));
-        identity.insert("device".into(), json!(name_of(vgg.device())));
+        identity.insert(DEVICE.into(), json!(name_of(vgg.device())));
         identity.insert("network".into(), vgg.identity());
         identity.insert("options".into(), options);
         for (name, fingerprint) in inputs() {
@@ -56,12 +58,12 @@ impl Identity {
         self
     }
 
-    /// Refuses to go on from the checkpoint at `path` of a run that was given something else.
+    /// Refuses to go on from the checkpoint at `path` of a run that was given something else, but for its device.
     pub(super) fn check(&self, saved: &Self, path: &Path) -> Result<()> {
         // These explain other differences.
         let first = ["version", "task"].map(str::to_owned);
         let names = first.iter().chain(self.0.keys()).chain(saved.0.keys());
-        for name in names {
+        for name in names.filter(|name| *name != DEVICE) {
             let (found, expected) = (self.0.get(name), saved.0.get(name));
             if let Some((what, found, expected)) = difference(name.clone(), found, expected) {
                 return Err(Error::OtherRun {

@@ -18,6 +18,7 @@ pub(crate) mod options;
 pub(crate) mod outcome;
 mod saved;
 mod schedule;
+mod state_file;
 mod steps;
 mod stochastic;
 mod stop_reason;
@@ -123,7 +124,7 @@ pub(crate) fn run(
         checked.map_err(|error| SavedRun::named(error, options))?;
         let progress = saved.progress;
         descent.clock = Clock::new(begun, progress.elapsed);
-        (descent.picture, descent.made) = (saved.picture, true);
+        (descent.picture, descent.made) = (saved.picture.into_owned(), true);
         (descent.names, descent.counts) = (progress.names, progress.counts);
         descent.records = saved.records;
         resumed = Some((progress.scale, saved.optimiser));

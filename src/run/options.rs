@@ -77,7 +77,8 @@ pub struct RunOptions {
     /// L-BFGS that is, bit for bit, a run that had as many from the beginning. Otherwise it is not, since
     /// evaluations are shared out among scales and rates of resampled filters fall with them.
     ///
-    /// Another version of the crate, task, device, network, input, or any other option is refused
+    /// On another device, for example where the first one is lost, the run goes on from the same state to almost the same
+    /// picture. Another version of the crate, task, network, input, or any other option is refused
     /// ([`Error::OtherRun`]). Default: none. Serde leaves it out.
     #[serde(skip)]
     #[setters(into)]

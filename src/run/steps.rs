@@ -1,5 +1,6 @@
 //! A run by Adam: its picture, and the loop through the steps of one size.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::canvas::{add_noise, resized_within_margin, restore_kept};
@@ -68,7 +69,7 @@ pub(super) struct Steps<'a> {
 
 impl Stochastic<'_> {
     /// Takes the progress and the records of a saved run.
-    pub(super) fn go_on(&mut self, saved: &mut SavedRun) -> Result<()> {
+    pub(super) fn go_on(&mut self, saved: &mut SavedRun<'_>) -> Result<()> {
         let level = self.plan.levels.get(saved.progress.scale);
         saved.check(level.map(|level| level.size), self.canvas.channels())?;
         self.clock = Clock::new(self.plan.begun, saved.progress.elapsed);
@@ -83,7 +84,7 @@ impl Stochastic<'_> {
         scale: usize,
         objective: &mut dyn FnMut(Level, &Raster) -> Box<dyn Estimate>,
         observer: &mut dyn Observer,
-        saved: Option<SavedRun>,
+        saved: Option<SavedRun<'static>>,
     ) -> Result<StopReason> {
         let level = self.plan.levels[scale];
         let Level { size, steps, .. } = level;
@@ -233,14 +234,18 @@ impl Stochastic<'_> {
 
     /// Takes the picture with which a saved level began. Returns the states of its optimiser and its
     /// objective.
-    fn take_start(&mut self, saved: SavedRun, size: Size) -> Result<(Saved, Vec<u32>)> {
+    fn take_start(
+        &mut self,
+        saved: SavedRun<'static>,
+        size: Size,
+    ) -> Result<(Saved<'static>, Vec<u32>)> {
         let (whole, channels) = (size.with_margin(self.margin), self.canvas.channels());
-        let fits = |start: &Raster| start.size() == whole && start.channels() == channels;
+        let fits = |start: &Cow<'_, Raster>| start.size() == whole && start.channels() == channels;
         let Some(start) = saved.start.filter(fits) else {
             let reason = "the picture at the start of its scale is not there";
             return Err(Error::content(FileUse::Checkpoint, reason));
         };
-        self.canvas = start;
+        self.canvas = start.into_owned();
         Ok((saved.optimiser, saved.memory))
     }
 
@@ -288,10 +293,12 @@ impl Stochastic<'_> {
             margin,
             ..
         } = self;
-        keeper.save(|identity| {
+        keeper.save(|identity, write| {
             let adam = stepper.adam()?;
             let whole = Raster::new(canvas.size(), canvas.channels(), adam.ask().to_vec());
-            Ok(SavedRun {
+            let corner = (*margin as isize, *margin as isize);
+            let inner = canvas.size().without_margin(*margin);
+            write(SavedRun {
                 identity,
                 note: String::new(),
                 progress: SavedProgress {
@@ -301,8 +308,8 @@ impl Stochastic<'_> {
                     names: plan.terms.iter().map(|name| (*name).to_owned()).collect(),
                 },
                 records: records.clone(),
-                picture: whole.without_margin(*margin),
-                start: Some(canvas.clone()),
+                picture: Cow::Owned(whole.into_window(corner, inner)),
+                start: Some(Cow::Borrowed(canvas)),
                 optimiser: adam.save()?,
                 memory: estimate.memory(),
             })

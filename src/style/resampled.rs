@@ -139,6 +139,7 @@ pub(super) fn memory(
         levels: &levels(size, styles, options),
         exemplars: styles.iter().map(|size| size.pixels()).sum(),
         windows: false,
+        saved: options.run.checkpoint.is_some(),
     };
     need.plan(options.run.memory)
 }

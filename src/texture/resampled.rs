@@ -83,6 +83,7 @@ pub(super) fn synthesize(
             && !exemplars.has_regions()
             && run.checkpoint.is_none()
             && run.resume.is_none(),
+        saved: run.checkpoint.is_some(),
     };
     let memory = need.plan(run.memory)?;
     let offsets = random::uniform(options.run.seed, Purpose::Phase, 0, 2);

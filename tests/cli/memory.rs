@@ -86,6 +86,31 @@ fn a_run_that_does_not_fit_is_refused_with_what_it_needs() {
     assert!(output.status.success(), "{}", said(&output));
 }
 
+/// The bound that a run was given because little was free is that of the run for good.
+#[test]
+fn a_run_that_was_bounded_goes_on_and_is_made_again_with_its_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    picture(folder, "a.png");
+    let line = "texture a.png --size 768 --evaluations 6 -o b.png --checkpoint run.safetensors";
+    let output = within(folder, 330_000, line);
+    let words = said(&output);
+    assert!(output.status.success(), "{words}");
+    assert!(words.contains("to save memory: "), "{words}");
+    let more = [
+        "resume",
+        "run.safetensors",
+        "--evaluations",
+        "8",
+        "-o",
+        "c.png",
+    ];
+    crate::made(folder, &more);
+    crate::made(folder, &["again", "b.png"]);
+    let pixels = |name: &str| image::open(folder.join(name)).unwrap();
+    assert_eq!(pixels("b-again.png"), pixels("b.png"));
+}
+
 /// A picture is brought to a size after it is asked whether a result of that size fits: at 9400x9400 this one
 /// takes 530 MB alone.
 #[test]

@@ -15,7 +15,7 @@ use ranvgg::{
     TextureOptions, Vgg, invert, synthesize_texture, transfer_style,
 };
 
-use crate::common::{bundled, flex, layer, left_half, network};
+use crate::common::{bundled, flex, gpu_device, layer, left_half, network};
 
 /// A task with its inputs, waiting for options of the run and an observer.
 type Task = Box<dyn Fn(RunOptions, &mut dyn Observer) -> Result<Outcome>>;
@@ -395,6 +395,29 @@ fn a_checkpoint_that_cannot_be_written_ends_nothing() {
         let refused = task(saving(&path), &mut ends_at(0, true));
         assert!(matches!(refused, Err(Error::Output { .. })));
         std::fs::create_dir(&inside).unwrap();
+    }
+}
+
+/// A GPU that is lost leaves a checkpoint, which goes on on the processor; and the other way round.
+#[test]
+fn a_run_goes_on_on_another_device() {
+    let Some((_, gpu)) = gpu_device() else {
+        return;
+    };
+    let folder = Folder::new();
+    let (cpu, gpu) = (network(), RandomVgg::vgg19().init(&gpu).unwrap());
+    let run = |vgg: &Vgg, run: RunOptions, observer: &mut dyn Observer| {
+        let options = InvertOptions::default().with_run(run.with_scales(TWO_SCALES));
+        invert(vgg, gravel(44, 36), layer("conv1_2"), &options, observer).unwrap()
+    };
+    let whole = run(&cpu, options(), &mut ());
+    for (begins, ends) in [(&cpu, &gpu), (&gpu, &cpu)] {
+        let path = folder.file("run");
+        run(begins, saving(&path), &mut ends_at(30, false));
+        let ended = run(ends, options().with_resume(&path), &mut ());
+        assert_eq!(ended.evaluations(), whole.evaluations());
+        let [a, b] = [&ended, &whole].map(|it| it.records().last().unwrap().loss());
+        assert!((a / b - 1.0).abs() < 0.2, "{a} and {b}");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::observers::Watch;
 use crate::output::{Name, Output, stem};
 use crate::pictures::{self, CAT};
 use crate::results::{self, Made};
-use crate::run::Run;
+use crate::run::{self, Run};
 use crate::stations::Station;
 use crate::values::{self, InSize};
 
@@ -109,7 +109,9 @@ fn make(
     let need = Need::NETWORK.within(station.memory);
     let bound = station.check(("a result", size), need, false)?;
     let mut options = options.clone();
-    options.run.memory = station.memory.or(bound);
+    options.run.memory = station.memory;
+    let mut own = station.own.clone();
+    own.extend(run::bounded(&mut options.run, bound));
     let picture = pictures::resized(picture, arguments.in_size)?;
     let (vgg, layer) = (&station.vgg, arguments.layer);
     let outcome = invert(vgg, &picture, layer, &options, &mut watch.observers)?;
@@ -119,7 +121,7 @@ fn make(
         command: "invert",
         inputs: &job.item.inputs,
         vgg,
-        own: station.own.clone(),
+        own,
         seed: job.seed,
         outcome: &outcome,
         options: serde_json::to_value(&options)?,

@@ -83,6 +83,16 @@ impl Need {
         self
     }
 
+    /// The need of a run of pictures of as many channels, which keeps two of them where it saves checkpoints.
+    pub(crate) fn saved(mut self, is_saved: bool, channels: usize) -> Self {
+        if is_saved {
+            let more = (2 * channels * size_of::<f32>()) as f64;
+            self.pixel += more;
+            self.least += more;
+        }
+        self
+    }
+
     /// A need without a way to take less.
     pub(crate) fn whole(mut self) -> Self {
         self.least = self.pixel;

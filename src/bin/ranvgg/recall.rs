@@ -38,8 +38,8 @@ pub(crate) struct Again {
 
 /// Go on with a run from its checkpoint, in the folder that it was begun in
 ///
-/// The picture is the same, to the bit, as that of a run that was never stopped: with the same version,
-/// device and number of threads. If the run wrote its picture before it ended, give --force or -o.
+/// The picture is the same, to the bit, as that of a run that was never stopped: with the same version and
+/// device. If the run wrote its picture before it ended, give --force or -o.
 #[derive(Args)]
 pub(crate) struct Resume {
     /// A file that --checkpoint wrote; it is kept up to date from here on
@@ -48,6 +48,11 @@ pub(crate) struct Resume {
     /// Evaluations of the loss in the whole run [default: as it was begun]
     #[arg(long, value_name = "N", value_parser = crate::values::evaluations)]
     evaluations: Option<usize>,
+
+    /// Device to go on on, where the first one is lost or another is free; the picture is almost the same then
+    /// [default: as it was begun]
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
 
     /// File to write [default: as it was begun]
     #[arg(short, long, value_name = "OUT")]
@@ -133,15 +138,15 @@ pub(crate) fn remember(program: &Command, matches: &ArgMatches) {
 pub(crate) type Flag = (&'static str, String);
 
 impl Line {
-    /// Sets flags to other values than the command line has.
+    /// Sets flags to other values than the command line has, or adds them behind the command.
     fn set(&mut self, flags: &[Flag]) {
         for (key, value) in flags {
             let own = format!("--{key}=");
             for words in [&mut self.flags, &mut self.whole] {
-                if let Some(place) = words.iter().position(|word| word.starts_with(&own)) {
-                    words.retain(|word| !word.starts_with(&own));
-                    words.insert(place, format!("{own}{value}"));
-                }
+                let there = words.iter().position(|word| word.starts_with(&own));
+                words.retain(|word| !word.starts_with(&own));
+                let place = there.unwrap_or(1).min(words.len());
+                words.insert(place, format!("{own}{value}"));
             }
         }
     }
@@ -261,7 +266,8 @@ pub(crate) fn again(arguments: &Again) -> Result<Vec<OsString>> {
 /// The line that goes on with a run.
 pub(crate) fn resume(arguments: &Resume) -> Result<Vec<OsString>> {
     let file = &arguments.checkpoint;
-    let words: Vec<String> = serde_json::from_str(&Checkpoint::note_of(file)?).unwrap_or_default();
+    let mut words: Vec<String> =
+        serde_json::from_str(&Checkpoint::note_of(file)?).unwrap_or_default();
     if words.is_empty() {
         let shown = file.display();
         return Err(format!(
@@ -270,6 +276,10 @@ pub(crate) fn resume(arguments: &Resume) -> Result<Vec<OsString>> {
         .into());
     }
     check_stored(&words, file, true)?;
+    if let Some(device) = &arguments.device {
+        words.retain(|word| !word.starts_with("--device="));
+        words.insert(1, format!("--device={device}"));
+    }
     said(&words, arguments.quiet);
     let mut line: Vec<OsString> = vec!["ranvgg".into()];
     line.extend(words.into_iter().map(OsString::from));

@@ -9,7 +9,8 @@ use ranvgg::{RunOptions, Scales};
 
 use crate::failure::Result;
 use crate::output::{Target, check_apart, folder_of, with_default};
-use crate::{recall, values};
+use crate::recall::{self, Flag};
+use crate::values;
 
 /// How long and through which sizes a run goes.
 #[derive(Args, Debug)]
@@ -60,6 +61,21 @@ pub(crate) struct Run {
 /// Tells the default of --evaluations.
 pub(crate) fn described(command: Command, evaluations: &str) -> Command {
     with_default(command, "evaluations", evaluations)
+}
+
+/// Gives a run that has no bound on its memory this one. Returns the flag of it, which is stored with the run: made again, or
+/// gone on with, it has the same bound, and so the same pixels, however much memory is free then.
+pub(crate) fn bounded(options: &mut RunOptions, bound: Option<u64>) -> Vec<Flag> {
+    let Some(bound) = bound.filter(|_| options.memory.is_none()) else {
+        return Vec::new();
+    };
+    options.memory = Some(bound);
+    let flags = vec![("memory", bound.to_string())];
+    if let Some(checkpoint) = &mut options.checkpoint {
+        recall::settle(&flags);
+        checkpoint.note = recall::note();
+    }
+    flags
 }
 
 impl Run {

@@ -13,7 +13,7 @@ use crate::observers::Watch;
 use crate::output::{Name, Output, stem};
 use crate::pictures::{self, LAUNCH, STROKES};
 use crate::results::{self, Made};
-use crate::run::Run;
+use crate::run::{self, Run};
 use crate::sources::Sources;
 use crate::values;
 
@@ -110,12 +110,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     let vgg = arguments.network.init()?;
     network::say(&vgg, arguments.output.quiet);
     let mut options = options(arguments, &vgg)?;
-    let own = Size::new(content.width() as usize, content.height() as usize);
+    let given = Size::new(content.width() as usize, content.height() as usize);
     let resampled = options.statistics == Statistics::Resampled;
-    let size = options.size.unwrap_or(own);
+    let size = options.size.unwrap_or(given);
     let fits = |what, need| memory::check(what, need, vgg.device(), resampled);
-    let need = Need::style(options.statistics).within(options.run.memory);
-    options.run.memory = options.run.memory.or(fits(("a result", size), need)?);
+    let need = Need::style(options.statistics)
+        .saved(options.run.checkpoint.is_some(), 3)
+        .within(options.run.memory);
+    let bound = fits(("a result", size), need)?;
+    let own = run::bounded(&mut options.run, bound);
     let styles = arguments.styles.iter();
     for given in styles.filter_map(|path| pictures::dimensions(path)) {
         let used = options.style_size(given, size);
@@ -128,7 +131,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
         command: "style",
         inputs: &inputs.cloned().collect::<Vec<_>>(),
         vgg: &vgg,
-        own: Vec::new(),
+        own,
         seed: options.run.seed,
         outcome: &outcome,
         options: serde_json::to_value(&options)?,

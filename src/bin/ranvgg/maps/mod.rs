@@ -27,6 +27,7 @@ use crate::failure::{Result, Status, chain};
 use crate::memory::{self, Need};
 use crate::observers::Watch;
 use crate::output::Target;
+use crate::run::bounded;
 use crate::{results, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
@@ -47,15 +48,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
     }
     let vgg = network(arguments, stack.channels())?;
     let size = arguments.size.unwrap_or(set.size());
-    let need = Need::texture(Statistics::Resampled, stack.channels()).within(arguments.run.memory);
+    let need = Need::texture(Statistics::Resampled, stack.channels())
+        .saved(arguments.run.checkpoint.is_some(), stack.channels())
+        .within(arguments.run.memory);
     let bound = memory::check(("a result", size), need, vgg.device(), true)?;
     let mut options = options(arguments, &set);
-    options.run.memory = options.run.memory.or(bound);
+    let own = bounded(&mut options.run, bound);
     let used = options.exemplar_size(set.size(), size);
     let need = Need::exemplar(Statistics::Resampled, stack.channels());
     memory::check(("an exemplar", used), need, vgg.device(), true)?;
     let files: BTreeSet<&PathBuf> = found.places.values().map(|place| &place.file).collect();
-    let settings = (options.run.seed, &serde_json::to_value(&options)?, &[][..]);
+    let settings = (options.run.seed, &serde_json::to_value(&options)?, &own[..]);
     let provenance = results::provenance("maps", (&arguments.inputs, files), &vgg, settings);
     let kinds: Vec<&str> = set.maps.keys().map(|kind| kind.suffix()).collect();
     arguments.say(&format!("maps of {}: {}", set.size(), kinds.join(", ")));

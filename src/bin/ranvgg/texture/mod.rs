@@ -19,8 +19,9 @@ use crate::network::{self, Network};
 use crate::observers::Watch;
 use crate::output::Output;
 use crate::pictures::{self, GRAVEL};
+use crate::recall::Flag;
 use crate::results::{self, Made};
-use crate::run::Run;
+use crate::run::{self, Run};
 use crate::sources::Sources;
 use crate::stations::Station;
 use crate::values::{self, InSize};
@@ -158,9 +159,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Status> {
             options.run.seed = job.seed;
             options.run.memory = station.memory;
             let bound = check_sizes(arguments, (job, &opened), &options, station, watch)?;
-            options.run.memory = options.run.memory.or(bound);
+            let mut own = station.own.clone();
+            own.extend(run::bounded(&mut options.run, bound));
             let exemplars = exemplars(arguments, opened)?;
-            make(arguments, job, exemplars, &options, (station, watch))
+            make(arguments, job, exemplars, (&options, own), (station, watch))
         },
     )
 }
@@ -170,7 +172,7 @@ fn make(
     arguments: &Arguments,
     job: &Job<'_>,
     exemplars: Exemplars,
-    options: &TextureOptions,
+    (options, own): (&TextureOptions, Vec<Flag>),
     (station, watch): (&Station, &mut Watch),
 ) -> Result<()> {
     let outcome = synthesize_texture(&station.vgg, exemplars, options, &mut watch.observers)?;
@@ -179,7 +181,7 @@ fn make(
         command: "texture",
         inputs: &job.item.inputs,
         vgg: &station.vgg,
-        own: station.own.clone(),
+        own,
         seed: job.seed,
         outcome: &outcome,
         options: serde_json::to_value(options)?,
@@ -205,7 +207,9 @@ fn check_sizes(
     let resampled = options.statistics == Statistics::Resampled;
     let fits = |what, need| station.check(what, need, resampled);
     let channels = station.vgg.channels();
-    let need = Need::texture(options.statistics, channels).within(options.run.memory);
+    let need = Need::texture(options.statistics, channels)
+        .saved(options.run.checkpoint.is_some(), channels)
+        .within(options.run.memory);
     let bound = fits(("a result", result), need)?;
     for (place, given) in sizes.into_iter().enumerate() {
         let used = options.exemplar_size(given, result);
