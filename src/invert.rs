@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, not_negative};
+use crate::error::{Error, Result, all_finite, not_negative};
 use crate::imaging::{Picture, Raster, Scales};
 use crate::network::{Layer, Vgg};
 use crate::run::{self, Identity, Observer, Outcome, RunOptions, RunPlan, run_setters};
@@ -153,15 +153,25 @@ pub fn invert(
 ///
 /// # Errors
 ///
-/// Those of [`Vgg::features`].
+/// Those of [`Vgg::features`], and [`Error::Shape`](crate::Error::Shape) for an image of another size than the picture,
+/// [`Error::NotFinite`](crate::Error::NotFinite) for features that are not finite.
 pub fn reconstruction_error(
     vgg: &Vgg,
     image: Tensor<4>,
     picture: Tensor<4>,
     layer: Layer,
 ) -> Result<f64> {
+    if image.dims() != picture.dims() {
+        return Err(Error::Shape {
+            what: "the image of a reconstruction error".into(),
+            found: image.dims().to_vec(),
+            expected: format!("{:?}, as the picture", picture.dims()),
+        });
+    }
     let features = |image| Raster::from_tensor(vgg.features_at(image, layer)?);
     let (found, wanted) = (features(image)?, features(picture)?);
+    all_finite("the features of the image", found.values())?;
+    all_finite("the features of the picture", wanted.values())?;
     let (mut apart, mut size) = (0.0, 0.0);
     for (wanted, found) in wanted.values().iter().zip(found.values()) {
         apart += f64::from(found - wanted).powi(2);

@@ -55,7 +55,10 @@ impl ConvolutionShape {
     /// Height and width of the output for an input of this height and width, or 0 if the kernel
     /// does not fit.
     pub(crate) fn output(&self, height: usize, width: usize) -> (usize, usize) {
-        let axis = |length: usize| match (length + 2 * self.padding).checked_sub(self.kernel) {
+        let axis = |length: usize| match length
+            .saturating_add(2 * self.padding)
+            .checked_sub(self.kernel)
+        {
             Some(rest) => rest / self.stride + 1,
             None => 0,
         };

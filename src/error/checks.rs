@@ -13,21 +13,34 @@ pub(crate) fn all_finite(what: impl Into<String>, values: &[f32]) -> Result<()> 
     }
 }
 
+/// Whether a number is finite also as f32, in which options are used.
+fn is_finite(value: f64) -> bool {
+    value.abs() <= f64::from(f32::MAX)
+}
+
 /// Refuses a number that is not finite and greater than zero.
 pub(crate) fn positive(name: &str, value: f64) -> Result<()> {
-    if value.is_finite() && value > 0.0 {
+    if is_finite(value) && value > 0.0 {
         Ok(())
     } else {
-        Err(Error::option(name, value, "finite numbers above 0"))
+        Err(Error::option(
+            name,
+            value,
+            "finite numbers above 0, up to 3.4e38",
+        ))
     }
 }
 
 /// Refuses a number that is not finite or below zero.
 pub(crate) fn not_negative(name: &str, value: f64) -> Result<()> {
-    if value.is_finite() && value >= 0.0 {
+    if is_finite(value) && value >= 0.0 {
         Ok(())
     } else {
-        Err(Error::option(name, value, "finite numbers from 0 up"))
+        Err(Error::option(
+            name,
+            value,
+            "finite numbers from 0 to 3.4e38",
+        ))
     }
 }
 

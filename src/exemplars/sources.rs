@@ -53,7 +53,7 @@ pub(crate) struct HostSource {
 impl Source {
     /// The picture at another size, and its mask with it.
     fn resized(&self, size: Size) -> (Raster, Option<Raster>) {
-        let mask = self.mask.as_ref().map(|mask| mask.resized(size));
+        let mask = self.mask.as_ref().map(|mask| mask.resized_mask(size));
         (self.raster.resized(size), mask)
     }
 
@@ -121,7 +121,7 @@ impl Sources {
     pub(crate) fn regions(&self, size: Size) -> Option<Raster> {
         let masks = self.mixtures.iter().map(|mixture| mixture.region.as_ref());
         let masks: Option<Vec<&Raster>> = masks.collect();
-        let masks = masks?.into_iter().map(|mask| mask.resized(size));
+        let masks = masks?.into_iter().map(|mask| mask.resized_mask(size));
         masks.reduce(|a, b| {
             Raster::from_pixels(size, |pixel| [a.values()[pixel].max(b.values()[pixel])])
         })

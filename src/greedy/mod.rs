@@ -9,10 +9,13 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, at_least_one};
+use crate::error::{Error, Result, at_least_one};
 use crate::imaging::{Picture, Size};
 use crate::network::{Layer, RandomVgg};
 use crate::run::Control;
+
+/// Most candidates of a layer. More are probably a mistake.
+const MOST_CANDIDATES: usize = 1_000_000;
 
 /// Chooses the weights of a network layer by layer. Several draws of a layer are tried above the
 /// layers that were chosen before; the one from which a reference picture comes back best is kept.
@@ -167,6 +170,10 @@ impl GreedyStackBuilder {
     pub fn build(&self, observer: &mut dyn CandidateObserver) -> Result<GreedyStack> {
         let layers = self.layers()?;
         at_least_one("candidates", self.candidates)?;
+        if self.candidates > MOST_CANDIDATES {
+            let allowed = format!("1 to {MOST_CANDIDATES}");
+            return Err(Error::option("candidates", self.candidates, allowed));
+        }
         at_least_one("evaluations", self.evaluations)?;
         let devices = match &self.devices[..] {
             [] => vec![crate::device::best()?],

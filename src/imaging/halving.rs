@@ -46,6 +46,9 @@ impl Halving {
     }
 }
 
+/// The longest side that is halved: its matrix takes 2 GiB.
+const LONGEST: usize = 1 << 15;
+
 /// The matrix of weights of an axis, `[1, 1, length / 2, length]`.
 fn matrix(length: usize, wraps: bool, device: &Device) -> Tensor<4> {
     let half = length / 2;
@@ -58,22 +61,22 @@ fn matrix(length: usize, wraps: bool, device: &Device) -> Tensor<4> {
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] for an image with a side below 2 pixels.
+/// [`Error::Shape`] for an image with a side below 2 or above 32768 pixels.
 pub fn halve(image: Tensor<4>) -> Result<Tensor<4>> {
-    Ok(halving_of(&image, false)?.apply(image))
+    Ok(halving_of(&image, false, &image.device())?.apply(image))
 }
 
-/// The halving for images of the size of `image`.
-pub(crate) fn halving_of(image: &Tensor<4>, wraps: bool) -> Result<Halving> {
+/// The halving on `device` for images of the size of `image`.
+pub(crate) fn halving_of(image: &Tensor<4>, wraps: bool, device: &Device) -> Result<Halving> {
     let [.., height, width] = image.dims();
-    if height.min(width) < 2 {
+    if height.min(width) < 2 || height.max(width) > LONGEST {
         return Err(Error::Shape {
             what: "an image to halve".into(),
             found: image.dims().to_vec(),
-            expected: "sides of at least 2 pixels".into(),
+            expected: format!("sides of 2 to {LONGEST} pixels"),
         });
     }
-    Ok(Halving::new([height, width], wraps, &image.device()))
+    Ok(Halving::new([height, width], wraps, device))
 }
 
 #[cfg(all(test, feature = "flex"))]

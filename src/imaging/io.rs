@@ -211,8 +211,9 @@ fn encoded(image: &DynamicImage, path: &Path) -> Result<(ImageFormat, Vec<u8>)> 
     let format = format_of(path)?;
     let encoding = |source| Error::file(FileUse::EncodeImage, path, source);
     let color = image.color();
-    if format == ImageFormat::Jpeg && color.bytes_per_pixel() > color.channel_count() {
-        // The encoder would drop the extra depth without a word.
+    let deep = color.bytes_per_pixel() > color.channel_count();
+    if format == ImageFormat::Jpeg && (deep || color.has_alpha()) {
+        // The encoder would drop the extra depth, or the transparency, without a word.
         let kind = UnsupportedErrorKind::Color(color.into());
         let error = UnsupportedError::from_format_and_kind(format.into(), kind);
         return Err(encoding(ImageError::Unsupported(error)));

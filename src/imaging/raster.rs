@@ -135,7 +135,21 @@ impl Raster {
             }
             count += 1.0;
         }
-        sums.into_iter().map(|sum| (sum / count) as f32).collect()
+        let mean = |sum: f64| (sum / f64::max(count, 1.0)) as f32;
+        sums.into_iter().map(mean).collect()
+    }
+
+    /// This mask at another size. Where fine lines have all become grey, those pixels are white that are at least half as light
+    /// as the lightest: a mask that is white somewhere stays so.
+    pub(crate) fn resized_mask(&self, size: Size) -> Self {
+        let mut mask = self.resized(size);
+        let most = mask.values().iter().copied().fold(0.0, f32::max);
+        if most > 0.0 && !is_white(most) {
+            mask.values_mut()
+                .iter_mut()
+                .for_each(|value| *value /= most);
+        }
+        mask
     }
 
     /// The `count` channels from channel `first` on.

@@ -35,13 +35,14 @@ impl Size {
     /// The number of pixels.
     #[must_use]
     pub fn pixels(self) -> usize {
-        self.width * self.height
+        self.width.saturating_mul(self.height)
     }
 
     /// The size after this number of halvings, each rounded down as in
     /// [`halve`](crate::imaging::halve), at least one pixel.
     pub(crate) fn halved(self, octaves: usize) -> Self {
-        let side = |side: usize| (side >> octaves).max(1);
+        let halved = |side: usize| side.checked_shr(octaves as u32).unwrap_or(0);
+        let side = |side: usize| halved(side).max(1);
         Self::new(side(self.width), side(self.height))
     }
 
@@ -166,7 +167,10 @@ impl Scales {
             Self::Single => return 0,
         };
         let least = smallest.max(minimum);
-        (0..most)
+        // A side of one pixel is not halved.
+        let halvable = |size: &Size| size.shorter().max(1).ilog2() as usize;
+        let most = sizes.iter().map(halvable).min().unwrap_or(0).min(most - 1);
+        (0..=most)
             .take_while(|&octaves| {
                 sizes
                     .iter()

@@ -27,9 +27,11 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// [`Error::Device`] if the map cannot be read.
+    /// [`Error::Shape`] for a map of several images or of none, [`Error::Device`] if it cannot be read.
     pub fn of(map: impl Into<Observation>) -> Result<Self> {
-        let target = map.into().into_feature_map().into_native()?;
+        let observation = map.into();
+        observation.check()?;
+        let target = observation.into_feature_map().into_native()?;
         Ok(Self {
             target: Arc::new(target),
         })

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::Observation;
 use crate::engine::{Affine, FeatureMap, add_maps};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The gradient of a loss with respect to a feature map `F`, `[1, N, H, W]`, as a sum of up to four
 /// parts,
@@ -92,13 +92,45 @@ impl Gradient {
     ///
     /// # Errors
     ///
-    /// [`Error::Device`](crate::Error::Device) if the device fails.
+    /// [`Error::Shape`] for a part that is not of the observed map's shape, [`Error::Device`] if the device fails.
     pub fn at(self, observation: Observation) -> Result<Tensor<4>> {
         Ok(self.evaluate(observation)?.into_tensor())
     }
 
+    /// Refuses parts that are not of a map of this shape.
+    fn check(&self, dims: [usize; 4]) -> Result<()> {
+        let refused = |part: &str, found: &[usize], expected: &[usize]| {
+            Err(Error::Shape {
+                what: format!("the {part} of a gradient"),
+                found: found.to_vec(),
+                expected: format!("{expected:?}"),
+            })
+        };
+        let channels = dims[1];
+        if let Some(map) = self.map.as_ref().filter(|map| map.dims() != dims) {
+            return refused("map", &map.dims(), &dims);
+        }
+        let Some(affine) = &self.affine else {
+            return Ok(());
+        };
+        let square = [channels; 2];
+        if let Some(matrix) = affine.matrix.as_ref().filter(|it| it.dims() != square) {
+            return refused("matrix", &matrix.dims(), &square);
+        }
+        let row = [1, channels];
+        if let Some(offset) = affine.offset.as_ref().filter(|it| it.dims() != row) {
+            return refused("offset", &offset.dims(), &row);
+        }
+        let mut targets = affine.differences.iter().map(|(target, _)| target.dims());
+        match targets.find(|found| *found != dims) {
+            Some(found) => refused("target", &found, &dims),
+            None => Ok(()),
+        }
+    }
+
     /// As [`at`](Self::at), in the native form of the engine.
     pub(crate) fn evaluate(self, observation: Observation) -> Result<FeatureMap> {
+        self.check(observation.feature_map().dims())?;
         match (self.map, self.affine) {
             (Some(map), None) => Ok(map.into()),
             (None, affine) => {

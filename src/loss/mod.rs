@@ -72,6 +72,7 @@ impl Loss for Box<dyn Loss> {
 
 /// Checks that a map has as many channels as the target.
 fn check_channels(observation: &Observation, target: &str, expected: usize) -> Result<()> {
+    observation.check()?;
     if observation.dims()[1] == expected {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::engine::{FeatureMap, Moments};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A feature map `[1, N, H, W]` with its first and second moments over positions, which are
 /// computed at their first use.
@@ -104,7 +104,21 @@ impl Observation {
         &self.map
     }
 
+    /// Refuses a map that is none: of several images, or without channels or positions.
+    pub(super) fn check(&self) -> Result<()> {
+        let dims = self.dims();
+        if dims[0] == 1 && !dims.contains(&0) {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            what: "the map of a loss".into(),
+            found: dims.to_vec(),
+            expected: "[1, channels, height, width], at least 1 of each".into(),
+        })
+    }
+
     fn moments(&mut self) -> Result<&Moments> {
+        self.check()?;
         let moments = match self.moments.take() {
             Some(moments) => moments,
             None => {

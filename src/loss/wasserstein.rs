@@ -8,7 +8,7 @@ use super::wasserstein_by_blocks::WassersteinByBlocks;
 use super::{ByBlocks, Gradient, Loss, Measured, Observation, check_channels, no_maps};
 use crate::backend::read;
 use crate::engine::{self, channels_second, sum_of_squares};
-use crate::error::{Result, at_least_one};
+use crate::error::{Error, Result, at_least_one};
 use crate::random::{self, Purpose};
 
 /// The sliced Wasserstein distance of the distribution of a map's features from a target distribution.
@@ -77,10 +77,15 @@ impl Wasserstein {
         directions: usize,
     ) -> Result<Self> {
         at_least_one("directions", directions)?;
+        if directions > MOST_DIRECTIONS {
+            let allowed = format!("1 to {MOST_DIRECTIONS}");
+            return Err(Error::option("directions", directions, allowed));
+        }
         let mut columns: Option<Tensor<2>> = None;
         let mut rows: Vec<Vec<Part>> = (0..directions).map(|_| Vec::new()).collect();
         for (map, share) in parts {
             let mut observation = map.into();
+            observation.check()?;
             let [_, channels, height, width] = observation.dims();
             let columns = columns.get_or_insert_with(|| {
                 let map = observation.map();
@@ -192,6 +197,9 @@ impl Loss for Wasserstein {
         )))
     }
 }
+
+/// Most directions. More are probably a mistake.
+const MOST_DIRECTIONS: usize = 1 << 16;
 
 /// `count` random unit columns of `channels` components.
 fn unit_columns(channels: usize, count: usize, device: &Device, dtype: DType) -> Tensor<2> {

@@ -11,6 +11,8 @@ use crate::error::Result;
 
 /// Side in pixels that both images are resized to.
 const SIDE: u32 = 200;
+/// The longest part of a picture that is resized, in units of its shorter side.
+const LONGEST: u32 = 8;
 /// Side of a patch in pixels of the halved images.
 const PATCH: usize = 8;
 /// Pixels between the patches of the result that are looked up.
@@ -57,6 +59,14 @@ pub fn novelty(exemplar: &Rgb32FImage, result: &Rgb32FImage) -> Result<Novelty> 
 
 /// The central 200x200 pixels, after resizing.
 fn prepared(image: &Rgb32FImage) -> Rgb32FImage {
+    // Of a long picture only the middle is resized, with more than the kernel reaches.
+    let (width, height) = image.dimensions();
+    let most = width.min(height).saturating_mul(LONGEST);
+    if width.max(height) > most {
+        let (cut, tall) = (width.min(most), height.min(most));
+        let (left, top) = ((width - cut) / 2, (height - tall) / 2);
+        return prepared(&imageops::crop_imm(image, left, top, cut, tall).to_image());
+    }
     let (width, height) = image.dimensions();
     if (width, height) == (SIDE, SIDE) {
         return image.clone();

@@ -68,6 +68,8 @@ impl Preprocessing {
         if channels == 3 {
             return Self::default();
         }
+        // One more than is allowed is refused where it is used, and takes no memory.
+        let channels = channels.min(MOST_CHANNELS + 1);
         Self {
             mean: vec![0.5; channels],
             scale: vec![1.0; channels],

@@ -72,9 +72,9 @@ impl Vgg {
         self.check_memory(what, size, deepest)
     }
 
-    /// Checks the image and the tapped layers of a forward pass.
-    pub(super) fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<()> {
-        let [batch, channels, height, width] = image.dims();
+    /// Checks the shape and the device of an image.
+    pub(crate) fn check_input(&self, image: &Tensor<4>) -> Result<()> {
+        let [batch, channels, ..] = image.dims();
         if batch != 1 || channels != self.channels() {
             return Err(Error::Shape {
                 what: "the image".into(),
@@ -82,7 +82,13 @@ impl Vgg {
                 expected: format!("[1, {}, height, width]", self.channels()),
             });
         }
-        self.check_device(|| "the image".into(), &image.device())?;
+        self.check_device(|| "the image".into(), &image.device())
+    }
+
+    /// Checks the image and the tapped layers of a forward pass.
+    pub(super) fn check_taps(&self, image: &Tensor<4>, taps: &[Layer]) -> Result<()> {
+        self.check_input(image)?;
+        let [.., height, width] = image.dims();
         let mut deepest = None;
         for &tap in taps {
             deepest = deepest.max(Some(self.index_of(tap)?));

@@ -234,7 +234,8 @@ impl Objective {
             return Ok(halving.clone());
         }
         let wraps = self.vgg.padding() == Padding::Circular;
-        let halving = halving_of(image, wraps)?;
+        // Not on the device of this image, which autodiff may watch.
+        let halving = halving_of(image, wraps, self.vgg.device())?;
         halvings.push(halving.clone());
         Ok(halving)
     }
@@ -258,6 +259,7 @@ impl Objective {
     /// Those of [`LayerNormalizer::measure`] and of [`evaluate`](Self::evaluate).
     pub fn normalize(&mut self, image: Tensor<4>) -> Result<()> {
         self.check()?;
+        self.vgg.check_input(&image)?;
         let mut factors = vec![1.0; self.terms.len()];
         for (octave, image) in self.pyramid(image)?.into_iter().enumerate() {
             let normalizer = self.measure_octave(octave, &image)?;
@@ -337,6 +339,7 @@ impl Objective {
     /// the margins that a layer needs, and those of [`Vgg::forward`] and of the losses.
     pub fn evaluate(&self, image: Tensor<4>) -> Result<Evaluation> {
         self.check()?;
+        self.vgg.check_input(&image)?;
         let images = self.pyramid(image.clone())?;
         let mut values = vec![None; self.terms.len()];
         let mut gradient: Option<Tensor<4>> = None;
@@ -351,7 +354,7 @@ impl Objective {
             for (index, term) in self.image_terms(octave) {
                 let mut observation = Observation::from(smaller.clone());
                 let measured = term.loss.measure(&mut observation, term.weight)?;
-                values[index] = Some(measured.value);
+                values[index] = Some(one_value(measured.value)?);
                 gradient = sum(gradient, Some(measured.gradient.at(observation)?));
             }
         }
@@ -421,7 +424,7 @@ impl Objective {
             for (index, at, term) in self.feature_terms(octave) {
                 if at == layer {
                     let measured = term.loss.measure(&mut observation, term.weight)?;
-                    values[index] = Some(measured.value);
+                    values[index] = Some(one_value(measured.value)?);
                     gradient = gradient.plus(measured.gradient);
                 }
             }
@@ -429,6 +432,18 @@ impl Objective {
         };
         self.vgg.backward_from(&trace, loss_gradient).map(Some)
     }
+}
+
+/// Refuses the value of a loss that is not one number.
+fn one_value(value: Tensor<1>) -> Result<Tensor<1>> {
+    if value.dims() == [1] {
+        return Ok(value);
+    }
+    Err(Error::Shape {
+        what: "the value of a loss".into(),
+        found: value.dims().to_vec(),
+        expected: "[1]".into(),
+    })
 }
 
 fn sum(a: Option<Tensor<4>>, b: Option<Tensor<4>>) -> Option<Tensor<4>> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::compact::{CompactMeans, Scale};
 use super::options::check_bounds;
 use super::saved::{Saved, Vector};
-use crate::error::{Error, Result, all_finite, not_negative, positive};
+use crate::error::{Error, FileUse, Result, all_finite, not_negative, positive};
 
 /// Variables that one thread steps at a time.
 pub(super) const CHUNK: usize = 16 * 1024;
@@ -96,6 +96,7 @@ impl AdamOptions {
 /// # Ok::<(), ranvgg::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Adam {
     point: Vec<f32>,
     means: Means,
@@ -103,6 +104,51 @@ pub struct Adam {
     options: AdamOptions,
     /// The state is that of gradients divided by two to the power of this.
     unit: u8,
+}
+
+/// An optimiser as it is read.
+#[derive(Deserialize)]
+struct Unchecked {
+    point: Vec<f32>,
+    means: Means,
+    steps: u64,
+    options: AdamOptions,
+    unit: u8,
+}
+
+impl TryFrom<Unchecked> for Adam {
+    type Error = Error;
+
+    fn try_from(read: Unchecked) -> Result<Self> {
+        let Unchecked {
+            point,
+            means,
+            steps,
+            options,
+            unit,
+        } = read;
+        options.check()?;
+        all_finite("the point", &point)?;
+        let lengths = match &means {
+            Means::Full { mean, square } => [mean.len(), square.len()],
+            Means::Compact(means) => [means.ratio.len(), means.root.len()],
+        };
+        let scale_fits = match &means {
+            Means::Full { .. } => true,
+            Means::Compact(means) => means.scale.fits(),
+        };
+        // More steps than f64 counts are none of a run.
+        if lengths != [point.len(); 2] || !scale_fits || steps > 1 << 53 {
+            return Err(Saved::incomplete());
+        }
+        Ok(Self {
+            point,
+            means,
+            steps,
+            options,
+            unit,
+        })
+    }
 }
 
 /// Means of the gradients and of their squares.
@@ -190,9 +236,10 @@ impl Adam {
     ///
     /// # Errors
     ///
-    /// Those of [`AdamOptions::check`].
+    /// Those of [`AdamOptions::check`], and [`Error::NotFinite`] for a point that is not finite.
     pub fn new(point: Vec<f32>, options: AdamOptions) -> Result<Self> {
         options.check()?;
+        all_finite("the point", &point)?;
         let count = point.len();
         let means = match options.compact {
             true => Means::Compact(CompactMeans::new(count)),
@@ -297,6 +344,8 @@ impl Adam {
     /// Continues from a state of `count` variables.
     pub(crate) fn restore(saved: Saved<'_>, count: usize) -> Result<Self> {
         let (numbers, vectors): (Numbers, _) = saved.into_parts(count)?;
+        let checked = numbers.options.check();
+        checked.map_err(|source| Error::content(FileUse::Checkpoint, source))?;
         let [point, a, b] = vectors.try_into().map_err(|_| Saved::incomplete())?;
         let means = match numbers.scale {
             None => Means::Full {

@@ -49,6 +49,11 @@ impl Scale {
         }
     }
 
+    /// Whether it is one of means, before the first step or after.
+    pub(super) fn fits(self) -> bool {
+        self == Self::default() || self.is_valid()
+    }
+
     /// Whether the smallest root leaves the others room, as those of [`new`](Self::new) do.
     fn is_valid(self) -> bool {
         (1.0..1e9).contains(&self.bound) && self.smallest <= 221 << 23
@@ -132,8 +137,7 @@ impl CompactMeans {
 
     /// The means of a file; none if the scale is of no means.
     pub(super) fn from_parts(scale: Scale, ratio: Vec<i16>, root: Vec<u16>) -> Option<Self> {
-        let fresh = scale == Scale::default();
-        (fresh || scale.is_valid()).then_some(Self { ratio, root, scale })
+        scale.fits().then_some(Self { ratio, root, scale })
     }
 }
 

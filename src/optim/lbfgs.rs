@@ -235,7 +235,8 @@ impl Lbfgs {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] for a gradient of another length, [`Error::Device`] if the read fails.
+    /// [`Error::Shape`] for a gradient of another length or for no values, [`Error::DeviceMismatch`] for another device than
+    /// that of the point, [`Error::Device`] if the read fails.
     pub fn tell(&mut self, values: Tensor<1>, gradient: Tensor<1>) -> Result<Next> {
         if gradient.dims() != self.trial.dims() {
             return Err(Error::Shape {
@@ -243,6 +244,23 @@ impl Lbfgs {
                 found: gradient.dims().to_vec(),
                 expected: format!("{:?}", self.trial.dims()),
             });
+        }
+        if values.dims() == [0] {
+            return Err(Error::Shape {
+                what: "the values told to the optimiser".into(),
+                found: vec![0],
+                expected: "[k], k at least 1".into(),
+            });
+        }
+        let expected = self.trial.device();
+        for (what, found) in [("value", values.device()), ("gradient", gradient.device())] {
+            if found != expected {
+                return Err(Error::DeviceMismatch {
+                    what: format!("the {what} told to the optimiser"),
+                    found: format!("{found:?}"),
+                    expected: format!("{expected:?}"),
+                });
+            }
         }
         if let Some(reason) = self.stopped {
             return Ok(Next::Stop(reason));

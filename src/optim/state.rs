@@ -100,8 +100,23 @@ impl Lbfgs {
     }
 
     /// Continues from `state` on a device.
-    #[must_use]
-    pub fn resume(state: LbfgsState, device: &Device) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for options that are out of range, [`Error::File`] for vectors of several lengths or types,
+    /// or more pairs than the history holds: a state that was changed.
+    pub fn resume(mut state: LbfgsState, device: &Device) -> Result<Self> {
+        state.options.check()?;
+        let pairs = state.pairs.len();
+        let (shape, dtype) = (state.trial.shape().clone(), state.trial.dtype());
+        let alike = |vector: &&mut TensorData| *vector.shape() == shape && vector.dtype() == dtype;
+        if shape.num_dims() != 1
+            || !dtype.is_float()
+            || pairs > state.options.settings.history
+            || !state.vectors_mut().iter().all(alike)
+        {
+            return Err(Saved::incomplete());
+        }
         let write = |data: TensorData| {
             let dtype = data.dtype();
             Tensor::<1>::from_data(data, (device, dtype))
@@ -123,7 +138,7 @@ impl Lbfgs {
                 scale: pair.scale,
             })
             .collect();
-        Self {
+        Ok(Self {
             options: state.options,
             current: point(state.current),
             trial: write(state.trial),
@@ -138,7 +153,7 @@ impl Lbfgs {
             unit: state.unit,
             counts: state.counts,
             stopped: state.stopped,
-        }
+        })
     }
 }
 
@@ -182,7 +197,7 @@ impl Lbfgs {
         for (empty, vector) in empty.into_iter().zip(vectors) {
             *empty = TensorData::new(vector.into_f32()?, [count]);
         }
-        Ok(Self::resume(state, device))
+        Self::resume(state, device)
     }
 }
 

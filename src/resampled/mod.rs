@@ -125,7 +125,7 @@ impl Resampled {
                 .collect(),
             mask: mixture
                 .region
-                .map(|mask| Mask::new(&mask.resized(size).with_margin(margin))),
+                .map(|mask| Mask::new(&mask.resized_mask(size).with_margin(margin))),
         });
         Self {
             regions: regions.collect(),
@@ -185,10 +185,14 @@ impl Resampled {
         self.nearest.as_ref().map_or_else(Vec::new, Nearest::memory)
     }
 
-    /// Goes on from what [`memory`](Self::memory) gave; false if it does not fit.
-    pub(crate) fn recall(&self, memory: &[u32]) -> bool {
-        match &self.nearest {
-            Some(nearest) => nearest.recall(memory),
+    /// Goes on from what [`memory`](Self::memory) gave for a canvas of that size; false if it does not fit.
+    pub(crate) fn recall(&self, memory: &[u32], canvas: Size) -> bool {
+        match self.nearest.as_ref().zip(self.exemplars().next()) {
+            Some((nearest, exemplar)) => {
+                let canvas = tiles::positions(canvas, SIDE - 1, self.wraps);
+                let exemplar = tiles::positions(exemplar.image.size(), SIDE - 1, false);
+                nearest.recall(memory, canvas, exemplar)
+            }
             None => memory.is_empty(),
         }
     }

@@ -102,18 +102,35 @@ impl Nearest {
         [&numbers, &state.uses[..], &state.matches[..]].concat()
     }
 
-    /// Goes on from what [`memory`](Self::memory) gave; false if that is incomplete.
-    pub(super) fn recall(&self, memory: &[u32]) -> bool {
+    /// Goes on from what [`memory`](Self::memory) gave; false if that is incomplete, or not of a canvas and an exemplar with
+    /// so many rows and columns of responses.
+    pub(super) fn recall(&self, memory: &[u32], canvas: [usize; 2], exemplar: [usize; 2]) -> bool {
         let Some(([distance, search, step, uses], rest)) = memory.split_first_chunk() else {
             return false;
         };
         let Some((uses, matches)) = rest.split_at_checked(*uses as usize) else {
             return false;
         };
+        let cells: usize = exemplar.iter().map(|side| side.div_ceil(CELL)).product();
+        let positions: usize = exemplar.iter().product();
+        // Nothing was searched before the first step.
+        let counts = match step {
+            0 => [0, 0],
+            _ => [cells, canvas.iter().product()],
+        };
+        let within = matches.iter().all(|found| (*found as usize) < positions);
+        let distance = f32::from_bits(*distance);
+        if [uses.len(), matches.len()] != counts
+            || !within
+            || !distance.is_finite()
+            || *search > step.div_ceil(STEPS_PER_SEARCH)
+        {
+            return false;
+        }
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State {
             matches: matches.to_vec().into(),
             uses: uses.to_vec(),
-            mean_distance: f32::from_bits(*distance),
+            mean_distance: distance,
             search: *search,
             step: *step,
         };
@@ -245,12 +262,23 @@ mod tests {
             let (whole, resumed) = (Nearest::new(1.0, 100, 3), Nearest::new(1.0, 100, 3));
             (0..steps).for_each(|_| drop(matches(&whole)));
             let memory = whole.memory();
-            assert!(resumed.recall(&memory));
+            assert!(resumed.recall(&memory, [34, 47], [34, 47]));
+            if steps > 0 {
+                assert!(!resumed.recall(&memory, [34, 48], [34, 47]));
+                assert!(!resumed.recall(&memory, [34, 47], [3, 4]));
+            }
             (0..14).for_each(|_| assert_eq!(matches(&whole), matches(&resumed)));
             assert_eq!(whole.memory(), resumed.memory());
         }
         let nearest = Nearest::new(1.0, 100, 3);
-        assert!(!nearest.recall(&[1, 2, 3]) && !nearest.recall(&[0, 0, 0, 2, 7]));
+        for memory in [
+            &[1, 2, 3][..],
+            &[0, 0, 0, 2, 7],
+            &[0, 0, 1, 0],
+            &[0, 9, 0, 0],
+        ] {
+            assert!(!nearest.recall(memory, [34, 47], [34, 47]), "{memory:?}");
+        }
     }
 
     #[test]

@@ -26,8 +26,9 @@ use crate::random::Purpose;
 /// scales the coarser gets twice as many as the finer, of three the coarsest three times as many as
 /// the finest. Evaluations of coarse scales are cheap, and what they settle need not be done again.
 pub(super) fn share(left: usize, scales: usize) -> usize {
-    let parts = scales * (scales + 1) / 2;
-    (left * scales).div_ceil(parts)
+    let parts = (scales * (scales + 1) / 2) as u128;
+    // At most what is left.
+    (left as u128 * scales as u128).div_ceil(parts) as usize
 }
 
 /// Amplitude of the noise at which weights are measured; they hardly depend on it.

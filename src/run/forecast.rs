@@ -11,7 +11,7 @@ use crate::optim::{Adam, AdamOptions};
 use crate::resampled::Optimised;
 
 /// Pixels times steps of the shortest run that is forecast: about ten seconds on two cores.
-const SHORTEST: usize = 40_000_000;
+const SHORTEST: f64 = 4e7;
 
 /// The shortest time limit of a run that is forecast: trying takes up to a second.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(30);
@@ -35,8 +35,10 @@ pub(super) fn forecast(
     objective: &mut dyn FnMut(Level, &Raster) -> Box<dyn Estimate>,
 ) -> Result<Option<Forecast>> {
     let costs: Vec<_> = plan.levels.iter().map(|level| plan.cost(level)).collect();
-    let work = costs.iter().map(|cost| cost.pixels * cost.evaluations);
-    if work.sum::<usize>() < SHORTEST || limit.is_some_and(|limit| limit < SHORTEST_LIMIT) {
+    let work = costs
+        .iter()
+        .map(|cost| cost.pixels as f64 * cost.evaluations as f64);
+    if work.sum::<f64>() < SHORTEST || limit.is_some_and(|limit| limit < SHORTEST_LIMIT) {
         return Ok(None);
     }
     let Some(last) = plan.levels.last() else {

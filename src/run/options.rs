@@ -125,6 +125,11 @@ impl RunOptions {
         MemoryPlan::new(self.memory, (size, channels), self.lbfgs.history)
     }
 
+    /// Refuses a bound on the memory that is too low for a run by L-BFGS of that size.
+    pub(crate) fn check_memory(&self, size: Size, channels: usize) -> Result<()> {
+        self.memory_plan(size, channels).map(drop)
+    }
+
     /// Evaluations of a run by L-BFGS.
     pub(super) fn evaluations_of_lbfgs(&self) -> usize {
         self.evaluations.unwrap_or(EVALUATIONS)

@@ -113,7 +113,7 @@ impl Stochastic<'_> {
         let adam = match state {
             None => self.optimiser()?,
             Some((optimiser, memory)) => {
-                if !estimate.recall(&memory) {
+                if !estimate.recall(&memory, whole) {
                     let reason = "what its objective keeps from step to step is incomplete";
                     return Err(Error::content(FileUse::Checkpoint, reason));
                 }
@@ -129,7 +129,7 @@ impl Stochastic<'_> {
             margin: self.margin,
             first,
             count: steps,
-            draw: self.counts.evaluations - first,
+            draw: self.before(first)?,
             deadline,
             free: free.as_ref(),
             saved: true,
@@ -221,6 +221,15 @@ impl Stochastic<'_> {
             }
         }
         Ok(StopReason::Evaluations)
+    }
+
+    /// The evaluations before a level of which `first` are made.
+    fn before(&self, first: usize) -> Result<usize> {
+        let before = self.counts.evaluations.checked_sub(first);
+        before.ok_or_else(|| {
+            let reason = "its optimiser has made more steps than the run";
+            Error::content(FileUse::Checkpoint, reason)
+        })
     }
 
     /// Brings the picture to the size of a level that begins.

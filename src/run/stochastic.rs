@@ -116,8 +116,8 @@ pub(crate) trait Estimate: Send + Sync {
     /// What is kept from one step to the next, for a checkpoint.
     fn memory(&self) -> Vec<u32>;
 
-    /// Goes on from what [`memory`](Self::memory) gave; false if that does not fit.
-    fn recall(&self, memory: &[u32]) -> bool;
+    /// Goes on from what [`memory`](Self::memory) gave for an image of that size; false if that does not fit.
+    fn recall(&self, memory: &[u32], image: Size) -> bool;
 }
 
 /// Runs as planned. `objective` makes what is minimised at a level that begins with the
@@ -299,7 +299,7 @@ mod tests {
             Vec::new()
         }
 
-        fn recall(&self, memory: &[u32]) -> bool {
+        fn recall(&self, memory: &[u32], _: Size) -> bool {
             memory.is_empty()
         }
     }

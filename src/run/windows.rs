@@ -159,7 +159,11 @@ impl Stochastic<'_> {
                 first: 0,
                 count: level.steps,
                 draw,
-                deadline: deadline.map(|end| begun + end.saturating_sub(begun).mul_f64(share)),
+                deadline: deadline.map(|end| {
+                    let seconds = end.saturating_sub(begun).as_secs_f64() * share;
+                    let lasts = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+                    begun.saturating_add(lasts)
+                }),
                 free: Some(&free),
                 saved: false,
                 wraps: false,

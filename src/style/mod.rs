@@ -256,13 +256,16 @@ pub fn transfer_style(
             .style_size(own, size)
             .check("the style at its scale")?;
     }
-    if options.statistics == Statistics::Resampled {
-        // Before anything is made as large as the result.
-        let styles: Vec<Size> = style
-            .sizes()
-            .map(|own| options.style_size(own, size))
-            .collect();
-        resampled::memory(vgg, size, &styles, options)?;
+    // Before anything is made as large as the result.
+    match options.statistics {
+        Statistics::Resampled => {
+            let styles: Vec<Size> = style
+                .sizes()
+                .map(|own| options.style_size(own, size))
+                .collect();
+            resampled::memory(vgg, size, &styles, options)?;
+        }
+        _ => options.run.check_memory(size, vgg.channels())?,
     }
     let style = style.resized_by(|own| options.style_size(own, size));
     let coloured = content.resized(size);

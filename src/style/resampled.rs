@@ -114,7 +114,7 @@ pub(super) fn paint(
             .with_kept_bytes(memory.kept_bytes);
         let mask = mask
             .as_ref()
-            .map(|mask| mask.resized(level.size).with_margin(margin));
+            .map(|mask| mask.resized_mask(level.size).with_margin(margin));
         let painting = Painting {
             content: Content::of(content, mask.as_ref()),
             style: target.guided(guide),
@@ -167,8 +167,8 @@ impl Estimate for Painting {
         self.style.memory()
     }
 
-    fn recall(&self, memory: &[u32]) -> bool {
-        self.style.recall(memory)
+    fn recall(&self, memory: &[u32], canvas: Size) -> bool {
+        self.style.recall(memory, canvas)
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) 
     }
     let mut tinted = picture.clone();
     for mixture in style.resized(|size| size) {
-        let region = mixture.region.map(|mask| mask.resized(picture.size()));
+        let region = mixture.region.map(|mask| mask.resized_mask(picture.size()));
         let ranked = ranked(&luminances, region.as_ref());
         let table = table(&mixture, luminance);
         let channels = tinted.channels();
@@ -49,8 +49,10 @@ pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) 
 /// The pixels where a mask is white, in the order of their luminance and then of their place.
 fn ranked(luminances: &[f32], mask: Option<&Raster>) -> Vec<u32> {
     let counts = |pixel: &u32| mask.is_none_or(|mask| is_white(mask.values()[*pixel as usize]));
-    // A side has at most 2^16 pixels.
-    let mut pixels: Vec<u32> = (0..luminances.len() as u32).filter(counts).collect();
+    // A picture has at most 2^32 pixels: the index of the last one is a u32.
+    let last = luminances.len().saturating_sub(1) as u32;
+    let all = (0..=last).take(luminances.len());
+    let mut pixels: Vec<u32> = all.filter(counts).collect();
     // Sorting in place takes no memory beside the pixels.
     pixels.sort_unstable_by(|a, b| {
         let of = |pixel: u32| luminances[pixel as usize];

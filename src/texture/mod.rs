@@ -212,6 +212,18 @@ pub fn synthesize_texture(
             .exemplar_size(given, size)
             .check("the exemplar at its scale")?;
     }
+    let scaled: Vec<Size> = exemplars
+        .sizes()
+        .map(|given| options.exemplar_size(given, size))
+        .collect();
+    // Before anything is made as large as they are.
+    match options.statistics {
+        Statistics::Resampled => {
+            let windows = kept.is_none() && !exemplars.has_regions();
+            resampled::memory(vgg, size, &scaled, windows, options)?;
+        }
+        _ => options.run.check_memory(size, vgg.channels())?,
+    }
     let exemplars = exemplars.resized_by(|given| options.exemplar_size(given, size));
     let identity = Identity::of(vgg, "texture", (options, &options.run), || {
         vec![("the exemplar", exemplars.fingerprint())]

@@ -14,9 +14,10 @@ use crate::random::{self, Purpose};
 #[cfg(feature = "cube")]
 use crate::resampled::Optimised;
 use crate::resampled::{Canvas, Lattice, Resampled};
-use crate::run::host_memory::{HostNeed, Kind};
+use crate::run::host_memory::{HostMemory, HostNeed, Kind};
 use crate::run::{
-    Estimate, Identity, KeptPixels, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
+    Estimate, Identity, KeptPixels, Level, Observer, Outcome, Schedule, StochasticPlan,
+    run_stochastic,
 };
 use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
@@ -50,8 +51,8 @@ pub(super) fn synthesize(
     refuse_layers("layers", options.layers.as_deref())?;
     refuse_total_variation(options.total_variation_weight)?;
     let seed = seed_of(vgg)?;
-    let sides = exemplars.sizes().chain([size]).map(Size::shorter);
-    let levels = SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run);
+    let given: Vec<Size> = exemplars.sizes().collect();
+    let levels = levels(size, &given, options);
     let mean = exemplars.mean();
     let start = match &options.start_picture {
         Some(picture) => picture.read("the starting picture", vgg.channels())?,
@@ -68,24 +69,8 @@ pub(super) fn synthesize(
         (Some(exemplar), None) if options.periods => Lattice::of(exemplar),
         _ => None,
     };
-    let run = &options.run;
-    let need = HostNeed {
-        kind: match nearest_weight > 0.0 {
-            true => Kind::NearestPatches,
-            false => Kind::Texture,
-        },
-        channels: vgg.channels(),
-        levels: &levels,
-        exemplars: exemplars.sizes().map(Size::pixels).sum(),
-        windows: nearest_weight == 0.0
-            && kept.is_none()
-            && lattice.is_none()
-            && !exemplars.has_regions()
-            && run.checkpoint.is_none()
-            && run.resume.is_none(),
-        saved: run.checkpoint.is_some(),
-    };
-    let memory = need.plan(run.memory)?;
+    let windows = kept.is_none() && lattice.is_none() && !exemplars.has_regions();
+    let memory = self::memory(vgg, size, &given, windows, options)?;
     let offsets = random::uniform(options.run.seed, Purpose::Phase, 0, 2);
     let offsets = [f64::from(offsets[0]), f64::from(offsets[1])];
     let plan = StochasticPlan {
@@ -122,6 +107,35 @@ pub(super) fn synthesize(
     })
 }
 
+/// What a texture does for its memory; an error if that is not enough. `exemplars` are their sizes at their scale; `windows`
+/// says whether each place of the result is like any other.
+pub(super) fn memory(
+    vgg: &Vgg,
+    size: Size,
+    exemplars: &[Size],
+    windows: bool,
+    options: &TextureOptions,
+) -> Result<HostMemory> {
+    let (run, nearest) = (&options.run, options.nearest_weight > 0.0);
+    let need = HostNeed {
+        kind: match nearest {
+            true => Kind::NearestPatches,
+            false => Kind::Texture,
+        },
+        channels: vgg.channels(),
+        levels: &levels(size, exemplars, options),
+        exemplars: exemplars.iter().map(|size| size.pixels()).sum(),
+        windows: windows && !nearest && run.checkpoint.is_none() && run.resume.is_none(),
+        saved: run.checkpoint.is_some(),
+    };
+    need.plan(run.memory)
+}
+
+fn levels(size: Size, exemplars: &[Size], options: &TextureOptions) -> Vec<Level> {
+    let sides = exemplars.iter().chain([&size]).map(|size| size.shorter());
+    SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run)
+}
+
 /// The distance of patches along filters that are drawn anew every few steps.
 struct Patches {
     target: Resampled,
@@ -151,8 +165,8 @@ impl Estimate for Patches {
         self.target.memory()
     }
 
-    fn recall(&self, memory: &[u32]) -> bool {
-        self.target.recall(memory)
+    fn recall(&self, memory: &[u32], canvas: Size) -> bool {
+        self.target.recall(memory, canvas)
     }
 }
 

@@ -273,7 +273,7 @@ fn a_resumed_optimiser_asks_for_the_same_points() {
         }
         let saved = serde_json::to_string(&lbfgs.state().unwrap()).unwrap();
         let state: LbfgsState = serde_json::from_str(&saved).unwrap();
-        let mut resumed = Lbfgs::resume(state, &flex());
+        let mut resumed = Lbfgs::resume(state, &flex()).unwrap();
         for _ in 0..20 {
             assert_eq!(
                 host(resumed.ask()),

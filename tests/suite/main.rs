@@ -20,6 +20,7 @@ mod errors;
 mod files;
 mod gradients;
 mod greedy;
+mod hostile;
 mod lbfgs;
 mod losses;
 #[cfg(feature = "wgpu")]

@@ -151,3 +151,36 @@ fn numbers_that_no_run_reaches_are_refused() {
         assert!(matches!(resumed, Err(Error::File { .. })), "{pointer}");
     }
 }
+
+/// With a right check sum, as a forger can make one.
+#[test]
+fn states_that_contradict_themselves_are_refused() {
+    let folder = Folder::new();
+    let (whole, changed) = (folder.file("whole"), folder.file("changed"));
+    nearest_patches(saving(&whole), &mut ends_at(20, false)).unwrap();
+    let bytes = fs::read(&whole).unwrap();
+    for (pointer, value) in [
+        ("/optimiser/options/bounds", serde_json::json!([1.0, 0.0])),
+        ("/optimiser/options/beta1", serde_json::json!(1.5)),
+        ("/progress/counts/evaluations", serde_json::json!(0)),
+    ] {
+        let other = with_header(&bytes, |header| {
+            *header.pointer_mut(pointer).expect(pointer) = value.clone();
+        });
+        fs::write(&changed, other).unwrap();
+        let resumed = nearest_patches(options().with_resume(&changed), &mut ());
+        assert!(resumed.is_err(), "{pointer}");
+    }
+    // The matches of patches are those of another exemplar.
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let memory = file.tensor("memory").unwrap().data().to_vec();
+    let place = bytes
+        .windows(memory.len())
+        .position(|part| part == memory)
+        .unwrap();
+    let mut far = bytes.clone();
+    far[place + memory.len() - 4..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
+    fs::write(&changed, with_header(&far, |_| {})).unwrap();
+    let resumed = nearest_patches(options().with_resume(&changed), &mut ());
+    assert!(matches!(resumed, Err(Error::File { .. })), "{resumed:?}");
+}
