@@ -31,17 +31,19 @@ impl AdamOnDevice {
     ) -> Option<Self> {
         let count = adam.ask().len();
         // Before the first step means of any form are zeros.
+        // One after the other: host memory holds a copy of one.
         let state = match (adam.steps(), adam.vectors()) {
             (0, _) => {
-                let mut state = adam.ask().to_vec();
-                state.resize(3 * count, 0.0);
-                state
+                let point = upload(adam.ask().to_vec(), device);
+                vec![point, Tensor::zeros([2 * count], device)]
             }
-            (_, Some(vectors)) => vectors.concat(),
+            (_, Some(vectors)) => vectors
+                .map(|vector| upload(vector.to_vec(), device))
+                .to_vec(),
             (_, None) => return None,
         };
         Some(Self {
-            state: upload(state, device),
+            state: Tensor::cat(state, 0),
             count,
             channels,
             free: free.map(|free| upload(free.to_vec(), device)),
@@ -106,10 +108,14 @@ impl AdamOnDevice {
     ///
     /// [`Error::Device`](crate::Error::Device) if the device fails.
     pub(crate) fn to_host(&self) -> Result<Adam> {
-        let mut point: Vec<f32> = read(self.state.clone())?;
-        let square = point.split_off(2 * self.count);
-        let mean = point.split_off(self.count);
-        let vectors = [point, mean, square];
+        let vector = |number: usize| -> Result<Vec<f32>> {
+            read(
+                self.state
+                    .clone()
+                    .narrow(0, number * self.count, self.count),
+            )
+        };
+        let vectors = [vector(0)?, vector(1)?, vector(2)?];
         Ok(Adam::of_vectors(self.options.clone(), self.steps, vectors))
     }
 }

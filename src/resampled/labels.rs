@@ -220,10 +220,14 @@ impl<'a> Labels<'a> {
             .add_products(&classes.direction, pixels, scores);
     }
 
-    /// The scores at the borders between classes: quantiles of a sample of all scores.
+    /// The scores at the borders between classes: quantiles of a sample of all scores. A border lies in the middle between
+    /// two scores that are further apart than they are rounded: a score at a border, as many of a small or a periodic picture
+    /// would be, could have one class on one device and another one on another.
     fn border_scores(&self, classes: &Classes<'_>, borders: &[f32]) -> Vec<f32> {
         /// Enough for an error of a hundredth in the share of a class.
         const SAMPLES: usize = 4096;
+        /// What scores of equal guides may differ by, as a share of their range.
+        const ROUNDING: f32 = 1e-5;
         let [height, width] = self.size;
         let share = self.mask.map_or(1.0, |mask| mask.share);
         let stride = ((height * width) as f64 * share) as usize / SAMPLES;
@@ -243,9 +247,11 @@ impl<'a> Labels<'a> {
         sample.sort_unstable_by(f32::total_cmp);
         let quantile = |share: &f32| {
             let rank = (share * sample.len() as f32) as usize;
-            sample
-                .get(rank.min(sample.len().saturating_sub(1)))
-                .copied()
+            let rank = rank.min(sample.len().saturating_sub(1));
+            let gap = ROUNDING * (sample.last()? - sample.first()?);
+            let mut pairs = sample[rank..].windows(2);
+            let apart = pairs.find(|pair| pair[1] - pair[0] > gap);
+            Some(apart.map_or(sample[rank], |pair| 0.5 * (pair[0] + pair[1])))
         };
         borders.iter().filter_map(quantile).collect()
     }
@@ -306,6 +312,16 @@ mod tests {
             (1..5).for_each(|class| assert!((share(class) - 1.0).abs() < 0.02));
             assert!((share(0) + share(5) - 2.0).abs() < 0.02);
             assert!((share(0) - 1.0).abs() < PHASE + 0.02);
+            // No score is at a border, where rounding would choose the class.
+            let mut scores = Vec::new();
+            let classes = labels.classes.as_ref().unwrap();
+            (0..54).for_each(|y| labels.score(classes, y, 0..64, &mut scores));
+            scores.sort_unstable_by(f32::total_cmp);
+            let range = scores[scores.len() - 1] - scores[0];
+            for border in &classes.borders {
+                let near = scores.iter().map(|score| (score - border).abs());
+                assert!(near.fold(range, f32::min) > 4e-6 * range);
+            }
             // Windows give the labels of the whole.
             let part = Window {
                 rows: 7..11,

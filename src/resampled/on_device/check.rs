@@ -52,11 +52,15 @@ pub(super) fn wrong_result(device: &Device, wraps: bool, painting: bool) -> Opti
             (0..height * width * 3).map(value).collect(),
         )
     };
-    let image = picture(37, 50, 7);
-    let style = Resampled::of_one(picture(31, 43, 13), wraps, 1);
-    let guide = painting.then(|| Guide::of(&picture(37, 50, 11)));
+    // More positions than a workgroup has, so that several add to one histogram.
+    let (height, width) = (97, 131);
+    let image = picture(height, width, 7);
+    let style = Resampled::of_one(picture(71, 83, 13), wraps, 1);
+    let guide = painting.then(|| Guide::of(&picture(height, width, 11)));
+    let middle = |pixel: usize| [if pixel % width < width / 2 { 1.0 } else { 0.0 }];
+    let mask = Raster::from_pixels(Size::new(width, height), middle);
     let target = Painting {
-        content: Content::of(luminance(&picture(37, 50, 5)), None),
+        content: Content::of(luminance(&picture(height, width, 5)), Some(&mask)),
         style: match guide {
             Some(guide) => style.guided(guide),
             None => style,
@@ -72,12 +76,18 @@ pub(super) fn wrong_result(device: &Device, wraps: bool, painting: bool) -> Opti
     };
     let terms = on_device.terms.iter().zip(on_host.terms);
     let of_terms = terms.map(|(found, expected)| (found - expected).abs() / expected.max(1e-9));
-    let error = of_terms.fold(on_device.error(&on_host), |most, error| {
-        most.max(error as f32)
-    });
-    (error.is_nan() || error > TOLERANCE).then(|| {
-        format!("distances of patches or their gradient differ by {error} from the host's")
-    })
+    let mut errors = of_terms
+        .map(|error| error as f32)
+        .chain([on_device.error(&on_host)]);
+    // A NaN is no number below.
+    let wrong = errors.find(|error| !is_right(*error))?;
+    Some(format!(
+        "distances of patches or their gradient differ by {wrong} from the host's"
+    ))
+}
+
+fn is_right(error: f32) -> bool {
+    error <= TOLERANCE
 }
 
 /// The terms and the gradient of a picture.
@@ -154,5 +164,21 @@ impl Resampled {
             kept_bytes: usize::MAX,
             buffers: Buffers::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_error_that_is_no_number_is_right() {
+        assert!(is_right(0.0) && is_right(TOLERANCE));
+        assert!(!is_right(1.1 * TOLERANCE) && !is_right(f32::NAN) && !is_right(f32::INFINITY));
+        let [zero, nan] = [0.0, f32::NAN].map(|value| Evaluated {
+            terms: [f64::from(value); 2],
+            gradient: vec![value; 4],
+        });
+        assert!(!is_right(nan.error(&zero)) && !is_right(zero.error(&nan)));
     }
 }

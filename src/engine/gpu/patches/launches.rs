@@ -48,11 +48,11 @@ fn shares(responses: &CubeTensor) -> [usize; 3] {
     [filters, rows * columns, parts(rows * columns)]
 }
 
-/// Sums of responses and of their squares, `[filters, parts, 2]`.
+/// Sums of responses and of their squares, and what both are counted from, `[filters, parts, 3]`.
 fn sums(responses: &CubeTensor) -> CubeTensor {
     let [filters, positions, parts] = shares(responses);
-    let output = empty(responses, [filters, parts, 2], DType::F32);
-    // SAFETY: units read responses within the positions. Each workgroup writes its own two values.
+    let output = empty(responses, [filters, parts, 3], DType::F32);
+    // SAFETY: units read responses within the positions. Each workgroup writes its own three values.
     #[allow(unsafe_code)]
     unsafe {
         kernels::sums::launch_unchecked(
@@ -120,13 +120,14 @@ impl Patches for CubeBackend {
         let [rows, columns] = geometry.positions();
         // The first position's word may be anywhere in its block.
         let blocks = (rows * columns).div_ceil(LABELLED_AT_ONCE) + 1;
+        let cubes = blocks.div_ceil(UNITS).clamp(1, MOST_CUBES);
         // SAFETY: units write the classes of their own positions, if they lie inside. Rows and columns of the guide and the
         // mask are taken modulo the picture's size; they are read where there are such.
         #[allow(unsafe_code)]
         unsafe {
             kernels::classify::launch_unchecked(
                 &client,
-                CubeCount::Static(blocks.div_ceil(UNITS) as u32, banks as u32, 1),
+                CubeCount::Static(cubes as u32, banks as u32, 1),
                 units(),
                 address_type(&[&guide, &splits, &mask, &output]),
                 guide.into_tensor_arg(),
@@ -140,6 +141,7 @@ impl Patches for CubeBackend {
                     step as u32,
                     (geometry.side / 2) as u32,
                 ),
+                blocks as u32,
                 channels,
                 labelling,
             );

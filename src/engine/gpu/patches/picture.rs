@@ -21,6 +21,10 @@ pub(crate) struct Picture {
     wraps: bool,
 }
 
+/// Most bytes of the responses of a picture, where more than one group of filters has them. Those of a GPU's memory are not
+/// known; larger groups would save a few launches of kernels that take long anyway.
+const MOST_BYTES: u64 = 512 << 20;
+
 impl Picture {
     /// A picture of interleaved values, `[H, W, C]`, on a device with these kernels.
     pub(crate) fn new(values: &[f32], size: [usize; 2], wraps: bool, device: &Device) -> Self {
@@ -37,7 +41,7 @@ impl Picture {
     }
 
     /// Of `count` filters, how many at once the kernels compare along a picture of this height and width with this one: as
-    /// many as there is a buffer for their responses. None: they do not compare it.
+    /// many as [`MOST_BYTES`] hold the responses of, but a group at least. None: no buffer holds those of a group.
     pub(crate) fn filters_at_once(
         &self,
         size: [usize; 2],
@@ -45,9 +49,10 @@ impl Picture {
     ) -> Option<usize> {
         let bytes = |size: [usize; 2]| (size[0] * size[1] * FILTERS * size_of::<f32>()) as u64;
         let of_group = bytes(size).max(bytes(self.size)).max(1);
-        let groups = match largest_buffer(&self.values.device()) {
-            Some(largest) => (largest / of_group) as usize,
-            None => count,
+        let largest = largest_buffer(&self.values.device()).unwrap_or(u64::MAX);
+        let groups = match largest < of_group {
+            true => 0,
+            false => (largest.min(MOST_BYTES) / of_group).max(1) as usize,
         };
         let computes = count.is_multiple_of(FILTERS) && side <= LONGEST_SIDE && channels <= LANES;
         (computes && groups > 0).then(|| (groups * FILTERS).min(count))

@@ -6,6 +6,7 @@ use burn::tensor::{Int, Tensor};
 use super::filters::DeviceFilters;
 use super::labels::{DeviceMask, Labels};
 use super::operation::{Classes, Compared, ContourPart, Geometry, Labelling, Patches as _};
+use crate::engine::tables::BANK;
 
 /// The responses of a picture to filters.
 pub(crate) struct Responses {
@@ -64,7 +65,11 @@ impl Responses {
         let labels_of = |responses: &Self, labels: Option<&Labels>| match (labels, compared) {
             (Some(labels), _) => labels.values.clone(),
             (None, Compared::Transported) => responses.values.clone(),
-            (None, _) => responses.values.zeros_like(),
+            (None, _) => {
+                let [_, rows, columns] = responses.values.dims();
+                let banks = mixture.first_bank + filters.count.div_ceil(BANK);
+                Tensor::zeros([banks, rows, columns], &responses.values.device())
+            }
         };
         let ranges_of = |responses: &Self, labels: &Tensor<3>| {
             let (responses, labels) = (responses.values.clone(), labels.clone());

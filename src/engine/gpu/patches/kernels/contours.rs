@@ -36,8 +36,9 @@ pub(in crate::engine::gpu::patches) fn hide(
     }
 }
 
-/// The sum of the responses to each filter and the sum of their squares, hidden ones left out, of the part of the positions that a workgroup
-/// has: `[filters, parts, 2]`.
+/// The sum of the responses to each filter and the sum of their squares, hidden ones left out, of the part of the positions
+/// that a workgroup has, and the response that both are counted from: `[filters, parts, 3]`. A response of the filter's own is
+/// taken off because the square of a mean may be far larger than a variance.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(in crate::engine::gpu::patches) fn sums(
     responses: &Tensor<f32>,
@@ -48,11 +49,13 @@ pub(in crate::engine::gpu::patches) fn sums(
     let filter = CUBE_POS_Y as usize;
     let step = CUBE_COUNT_X as usize * UNITS;
     let mut position = CUBE_POS_X as usize * UNITS + unit;
+    let first = responses[filter * positions];
+    let base = select(first < OUTSIDE, first, 0.0f32);
     let mut own = 0.0f32;
     let mut squares = 0.0f32;
     while position < positions {
         let value = responses[filter * positions + position];
-        let value = select(value < OUTSIDE, value, 0.0f32);
+        let value = select(value < OUTSIDE, value - base, 0.0f32);
         own += value;
         squares = fma(value, value, squares);
         position += step;
@@ -60,9 +63,10 @@ pub(in crate::engine::gpu::patches) fn sums(
     let sum = combined(own, 1usize, Fold::Sum);
     let sum_of_squares = combined(squares, 1usize, Fold::Sum);
     if unit == 0 {
-        let part = 2 * (filter * CUBE_COUNT_X as usize + CUBE_POS_X as usize);
+        let part = 3 * (filter * CUBE_COUNT_X as usize + CUBE_POS_X as usize);
         output[part] = sum;
         output[part + 1] = sum_of_squares;
+        output[part + 2] = base;
     }
 }
 
@@ -96,12 +100,13 @@ pub(in crate::engine::gpu::patches) fn contour_tables(
         let mut sum = 0.0f32;
         let mut squares = 0.0f32;
         for part in 0..parts {
-            sum += sums[2 * (filter * parts + part)];
-            squares += sums[2 * (filter * parts + part) + 1];
+            sum += sums[3 * (filter * parts + part)];
+            squares += sums[3 * (filter * parts + part) + 1];
         }
         let count = max(factors.count, 1.0f32);
-        let mean = sum / count;
-        let deviation = max(squares / count - mean * mean, 1e-12f32).sqrt();
+        let from_base = sum / count;
+        let mean = sums[3 * filter * parts + 2] + from_base;
+        let deviation = max(squares / count - from_base * from_base, 1e-12f32).sqrt();
         let table = filter * CONTOUR;
         #[unroll]
         for place in 0..CONTOUR {

@@ -13,8 +13,10 @@ pub(in crate::engine::gpu::patches) const ENTRIES: usize = BINS + 2;
 /// Bins that a unit adds up.
 const OWN_BINS: usize = BINS / UNITS;
 
-/// Bytes of shared memory for a table: the exemplar's ranks, and a number for each unit.
-pub(in crate::engine::gpu::patches) const TABLE_BYTES: usize = 4 * (BINS + 1 + 2 * UNITS);
+/// Bytes of shared memory for a table: the exemplar's ranks, a number for each unit, and the numbers of the four sums of all
+/// units, which do not share theirs. The ranges of seven classes take less.
+pub(in crate::engine::gpu::patches) const TABLE_BYTES: usize =
+    4 * (BINS + 1 + UNITS + 4 * (UNITS + 1));
 
 /// The smallest and the largest response to each filter in each class, of the part of the positions that a workgroup has:
 /// `[filters, classes, parts, 2]`. Of a class without positions the smallest is larger than the largest.

@@ -126,7 +126,7 @@ fn chacha(splits: &Tensor<f32>, first: usize, block: u32, words: &mut Array<u32>
 /// `g` is the guide `[channels, height, width]` and `u` a uniform deviate of the bank's stream, one word for each
 /// position. `splits` are direction, borders, width and words of the noise of each bank. Beyond its border the picture repeats
 /// itself. Positions whose middle is 0 in the mask `[height, width]`, if it is `masked`, get the class after the last one.
-/// A unit labels the positions whose words are in one block (first dimension) of the stream of a bank (second dimension).
+/// A unit labels the positions whose words are in some of the `blocks` (first dimension) of the stream of a bank (second dimension).
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(in crate::engine::gpu::patches) fn classify(
     guide: &Tensor<f32>,
@@ -135,6 +135,7 @@ pub(in crate::engine::gpu::patches) fn classify(
     output: &mut Tensor<f32>,
     sizes: &Sizes,
     guide_sizes: &GuideSizes,
+    blocks: u32,
     #[comptime] channels: usize,
     #[comptime] labelling: Labelling,
 ) {
@@ -147,46 +148,49 @@ pub(in crate::engine::gpu::patches) fn classify(
     if comptime!(labelling.noisy) {
         first_word = noise_word(splits, noise, comptime!(NOISE_WORDS - 1));
     }
-    let block = first_word / comptime!(BLOCK_WORDS as u32)
-        + CUBE_POS_X * comptime!(UNITS as u32)
-        + UNIT_POS;
+    let first_block = first_word / comptime!(BLOCK_WORDS as u32);
     let mut words = Array::<u32>::new(BLOCK_WORDS);
-    if comptime!(labelling.noisy) {
-        chacha(splits, noise, block, &mut words);
-    }
-    #[unroll]
-    for word in 0..BLOCK_WORDS {
-        let number = block * comptime!(BLOCK_WORDS as u32) + comptime!(word as u32);
-        let position = (number - first_word) as usize;
-        if number >= first_word && position < positions {
-            let y = (position / columns + guide_sizes.middle as usize) % sizes.height as usize;
-            let x = (position % columns + guide_sizes.middle as usize) % sizes.width as usize;
-            let mut class = 0.0f32;
-            if comptime!(labelling.guided) {
-                let row = y / guide_sizes.step as usize;
-                let column = x / guide_sizes.step as usize;
-                let mut score = 0.0f32;
-                #[unroll]
-                for channel in 0..channels {
-                    let line = channel * guide_sizes.height as usize + row;
-                    let value = guide[line * guide_sizes.width as usize + column];
-                    score += splits[split + channel] * value;
-                }
-                if comptime!(labelling.noisy) {
-                    let uniform = f32::cast_from(words[word] >> 8) * UNIFORM;
-                    score += splits[split + comptime!(channels + WIDTH)] * (uniform - 0.5);
-                }
-                #[unroll]
-                for border in 0..comptime!(CLASSES - 1) {
-                    class += select(score > splits[split + channels + border], 1.0f32, 0.0f32);
-                }
-            }
-            if comptime!(labelling.masked) {
-                let is_outside = mask[y * sizes.width as usize + x] < 0.5;
-                let outside = comptime!(labelling.classes() as f32);
-                class = select(is_outside, outside, class);
-            }
-            output[bank * positions + position] = class;
+    let mut own = CUBE_POS_X * comptime!(UNITS as u32) + UNIT_POS;
+    while own < blocks {
+        let block = first_block + own;
+        if comptime!(labelling.noisy) {
+            chacha(splits, noise, block, &mut words);
         }
+        #[unroll]
+        for word in 0..BLOCK_WORDS {
+            let number = block * comptime!(BLOCK_WORDS as u32) + comptime!(word as u32);
+            let position = (number - first_word) as usize;
+            if number >= first_word && position < positions {
+                let y = (position / columns + guide_sizes.middle as usize) % sizes.height as usize;
+                let x = (position % columns + guide_sizes.middle as usize) % sizes.width as usize;
+                let mut class = 0.0f32;
+                if comptime!(labelling.guided) {
+                    let row = y / guide_sizes.step as usize;
+                    let column = x / guide_sizes.step as usize;
+                    let mut score = 0.0f32;
+                    #[unroll]
+                    for channel in 0..channels {
+                        let line = channel * guide_sizes.height as usize + row;
+                        let value = guide[line * guide_sizes.width as usize + column];
+                        score += splits[split + channel] * value;
+                    }
+                    if comptime!(labelling.noisy) {
+                        let uniform = f32::cast_from(words[word] >> 8) * UNIFORM;
+                        score += splits[split + comptime!(channels + WIDTH)] * (uniform - 0.5);
+                    }
+                    #[unroll]
+                    for border in 0..comptime!(CLASSES - 1) {
+                        class += select(score > splits[split + channels + border], 1.0f32, 0.0f32);
+                    }
+                }
+                if comptime!(labelling.masked) {
+                    let is_outside = mask[y * sizes.width as usize + x] < 0.5;
+                    let outside = comptime!(labelling.classes() as f32);
+                    class = select(is_outside, outside, class);
+                }
+                output[bank * positions + position] = class;
+            }
+        }
+        own += CUBE_COUNT_X * comptime!(UNITS as u32);
     }
 }
