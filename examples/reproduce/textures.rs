@@ -17,7 +17,7 @@ use crate::support;
 pub(crate) struct Textures;
 
 /// The published form, and this crate's.
-const FORMS: [&str; 2] = ["published", "default"];
+const FORMS: [&str; 2] = ["published", "whitened"];
 const LAYERS: [&str; 8] = [
     "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv1", "conv2", "conv3", "conv4",
 ];
@@ -76,7 +76,7 @@ impl Study for Textures {
         let mut page = Page::new("Textures from more and more layers");
         page.text(format!(
             "In each column one layer more. The published form matches Gram matrices at one size; the \
-             default of this crate matches means and whitened covariances on every octave. {} \
+             whitened form matches means and whitened covariances on every octave. {} \
              evaluations, {} pixels. Below each picture: multi-scale sliced Wasserstein distance of \
              patches (lower is closer), and the share of patches copied from the exemplar.",
             context.evaluations, context.side

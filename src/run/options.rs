@@ -48,10 +48,10 @@ pub struct RunOptions {
     /// ([`Objective::with_block_side`](crate::objective::Objective::with_block_side)), and L-BFGS keeps
     /// fewer pairs, at least 3. With resampled filters it computes responses again instead of keeping
     /// them, and takes their ranges from a part of a large picture; if that is not enough, Adam keeps its means in
-    /// 16 bits. Both change the result a little. [`Preparation`](crate::run::Preparation) says what was chosen.
+    /// 16 bits, and textures are made in windows (without masks, periods, nearest patches, fillings and checkpoints). All
+    /// change the result a little. [`Preparation`](crate::run::Preparation) says what was chosen.
     /// Refused if that is not enough. Not counted are feature maps of contents, statistics of exemplars for
-    /// a network, projections of [`Statistics::Distributions`](crate::Statistics::Distributions), and images that wrap
-    /// and have no multiple of the strides of the layers. Default: no bound.
+    /// a network, and images that wrap and have no multiple of the strides of the layers. Default: no bound.
     pub memory: Option<u64>,
     /// The sizes it goes through.
     pub scales: Scales,

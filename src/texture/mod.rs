@@ -61,7 +61,7 @@ pub struct TextureOptions {
     /// study; with `usize::MAX` the filters are a fixed network (`docs/EVIDENCE.md`). Default: 1.
     pub steps_per_draw: usize,
     /// How strongly each patch is pulled to the exemplar's nearest patch, beside the distributions. A
-    /// weight of 1 suits things with parts: flowers, leaves, stones that touch. It takes twice the time
+    /// weight of 1 suits things with parts: flowers, leaves, stones that touch. It takes two to four times as long
     /// and copies larger pieces of the exemplar (`docs/QUALITY.md`). For resampled filters and a single
     /// exemplar without a mask; refused otherwise. Default: 0.
     pub nearest_weight: f64,

@@ -75,7 +75,7 @@ pub(crate) struct Arguments {
     pub(super) no_periods: bool,
 
     /// How strongly patches are pulled to the nearest ones given: 1 for flowers, leaves and other
-    /// things with parts; takes twice the time
+    /// things with parts; takes two to four times as long
     #[arg(long, default_value_t = 0.0, value_name = "W", value_parser = values::weight)]
     pub(super) nearest_weight: f64,
 
