@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::{Candidate, GreedyStackBuilder};
 use crate::device::{Attempt, spread};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::imaging::Raster;
 use crate::invert::{InvertOptions, invert, reconstruction_error};
 use crate::metrics::psnr;
@@ -54,6 +54,10 @@ impl GreedyStackBuilder {
         let mut options = InvertOptions::paper();
         options.run.evaluations = Some(self.evaluations);
         let outcome = invert(&vgg, &picture, layer, &options, &mut ())?;
+        // Half an inversion would be a wrong score.
+        if let Some(failure) = outcome.failure() {
+            return Err(Error::Device(failure.to_string()));
+        }
         Ok(Candidate {
             layer,
             seed,
