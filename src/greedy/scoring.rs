@@ -55,8 +55,10 @@ impl GreedyStackBuilder {
         options.run.evaluations = Some(self.evaluations);
         let outcome = invert(&vgg, &picture, layer, &options, &mut ())?;
         // Half an inversion would be a wrong score.
-        if let Some(failure) = outcome.failure() {
-            return Err(Error::Device(failure.to_string()));
+        match outcome.failure() {
+            Some(Error::Device(text)) => return Err(Error::Device(text.clone())),
+            Some(failure) => return Err(Error::Device(failure.to_string())),
+            None => {}
         }
         Ok(Candidate {
             layer,

@@ -45,7 +45,7 @@ pub(crate) use self::outcome::Outcome;
 pub use self::outcome::Record;
 use self::saved::SavedRun;
 pub(crate) use self::schedule::Schedule;
-pub(crate) use self::stochastic::{Estimate, Level, StochasticPlan, run_stochastic};
+pub(crate) use self::stochastic::{Estimate, StochasticPlan, run_stochastic};
 pub use self::stop_reason::StopReason;
 use self::time::{Clock, Cost, TimePlan};
 use crate::error::{Error, FileUse, Result};

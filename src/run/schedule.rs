@@ -14,8 +14,10 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// The levels of a result of `size`; `shorter` is the shortest side of all pictures.
-    pub(crate) fn levels(&self, size: Size, shorter: usize, run: &RunOptions) -> Vec<Level> {
+    /// The levels of a result of `size`; `others` are the sizes of the other pictures.
+    pub(crate) fn levels(&self, size: Size, others: &[Size], run: &RunOptions) -> Vec<Level> {
+        let sides = others.iter().map(|other| other.shorter());
+        let shorter = sides.fold(size.shorter(), usize::min);
         let factors = run.scales.factors(shorter, self.smallest);
         let last = (factors.len() - 1).max(1) as f64;
         let (first_steps, last_steps) = self.steps;
@@ -53,7 +55,7 @@ mod tests {
             evaluations,
             ..RunOptions::default()
         };
-        schedule.levels(Size::new(256, 192), shorter, &options)
+        schedule.levels(Size::new(256, 192), &[Size::square(shorter)], &options)
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl TimePlan {
             cost(first) / all.max(1.0)
         });
         let deadline = elapsed.as_secs_f64() + left * share;
-        Some(Duration::try_from_secs_f64(deadline).unwrap_or(Duration::MAX))
+        Some(from_seconds(deadline))
     }
 
     /// Whether the time left is enough for the fewest evaluations of a scale, at the pace of the scales
@@ -104,6 +104,11 @@ impl TimePlan {
             self.pace = Some(taken.as_secs_f64() / work);
         }
     }
+}
+
+/// A time of so many seconds, or the longest one that there is.
+pub(super) fn from_seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::steps::{Steps, Stochastic};
 use super::stochastic::{Estimate, Level};
+use super::time::from_seconds;
 use super::{Observer, StopReason};
 use crate::error::Result;
 use crate::imaging::{Raster, Size};
@@ -161,8 +162,7 @@ impl Stochastic<'_> {
                 draw,
                 deadline: deadline.map(|end| {
                     let seconds = end.saturating_sub(begun).as_secs_f64() * share;
-                    let lasts = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-                    begun.saturating_add(lasts)
+                    begun.saturating_add(from_seconds(seconds))
                 }),
                 free: Some(&free),
                 saved: false,

@@ -251,19 +251,17 @@ pub fn transfer_style(
         inputs.extend(mask.map(|mask| ("the content mask", mask)));
         inputs
     });
-    for own in style.sizes() {
-        options
-            .style_size(own, size)
-            .check("the style at its scale")?;
+    let scaled: Vec<Size> = style
+        .sizes()
+        .map(|own| options.style_size(own, size))
+        .collect();
+    for size in &scaled {
+        size.check("the style at its scale")?;
     }
     // Before anything is made as large as the result.
     match options.statistics {
         Statistics::Resampled => {
-            let styles: Vec<Size> = style
-                .sizes()
-                .map(|own| options.style_size(own, size))
-                .collect();
-            resampled::memory(vgg, size, &styles, options)?;
+            resampled::memory(vgg, size, &scaled, options)?;
         }
         _ => options.run.check_memory(size, vgg.channels())?,
     }

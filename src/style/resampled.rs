@@ -16,7 +16,7 @@ use crate::resampled::Optimised;
 use crate::resampled::{Canvas, Content, Guide, Painting, Resampled};
 use crate::run::host_memory::{HostMemory, HostNeed, Kind};
 use crate::run::{
-    Estimate, KeptPixels, Level, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
+    Estimate, KeptPixels, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
 };
 use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
@@ -57,7 +57,7 @@ pub(super) fn paint(
     let size = picture.size();
     let styles: Vec<Size> = style.sizes().collect();
     let memory = memory(vgg, size, &styles, options)?;
-    let levels = levels(size, &styles, options);
+    let levels = SCHEDULE.levels(size, &styles, &options.run);
     let first = levels[0];
     let run = &options.run;
     let start = match (&options.start_picture, options.start) {
@@ -136,17 +136,12 @@ pub(super) fn memory(
     let need = HostNeed {
         kind: Kind::Painting,
         channels: vgg.channels(),
-        levels: &levels(size, styles, options),
+        levels: &SCHEDULE.levels(size, styles, &options.run),
         exemplars: styles.iter().map(|size| size.pixels()).sum(),
         windows: false,
         saved: options.run.checkpoint.is_some(),
     };
     need.plan(options.run.memory)
-}
-
-fn levels(size: Size, styles: &[Size], options: &StyleOptions) -> Vec<Level> {
-    let sides = styles.iter().chain([&size]).map(|size| size.shorter());
-    SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run)
 }
 
 impl Estimate for Painting {

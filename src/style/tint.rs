@@ -49,9 +49,8 @@ pub(super) fn tinted(picture: &Raster, style: &Sources, dither: f64, seed: u64) 
 /// The pixels where a mask is white, in the order of their luminance and then of their place.
 fn ranked(luminances: &[f32], mask: Option<&Raster>) -> Vec<u32> {
     let counts = |pixel: &u32| mask.is_none_or(|mask| is_white(mask.values()[*pixel as usize]));
-    // A picture has at most 2^32 pixels: the index of the last one is a u32.
-    let last = luminances.len().saturating_sub(1) as u32;
-    let all = (0..=last).take(luminances.len());
+    // A picture has at most 2^32 pixels.
+    let all = (0..=u32::MAX).take(luminances.len());
     let mut pixels: Vec<u32> = all.filter(counts).collect();
     // Sorting in place takes no memory beside the pixels.
     pixels.sort_unstable_by(|a, b| {

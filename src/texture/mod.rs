@@ -207,15 +207,13 @@ pub fn synthesize_texture(
         Some(inpainting) => Some(inpainting.read(size, vgg.channels())?),
         None => None,
     };
-    for given in exemplars.sizes() {
-        options
-            .exemplar_size(given, size)
-            .check("the exemplar at its scale")?;
-    }
     let scaled: Vec<Size> = exemplars
         .sizes()
         .map(|given| options.exemplar_size(given, size))
         .collect();
+    for size in &scaled {
+        size.check("the exemplar at its scale")?;
+    }
     // Before anything is made as large as they are.
     match options.statistics {
         Statistics::Resampled => {

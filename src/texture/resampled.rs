@@ -16,8 +16,7 @@ use crate::resampled::Optimised;
 use crate::resampled::{Canvas, Lattice, Resampled};
 use crate::run::host_memory::{HostMemory, HostNeed, Kind};
 use crate::run::{
-    Estimate, Identity, KeptPixels, Level, Observer, Outcome, Schedule, StochasticPlan,
-    run_stochastic,
+    Estimate, Identity, KeptPixels, Observer, Outcome, Schedule, StochasticPlan, run_stochastic,
 };
 use crate::terms::{refuse_layers, refuse_total_variation, seed_of};
 
@@ -52,7 +51,7 @@ pub(super) fn synthesize(
     refuse_total_variation(options.total_variation_weight)?;
     let seed = seed_of(vgg)?;
     let given: Vec<Size> = exemplars.sizes().collect();
-    let levels = levels(size, &given, options);
+    let levels = SCHEDULE.levels(size, &given, &options.run);
     let mean = exemplars.mean();
     let start = match &options.start_picture {
         Some(picture) => picture.read("the starting picture", vgg.channels())?,
@@ -123,17 +122,12 @@ pub(super) fn memory(
             false => Kind::Texture,
         },
         channels: vgg.channels(),
-        levels: &levels(size, exemplars, options),
+        levels: &SCHEDULE.levels(size, exemplars, &options.run),
         exemplars: exemplars.iter().map(|size| size.pixels()).sum(),
         windows: windows && !nearest && run.checkpoint.is_none() && run.resume.is_none(),
         saved: run.checkpoint.is_some(),
     };
     need.plan(run.memory)
-}
-
-fn levels(size: Size, exemplars: &[Size], options: &TextureOptions) -> Vec<Level> {
-    let sides = exemplars.iter().chain([&size]).map(|size| size.shorter());
-    SCHEDULE.levels(size, sides.min().unwrap_or(1), &options.run)
 }
 
 /// The distance of patches along filters that are drawn anew every few steps.

@@ -1,24 +1,9 @@
 //! Limits that a shell or a batch system sets for a process: threads, time of a processor, sizes of files.
 
-use std::path::Path;
-use std::process::{Command, Output};
-use std::time::Duration;
-
-use assert_cmd::Command as Timed;
-
 use crate::programs::{files, said};
-use crate::{made, picture, ranvgg, run};
+use crate::{limited, made, picture, ranvgg, run};
 
 const MADE: &str = "texture a.png --size 64 --device flex --evaluations 3 -q";
-
-/// The program under a limit of the shell; `more` are assignments of variables.
-fn limited(folder: &Path, limit: &str, more: &str, line: &str) -> Output {
-    let program = env!("CARGO_BIN_EXE_ranvgg");
-    let script = format!("ulimit {limit} && {more} exec \"{program}\" {line}");
-    let mut command = Timed::from_std(Command::new("sh"));
-    command.current_dir(folder).args(["-c", &script]);
-    command.timeout(Duration::from_secs(60)).output().unwrap()
-}
 
 /// Stacks that no machine has room for stand for threads that the system refuses: where a limit counts them, it does so
 /// for all processes of a user, and not for root.
@@ -52,8 +37,8 @@ fn a_process_that_gets_few_threads_makes_do_with_them() {
     picture(folder, "a.png");
     let line = |output: &str| format!("{MADE} -o {output}");
     made(folder, &line("all.png").split(' ').collect::<Vec<_>>());
-    let more = "RAYON_NUM_THREADS=8 RUST_MIN_STACK=200000000";
-    let output = limited(folder, "-v 1300000", more, &line("few.png"));
+    let more = [("RAYON_NUM_THREADS", "8"), ("RUST_MIN_STACK", "200000000")];
+    let output = limited(folder, "-v 1300000", &more, &line("few.png"));
     assert!(output.status.success(), "{}", said(&output));
     let pixels = |name: &str| image::open(folder.join(name)).unwrap();
     assert_eq!(pixels("few.png"), pixels("all.png"));
@@ -66,7 +51,7 @@ fn a_file_beyond_the_limit_is_an_error_of_that_file() {
     let folder = folder.path();
     picture(folder, "a.png");
     let there = files(folder);
-    let output = limited(folder, "-f 2", "", MADE);
+    let output = limited(folder, "-f 2", &[], MADE);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
@@ -82,7 +67,7 @@ fn a_run_whose_time_of_the_processor_is_used_up_keeps_its_picture() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let line = "texture --device flex --size 64 --evaluations 100000 -q";
-    let output = limited(folder, "-St 1", "", line);
+    let output = limited(folder, "-St 1", &[], line);
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(files(folder), ["texture.png"]);
 }

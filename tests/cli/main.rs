@@ -28,6 +28,8 @@ mod watch;
 
 use std::path::Path;
 use std::process::{Command, Output};
+#[cfg(unix)]
+use std::time::Duration;
 
 use crate::programs::said;
 
@@ -42,6 +44,18 @@ fn ranvgg(folder: &Path) -> Command {
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     ranvgg(folder).args(arguments).output().unwrap()
+}
+
+/// The program under a limit of the shell, with these variables.
+#[cfg(unix)]
+fn limited(folder: &Path, limit: &str, variables: &[(&str, &str)], line: &str) -> Output {
+    let program = env!("CARGO_BIN_EXE_ranvgg");
+    let script = format!("ulimit {limit} && exec \"{program}\" {line}");
+    let mut command = Command::new("sh");
+    command.current_dir(folder).args(["-c", &script]);
+    command.envs(variables.iter().copied());
+    let mut timed = assert_cmd::Command::from_std(command);
+    timed.timeout(Duration::from_secs(60)).output().unwrap()
 }
 
 /// What a run prints on standard output; it succeeds.

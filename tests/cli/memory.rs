@@ -1,23 +1,17 @@
 //! What memory does not hold is refused before the work.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use crate::picture;
 use crate::programs::{files, said};
+use crate::{limited, picture};
 
 /// The program, with at most so many kilobytes of memory.
 fn within(folder: &Path, kilobytes: u32, line: &str) -> Output {
-    let program = env!("CARGO_BIN_EXE_ranvgg");
-    let script = format!("ulimit -v {kilobytes}; exec \"{program}\" {line} --device flex");
-    Command::new("sh")
-        .current_dir(folder)
-        .args(["-c", &script])
-        // Stacks and arenas of threads count, however little is used of them.
-        .env("RAYON_NUM_THREADS", "2")
-        .env("MALLOC_ARENA_MAX", "1")
-        .output()
-        .unwrap()
+    // Stacks and arenas of threads count, however little is used of them.
+    let variables = [("RAYON_NUM_THREADS", "2"), ("MALLOC_ARENA_MAX", "1")];
+    let line = format!("{line} --device flex");
+    limited(folder, &format!("-v {kilobytes}"), &variables, &line)
 }
 
 /// A limit of the process, which no machine's memory can hide.

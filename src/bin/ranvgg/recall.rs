@@ -137,17 +137,21 @@ pub(crate) fn remember(program: &Command, matches: &ArgMatches) {
 /// A flag and its value.
 pub(crate) type Flag = (&'static str, String);
 
+/// Sets a flag to another value than the words of a line have, or adds it behind the command.
+fn set(words: &mut Vec<String>, (key, value): &Flag) {
+    let own = format!("--{key}=");
+    let there = words.iter().position(|word| word.starts_with(&own));
+    words.retain(|word| !word.starts_with(&own));
+    let place = there.unwrap_or(1).min(words.len());
+    words.insert(place, format!("{own}{value}"));
+}
+
 impl Line {
     /// Sets flags to other values than the command line has, or adds them behind the command.
     fn set(&mut self, flags: &[Flag]) {
-        for (key, value) in flags {
-            let own = format!("--{key}=");
-            for words in [&mut self.flags, &mut self.whole] {
-                let there = words.iter().position(|word| word.starts_with(&own));
-                words.retain(|word| !word.starts_with(&own));
-                let place = there.unwrap_or(1).min(words.len());
-                words.insert(place, format!("{own}{value}"));
-            }
+        for flag in flags {
+            set(&mut self.flags, flag);
+            set(&mut self.whole, flag);
         }
     }
 }
@@ -277,8 +281,7 @@ pub(crate) fn resume(arguments: &Resume) -> Result<Vec<OsString>> {
     }
     check_stored(&words, file, true)?;
     if let Some(device) = &arguments.device {
-        words.retain(|word| !word.starts_with("--device="));
-        words.insert(1, format!("--device={device}"));
+        set(&mut words, &("device", device.clone()));
     }
     said(&words, arguments.quiet);
     let mut line: Vec<OsString> = vec!["ranvgg".into()];
